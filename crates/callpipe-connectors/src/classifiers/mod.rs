@@ -1,0 +1,3 @@
+//! Who labels conversations.
+
+pub mod gemini;

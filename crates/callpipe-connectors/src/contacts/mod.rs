@@ -1,0 +1,4 @@
+//! Where lists of calls come from.
+
+pub mod csv;
+pub mod nice_cxone;

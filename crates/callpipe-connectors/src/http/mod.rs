@@ -1,0 +1,186 @@
+//! HTTP as every connector uses it: deadlines, bounded bodies, no redirects, and one function that
+//! says what a status means.
+//!
+//! HTTP/1.1 only: one vendor's token endpoint is reported to fail over HTTP/2, and none of the
+//! requests here gains by it.
+
+mod endpoint;
+pub mod pacing;
+pub mod redact;
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+
+pub use endpoint::{Endpoint, EndpointError};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most of an error body that is read, in bytes.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A client whose requests end after `silence_max` without a byte from the other side.
+pub fn client(silence_max: Duration) -> Outside<Client> {
+    Client::builder()
+        .user_agent(concat!("callpipe/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(silence_max)
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .build()
+        .map_err(|error| {
+            Failure::bug("the HTTP client cannot be set up").with_source(error.without_url())
+        })
+}
+
+/// Sends a request. `doing` says what for, as in "asking for a token".
+pub async fn send(request: RequestBuilder, doing: &str) -> Outside<Response> {
+    request
+        .send()
+        .await
+        .map_err(|error| transport_failure(error, doing))
+}
+
+/// What an error without a status means. Addresses are left out: they may be signed.
+pub fn transport_failure(error: reqwest::Error, doing: &str) -> Failure {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else if error.is_builder() {
+        return Failure::bug(format!("{doing}: the request cannot be made"))
+            .with_source(error.without_url());
+    } else {
+        "the connection broke"
+    };
+    Failure::new(FailureKind::Unavailable, format!("{doing}: {what}"))
+        .with_source(error.without_url())
+}
+
+/// What a status means, for every vendor. The vendor's folder may know better about some.
+pub fn status_kind(status: StatusCode) -> FailureKind {
+    match status.as_u16() {
+        401..=403 | 407 => FailureKind::Denied,
+        408 | 425 | 499 => FailureKind::Unavailable,
+        415 => FailureKind::Unsupported,
+        429 => FailureKind::RateLimited,
+        500..=599 => FailureKind::Unavailable,
+        _ => FailureKind::Rejected,
+    }
+}
+
+/// An answer that is no success: its meaning, and the beginning of its body for the vendor's
+/// folder to look at.
+pub struct ErrorAnswer {
+    /// What it means by its status alone.
+    pub failure: Failure,
+    /// The status.
+    pub status: StatusCode,
+    /// At most the first 64 KiB; empty where it could not be read.
+    pub body: Bytes,
+}
+
+/// Splits answers: successes go on, anything else becomes an [`ErrorAnswer`].
+pub async fn success(
+    response: Response,
+    doing: &str,
+    now: DateTime<Utc>,
+) -> Result<Response, Box<ErrorAnswer>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let retry_after = retry_after(response.headers(), now);
+    let failure = Failure::new(
+        status_kind(status),
+        format!("{doing}: HTTP {}", status.as_u16()),
+    )
+    .with_retry_after(retry_after);
+    let body = body_up_to(response, ERROR_BODY_BYTES_MAX).await;
+    Err(Box::new(ErrorAnswer {
+        failure,
+        status,
+        body,
+    }))
+}
+
+/// A whole body of at most `bytes_max`.
+pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
+    let mut response = response;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| transport_failure(error, doing))?
+    {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Failure::new(
+                FailureKind::Rejected,
+                format!("{doing}: the answer is larger than {bytes_max} bytes"),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+async fn body_up_to(mut response: Response, bytes_max: usize) -> Bytes {
+    let mut body = BytesMut::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = bytes_max.saturating_sub(body.len());
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if room <= chunk.len() {
+            break;
+        }
+    }
+    body.freeze()
+}
+
+/// For how long the other side wants to be left alone: seconds or a date.
+pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let moment = DateTime::parse_from_rfc2822(text).ok()?;
+    (moment.with_timezone(&Utc) - now).to_std().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_to_be_left_alone_is_seconds_or_a_date() {
+        let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let wish = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            retry_after(&headers, now)
+        };
+        assert_eq!(wish("120"), Some(Duration::from_secs(120)));
+        assert_eq!(
+            wish("Mon, 21 Sep 2026 14:14:20 GMT"),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(wish("Wed, 21 Oct 2015 07:28:00 GMT"), None);
+        assert_eq!(wish("soon"), None);
+    }
+
+    #[test]
+    fn a_status_has_one_meaning() {
+        let kind = |status| status_kind(StatusCode::from_u16(status).unwrap());
+        assert_eq!(kind(401), FailureKind::Denied);
+        assert_eq!(kind(402), FailureKind::Denied);
+        assert_eq!(kind(404), FailureKind::Rejected);
+        assert_eq!(kind(408), FailureKind::Unavailable);
+        assert_eq!(kind(429), FailureKind::RateLimited);
+        assert_eq!(kind(503), FailureKind::Unavailable);
+    }
+}

@@ -1,0 +1,183 @@
+//! Requests in a trailing window: as many as the vendor allows, and never one more.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// At most `requests_max` requests in any stretch of `window`, for all who share it.
+///
+/// A request counts from its start until `window` after its answer began. The vendor counts by the
+/// moment at which a request reached it, which lies somewhere in between, so that no network delay
+/// can make it see one too many. The price is one round trip in a window.
+#[derive(Debug, Clone)]
+pub struct WindowLimit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    requests_max: usize,
+    window: Duration,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_flight: usize,
+    answered_at: VecDeque<Instant>,
+    held_until: Option<Instant>,
+}
+
+/// The right to one request. Dropped when its answer begins, or when it is given up.
+#[derive(Debug)]
+pub struct Slot {
+    shared: Arc<Shared>,
+}
+
+impl WindowLimit {
+    /// A limit. `requests_max` of 0 is taken as 1.
+    pub fn new(requests_max: usize, window: Duration) -> Self {
+        let shared = Shared {
+            requests_max: requests_max.max(1),
+            window,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Waits until a request is allowed.
+    pub async fn slot(&self) -> Slot {
+        loop {
+            let changed = self.shared.changed.notified();
+            let Some(free_at) = self.shared.take(Instant::now()) else {
+                return Slot {
+                    shared: Arc::clone(&self.shared),
+                };
+            };
+            match free_at {
+                Some(free_at) => tokio::select! {
+                    () = tokio::time::sleep_until(free_at) => {}
+                    () = changed => {}
+                },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Holds everybody back, because the vendor asked for it.
+    pub fn hold(&self, wait: Duration) {
+        let until = Instant::now() + wait.min(Duration::from_secs(24 * 3600));
+        let mut state = self.shared.state();
+        state.held_until = state.held_until.max(Some(until));
+    }
+}
+
+impl Shared {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // The state is counters and times: whole whatever a panicking holder was doing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place: `None` if there was one, else when to look again (unknown while all places
+    /// are taken by requests in flight).
+    fn take(&self, now: Instant) -> Option<Option<Instant>> {
+        let mut state = self.state();
+        while state
+            .answered_at
+            .front()
+            .is_some_and(|answered_at| *answered_at + self.window <= now)
+        {
+            state.answered_at.pop_front();
+        }
+        if let Some(held_until) = state.held_until.filter(|held_until| *held_until > now) {
+            return Some(Some(held_until));
+        }
+        if state.in_flight + state.answered_at.len() < self.requests_max {
+            state.in_flight += 1;
+            return None;
+        }
+        Some(
+            state
+                .answered_at
+                .front()
+                .map(|answered_at| *answered_at + self.window),
+        )
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.in_flight -= 1;
+        state.answered_at.push_back(Instant::now());
+        drop(state);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends `requests` one after the other, each taking `latency`, and gives their start times.
+    async fn starts(limit: &WindowLimit, requests: usize, latency: Duration) -> Vec<Duration> {
+        let begin = Instant::now();
+        let mut starts = Vec::new();
+        for _ in 0..requests {
+            let slot = limit.slot().await;
+            starts.push(begin.elapsed());
+            tokio::time::sleep(latency).await;
+            drop(slot);
+        }
+        starts
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_never_holds_one_too_many_and_is_used_up() {
+        let limit = WindowLimit::new(150, Duration::from_secs(300));
+        let starts = starts(&limit, 450, Duration::from_millis(100)).await;
+        for pair in starts.windows(151) {
+            assert!(pair[150] - pair[0] >= Duration::from_secs(300));
+        }
+        // 450 requests need two full windows; what is lost is one round trip in each.
+        let ideal = Duration::from_secs(600);
+        assert!(
+            starts[449] < ideal + Duration::from_secs(16),
+            "{:?}",
+            starts[449]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_in_flight_hold_their_places() {
+        let limit = WindowLimit::new(2, Duration::from_secs(10));
+        let (first, _second) = (limit.slot().await, limit.slot().await);
+        let waiting = tokio::spawn({
+            let limit = limit.clone();
+            async move {
+                let _slot = limit.slot().await;
+                Instant::now()
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let answered_at = Instant::now();
+        drop(first);
+        assert!(waiting.await.unwrap() >= answered_at + Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_keeps_everybody_back() {
+        let limit = WindowLimit::new(10, Duration::from_secs(1));
+        let begin = Instant::now();
+        limit.hold(Duration::from_secs(7));
+        let _slot = limit.slot().await;
+        assert_eq!(begin.elapsed(), Duration::from_secs(7));
+    }
+}

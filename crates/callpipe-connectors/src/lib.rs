@@ -1,0 +1,16 @@
+//! One folder per outside system, each behind a contract of `callpipe-core`.
+//!
+//! Every connector folder has the same files: `config.rs` (what the operator fills), `wire.rs`
+//! (the vendor's JSON, field for field), `map.rs` (wire to core, pure: vendor quirks live here),
+//! `client.rs` (requests), `mod.rs` (the contract: client and map put together), `tests.rs`.
+
+pub mod http;
+pub mod secret;
+
+pub mod archive;
+pub mod classifiers;
+pub mod contacts;
+pub mod nice_cxone;
+pub mod recordings;
+pub mod transcribers;
+pub mod warehouses;

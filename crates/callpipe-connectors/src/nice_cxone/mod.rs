@@ -1,0 +1,1 @@
+//! What both CXone connectors share: discovery, tokens, requests.

@@ -1,0 +1,3 @@
+//! Where recordings come from.
+
+pub mod nice_cxone;

@@ -1,0 +1,3 @@
+//! Who turns audio into words.
+
+pub mod deepgram;

@@ -1,0 +1,3 @@
+//! Where state and results are kept.
+
+pub mod sqlite;

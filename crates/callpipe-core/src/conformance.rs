@@ -1,0 +1,1 @@
+//! The test suite of each contract, called by every implementation.

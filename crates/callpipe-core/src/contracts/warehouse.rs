@@ -1,0 +1,265 @@
+//! Where the state and the results of all calls are kept, for us and for any SQL client.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::analysis::Analysis;
+use crate::call::{Contact, ContactId};
+use crate::classification::Classification;
+use crate::contracts::CheckReport;
+use crate::failure::Outside;
+use crate::measures::Measures;
+use crate::progress::{CallProgress, Stage};
+use crate::recording::{ArchiveKey, Recording};
+use crate::taxonomy::Taxonomy;
+
+/// A call whose stage is to be done, with all that the stage needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingCall {
+    /// What the contact source said.
+    pub contact: Contact,
+    /// Where the call stands.
+    pub progress: CallProgress,
+    /// What was fetched so far.
+    pub recordings: Vec<Recording>,
+}
+
+/// Which pending calls are asked for: newest call first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingQuery {
+    /// At this stage.
+    pub stage: Stage,
+    /// Ready at this moment.
+    pub now: DateTime<Utc>,
+    /// Calls that started before this date are left out.
+    pub since: Option<NaiveDate>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What transcribing gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TranscribedCall {
+    /// The conversation, one line a turn.
+    pub conversation: String,
+    /// The words alone.
+    pub plain_text: String,
+    /// What was understood.
+    pub analysis: Analysis,
+    /// Its figures.
+    pub measures: Measures,
+    /// The model that answered.
+    pub model: String,
+    /// Where turns and word times lie.
+    pub transcript_key: ArchiveKey,
+    /// Where the paid replies lie.
+    pub reply_keys: Vec<ArchiveKey>,
+}
+
+/// What classifying gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassifiedCall {
+    /// The labels.
+    pub classification: Classification,
+    /// The conversation that was labelled.
+    pub conversation: String,
+    /// Where the paid reply lies.
+    pub reply_key: ArchiveKey,
+}
+
+/// What a stage learned about a call, beside its new state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// The source was asked and has nothing (yet).
+    NothingFound {
+        /// The source's words.
+        raw_metadata: Option<String>,
+    },
+    /// The recordings are in the archive.
+    Fetched {
+        /// In the order of the call.
+        recordings: Vec<Recording>,
+        /// The source's words.
+        raw_metadata: Option<String>,
+    },
+    /// The conversation is known.
+    Transcribed(Box<TranscribedCall>),
+    /// The labels are known.
+    Classified(Box<ClassifiedCall>),
+}
+
+/// A call's new state and what was learned, to be saved together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The call.
+    pub contact: Contact,
+    /// Its state from now on.
+    pub progress: CallProgress,
+    /// What was learned.
+    pub change: Change,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// How many calls stand where.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// All calls.
+    pub total: u64,
+    /// By stage and status (`ready`, `parked`, `skipped`, `done`).
+    pub counts: Vec<StageCount>,
+    /// Failures of calls that are parked or wait to be tried again, most frequent first.
+    pub failures: Vec<FailureGroup>,
+    /// Why calls were skipped.
+    pub skips: Vec<SkipCount>,
+}
+
+/// How many calls are at a stage with a status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageCount {
+    /// The stage.
+    pub stage: Stage,
+    /// The status' word.
+    pub status: String,
+    /// How many of them must wait for a later moment.
+    pub waiting: u64,
+    /// How many calls.
+    pub count: u64,
+}
+
+/// Calls that failed in the same way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureGroup {
+    /// At this stage.
+    pub stage: Stage,
+    /// `parked` or `ready`.
+    pub status: String,
+    /// The failure's kind.
+    pub kind: String,
+    /// A reason of one of them.
+    pub example: String,
+    /// One of them.
+    pub contact_id: String,
+    /// How many calls.
+    pub count: u64,
+}
+
+/// Calls that were skipped for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkipCount {
+    /// The reason's word.
+    pub reason: String,
+    /// How many calls.
+    pub count: u64,
+}
+
+/// Which calls are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallFilter {
+    /// Only at this stage.
+    pub stage: Option<Stage>,
+    /// Only with this status' word.
+    pub status: Option<String>,
+    /// Only with this failure's kind.
+    pub failure_kind: Option<String>,
+    /// Only these.
+    pub contact_ids: Vec<ContactId>,
+    /// Only calls that started on or after this date.
+    pub since: Option<NaiveDate>,
+    /// At most so many; all where there is none.
+    pub limit: Option<usize>,
+}
+
+/// A call as it is listed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRow {
+    /// The call's id.
+    pub contact_id: String,
+    /// When it started, RFC 3339.
+    pub started_at: Option<String>,
+    /// Its stage.
+    pub stage: Stage,
+    /// Its status' word.
+    pub status: String,
+    /// Attempts used up.
+    pub attempt: u32,
+    /// When it is tried again.
+    pub not_before: Option<String>,
+    /// Failure kind, or why it was skipped.
+    pub reason_kind: Option<String>,
+    /// The last failure's message.
+    pub reason: Option<String>,
+    /// Length of its recordings in seconds, once transcribed.
+    pub duration_s: Option<f64>,
+}
+
+/// A call with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallDetails {
+    /// As it is listed.
+    #[serde(flatten)]
+    pub row: CallRow,
+    /// Its row of the tracking table, by column.
+    pub tracking: Value,
+    /// Its row of the classifications table, by column.
+    pub classification: Option<Value>,
+}
+
+/// How often each value of a section was given, for reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueCount {
+    /// The value.
+    pub value: String,
+    /// How many calls.
+    pub count: u64,
+}
+
+/// The two tables.
+#[async_trait]
+pub trait Warehouse: Send + Sync {
+    /// Its name for logs and messages, such as `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// Reads and writes, leaving nothing behind, and says what was reached.
+    async fn check(&self) -> Outside<CheckReport>;
+
+    /// Creates what is missing: tables, columns, views, a column for each section of the taxonomy.
+    /// Never changes or drops what is there. Safe to repeat.
+    async fn prepare(&self, taxonomy: &Taxonomy) -> Outside<()>;
+
+    /// Takes up contacts that are not tracked yet; says how many those were. Known ones stay as
+    /// they are.
+    async fn add_contacts(&self, contacts: &[Contact], now: DateTime<Utc>) -> Outside<u64>;
+
+    /// Calls whose stage can be done now, newest first.
+    async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>>;
+
+    /// When the earliest call that must still wait becomes ready, if any waits at this stage.
+    async fn next_ready_at(
+        &self,
+        stage: Stage,
+        since: Option<NaiveDate>,
+    ) -> Outside<Option<DateTime<Utc>>>;
+
+    /// Saves all of a batch or none of it. Saving twice changes nothing.
+    async fn save(&self, outcomes: &[Outcome]) -> Outside<()>;
+
+    /// How many calls stand where.
+    async fn summary(&self, now: DateTime<Utc>) -> Outside<Summary>;
+
+    /// Calls that match, newest first.
+    async fn list(&self, filter: &CallFilter) -> Outside<Vec<CallRow>>;
+
+    /// All that is known of a call.
+    async fn find(&self, contact_id: &ContactId) -> Outside<Option<CallDetails>>;
+
+    /// The state of calls that match, as the state machine needs it, newest first.
+    async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>>;
+
+    /// How often each value of a section of the classifications was given, most frequent first.
+    async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>>;
+}

@@ -1,0 +1,1 @@
+//! TOML to taxonomy, and what passes the check.

@@ -1,0 +1,142 @@
+//! THE STATE MACHINE: the one place that decides what happens to a call next.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::failure::{Blame, Failure};
+use crate::progress::{CallProgress, LastFailure, SkipReason, Stage, Status};
+use crate::retry::RetryPolicy;
+
+/// What happened to a call.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The stage's work is done.
+    Finished,
+    /// There is nothing (more) to do for this call.
+    NothingToDo(SkipReason),
+    /// The stage's work failed.
+    Failed(&'a Failure),
+    /// The work failed or was given up while the whole stage was known to be in trouble, or because
+    /// the program was asked to stop. It says nothing about this call.
+    Interrupted,
+    /// A person asked for the call to be done again from a stage on.
+    RedoAsked {
+        /// From here.
+        from: Stage,
+    },
+}
+
+/// What the decision depends on besides the state and the event.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    /// How often and how long.
+    pub policy: RetryPolicy,
+    /// The time of the event.
+    pub now: DateTime<Utc>,
+    /// When the call started, where it is known.
+    pub call_started_at: Option<DateTime<Utc>>,
+    /// A number in 0.0..1.0 that spreads waits.
+    pub chance: f64,
+}
+
+/// Decides what happens to a call next.
+///
+/// A state that is at its end (`Parked`, `Skipped`, `Done`) changes only by `RedoAsked`: a late
+/// event of work that was started before changes nothing.
+pub fn advance(
+    progress: &CallProgress,
+    event: &Event<'_>,
+    circumstances: &Circumstances,
+) -> CallProgress {
+    let mut next = progress.clone();
+    if let Event::RedoAsked { from } = event {
+        // A call cannot skip what it has not done yet.
+        next.stage = progress.stage.min(*from);
+        next.redo_count += 1;
+        reset(&mut next);
+        return next;
+    }
+    if !matches!(progress.status, Status::Ready { .. }) {
+        return next;
+    }
+    match event {
+        Event::Finished => match progress.stage.next() {
+            Some(stage) => {
+                next.stage = stage;
+                reset(&mut next);
+            }
+            None => {
+                reset(&mut next);
+                next.status = Status::Done;
+            }
+        },
+        Event::NothingToDo(reason) => skip_when_settled(&mut next, *reason, circumstances),
+        Event::Failed(failure) => fail(&mut next, failure, circumstances),
+        Event::Interrupted | Event::RedoAsked { .. } => {}
+    }
+    next
+}
+
+fn reset(next: &mut CallProgress) {
+    next.status = Status::Ready { not_before: None };
+    next.attempt = 0;
+    next.last_failure = None;
+}
+
+/// A recording that is missing from a young call may not be there *yet*: it is looked for once more
+/// when the call has settled. That costs no attempt, so that it can never park a call.
+fn skip_when_settled(next: &mut CallProgress, reason: SkipReason, circumstances: &Circumstances) {
+    let settled_at = circumstances.call_started_at.map(|started_at| {
+        started_at
+            + TimeDelta::from_std(circumstances.policy.settle_for).unwrap_or(TimeDelta::zero())
+    });
+    match settled_at {
+        Some(settled_at) if settled_at > circumstances.now && reason != SkipReason::NoSpeech => {
+            next.status = Status::Ready {
+                not_before: Some(settled_at),
+            };
+        }
+        _ => {
+            reset(next);
+            next.status = Status::Skipped { reason };
+        }
+    }
+}
+
+fn fail(next: &mut CallProgress, failure: &Failure, circumstances: &Circumstances) {
+    match failure.kind.blame() {
+        // No call is counted or parked for what the setup is to blame for: the stage pauses.
+        Blame::Setup => return,
+        Blame::Call => {
+            next.attempt += 1;
+            next.status = Status::Parked;
+        }
+        Blame::Moment => {
+            next.attempt += 1;
+            next.status = if next.attempt >= circumstances.policy.attempts_max {
+                Status::Parked
+            } else {
+                Status::Ready {
+                    not_before: Some(retry_at(next.attempt, failure, circumstances)),
+                }
+            };
+        }
+    }
+    next.last_failure = Some(LastFailure {
+        kind: failure.kind,
+        reason: failure.chain(),
+    });
+}
+
+fn retry_at(attempt: u32, failure: &Failure, circumstances: &Circumstances) -> DateTime<Utc> {
+    let wait = circumstances
+        .policy
+        .backoff(attempt, failure.retry_after, circumstances.chance);
+    // A wait that leaves the calendar is cut to a day: the other side's wish, not its nonsense.
+    let wait = TimeDelta::from_std(wait)
+        .unwrap_or(TimeDelta::days(1))
+        .min(TimeDelta::days(1));
+    circumstances.now + wait
+}
+
+#[cfg(test)]
+mod tests;
