@@ -38,6 +38,17 @@ impl ArchiveKey {
         Self(format!("recordings/{stem}.{}", escaped(extension)))
     }
 
+    /// The name for a recording whose own name is taken by other bytes:
+    /// `recordings/{contact}_{media type}-{hash}.{extension}`.
+    #[must_use]
+    pub fn beside(&self, sha256: &Sha256Hex) -> Self {
+        let hash = sha256.as_str().get(..32).unwrap_or(sha256.as_str());
+        match self.0.rsplit_once('.') {
+            Some((stem, extension)) => Self(format!("{stem}-{hash}.{extension}")),
+            None => Self(format!("{}-{hash}", self.0)),
+        }
+    }
+
     /// `transcripts/{contact}.json`.
     pub fn transcript(contact_id: &ContactId) -> Self {
         Self(format!(
@@ -213,6 +224,15 @@ mod tests {
         assert_eq!(key.file_name(), "700123_voice-only.mp4");
         let second = ArchiveKey::recording(&id("700123"), "voice-only", 2, "mp4");
         assert_eq!(second.as_str(), "recordings/700123_voice-only_2.mp4");
+    }
+
+    #[test]
+    fn the_name_beside_another_ends_in_the_hash() {
+        let key = ArchiveKey::recording(&id("700123"), "voice-only", 1, "mp4");
+        assert_eq!(
+            key.beside(&Sha256Hex::of(b"")).as_str(),
+            "recordings/700123_voice-only-e3b0c44298fc1c149afbf4c8996fb924.mp4"
+        );
     }
 
     #[test]

@@ -1,1 +1,147 @@
 //! The archive: audio, raw replies, transcripts and leases, as domain verbs over `object_store`.
+//!
+//! Every object becomes visible whole or not at all. What was paid for or fetched is created, never
+//! overwritten; only transcripts and leases change. Names come from [`ArchiveKey`] alone, so that
+//! nothing is written outside the archive, whatever a contact is called.
+
+mod documents;
+mod failures;
+mod recordings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+
+use callpipe_core::contracts::CheckReport;
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::recording::ArchiveKey;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
+use object_store::{Error, ObjectStore, ObjectStoreExt};
+use url::Url;
+
+pub use recordings::{AudioStream, StoredAudio};
+
+/// A store of objects. Cheap to clone; clones share the store.
+#[derive(Clone)]
+pub struct Archive {
+    store: Arc<dyn ObjectStore>,
+    description: String,
+    base_uri: String,
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Archive({})", self.base_uri)
+    }
+}
+
+impl Archive {
+    /// A directory, which is made if it is missing. What was written is on the disk before a verb
+    /// returns.
+    pub fn directory(path: &Path) -> Outside<Self> {
+        let doing = format!("opening the archive directory {}", path.display());
+        let root = std::fs::create_dir_all(path)
+            .and_then(|()| std::fs::canonicalize(path))
+            .map_err(|error| failures::from_io(&error, &doing))?;
+        let store = LocalFileSystem::new_with_prefix(&root)
+            .map_err(|error| failures::from_store(&error, &doing))?
+            .with_fsync(true);
+        let base_uri = Url::from_directory_path(&root)
+            .map_err(|()| Failure::bug(format!("{doing}: the path has no address")))?;
+        Ok(Self {
+            store: Arc::new(store),
+            description: format!("directory {}", root.display()),
+            base_uri: base_uri.as_str().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Kept in memory and gone with it: for tests.
+    pub fn memory() -> Self {
+        Self {
+            store: Arc::new(InMemory::new()),
+            description: "memory".into(),
+            base_uri: "memory://".into(),
+        }
+    }
+
+    /// What and where it is, for messages.
+    pub fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    /// What stands before `/` and an object's key in its address, such as `file:///data/archive`.
+    pub fn base_uri(&self) -> &str {
+        &self.base_uri
+    }
+
+    /// The address of an object for other programs.
+    pub fn location(&self, key: &ArchiveKey) -> String {
+        format!("{}/{key}", self.base_uri)
+    }
+
+    /// Writes, reads, lists and removes an object, and says what was reached.
+    pub async fn check(&self) -> Outside<CheckReport> {
+        let key = ArchiveKey::probe(&random_name());
+        let probed = self.probe(&key).await;
+        let removed = self.delete(&key).await;
+        probed.and(removed)?;
+        Ok(format!(
+            "{} can be written, read and listed",
+            self.description
+        ))
+    }
+
+    async fn probe(&self, key: &ArchiveKey) -> Outside<()> {
+        let content = key.as_str().as_bytes();
+        let created = self.create(key, content).await?;
+        let read = self.read(key).await?;
+        let names = self.list_names("probes").await?;
+        let kept = created
+            && read.is_some_and(|read| read == content)
+            && names.iter().any(|name| name == key.as_str());
+        if kept {
+            Ok(())
+        } else {
+            Err(Failure::new(
+                FailureKind::StoreFailed,
+                format!(
+                    "checking {}: it does not keep what is written",
+                    self.description
+                ),
+            ))
+        }
+    }
+
+    /// A result of the store, where a missing object is none.
+    async fn found<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+        doing: &str,
+    ) -> Outside<Option<T>> {
+        match work.await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failures::from_store(&error, doing)),
+        }
+    }
+
+    async fn remove(&self, path: &ObjectPath, doing: &str) -> Outside<()> {
+        self.found(self.store.delete(path), doing).await.map(drop)
+    }
+}
+
+fn object_path(key: &ArchiveKey) -> Outside<ObjectPath> {
+    ObjectPath::parse(key.as_str())
+        .map_err(|error| Failure::bug(format!("{key} is no name of an object")).with_source(error))
+}
+
+/// A name that nobody else uses, in any process: each hasher has random keys.
+fn random_name() -> String {
+    let number = || RandomState::new().hash_one(0_u8);
+    format!("{:016x}{:016x}", number(), number())
+}

@@ -1,0 +1,152 @@
+//! Small objects: paid replies, transcripts, and what leases are made of.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::recording::ArchiveKey;
+use callpipe_core::transcript::Transcript;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use futures::TryStreamExt;
+use object_store::path::Path as ObjectPath;
+use object_store::{Error, ObjectStoreExt, PutMode};
+
+use super::{Archive, failures, object_path};
+
+impl Archive {
+    /// A paid reply, as it was bought. One that is damaged is as good as none, and is told of in
+    /// the log.
+    pub async fn reply(&self, key: &ArchiveKey) -> Outside<Option<Bytes>> {
+        let Some(compressed) = self.read(key).await? else {
+            return Ok(None);
+        };
+        match off_the_runtime(move || decompress(&compressed)).await? {
+            Ok(reply) => Ok(Some(reply.into())),
+            Err(error) => {
+                tracing::warn!(%key, %error, "a stored reply is damaged and is left out");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps a paid reply. The same one may be put again; a damaged one is replaced.
+    ///
+    /// If another worker has kept a different reply under the same key, that one stays and this is
+    /// `Unavailable`: who tries again finds the other's reply and need not buy.
+    pub async fn put_reply(&self, key: &ArchiveKey, reply: &[u8]) -> Outside<()> {
+        let owned = Bytes::copy_from_slice(reply);
+        let compressed = off_the_runtime(move || compress(&owned))
+            .await?
+            .map_err(|error| failures::from_io(&error, &format!("compressing {key}")))?;
+        if self.create(key, &compressed).await? {
+            return Ok(());
+        }
+        match self.reply(key).await? {
+            Some(existing) if existing == reply => Ok(()),
+            Some(_) => Err(Failure::new(
+                FailureKind::Unavailable,
+                format!("storing {key}: another worker has kept another reply there"),
+            )),
+            None => self.overwrite(key, &compressed).await,
+        }
+    }
+
+    /// Keeps a transcript, in place of an earlier one.
+    pub async fn put_transcript(&self, key: &ArchiveKey, transcript: &Transcript) -> Outside<()> {
+        let json = serde_json::to_vec(transcript)
+            .map_err(|error| Failure::bug(format!("{key} cannot be written")).with_source(error))?;
+        self.overwrite(key, &json).await
+    }
+
+    /// A transcript. One that is damaged is as good as none, and is told of in the log.
+    pub async fn transcript(&self, key: &ArchiveKey) -> Outside<Option<Transcript>> {
+        let Some(json) = self.read(key).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice(&json) {
+            Ok(transcript) => Ok(Some(transcript)),
+            Err(error) => {
+                // Where, not what: the error's own words may quote the call.
+                let (line, column) = (error.line(), error.column());
+                tracing::warn!(%key, line, column, "a stored transcript is damaged and is left out");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes an object unless it exists. Says whether it was written.
+    pub async fn create(&self, key: &ArchiveKey, bytes: &[u8]) -> Outside<bool> {
+        let payload = Bytes::copy_from_slice(bytes).into();
+        let created = self
+            .store
+            .put_opts(&object_path(key)?, payload, PutMode::Create.into())
+            .await;
+        match created {
+            Ok(_) => Ok(true),
+            Err(Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(failures::from_store(&error, &format!("storing {key}"))),
+        }
+    }
+
+    /// Writes an object in place of what was there.
+    pub async fn overwrite(&self, key: &ArchiveKey, bytes: &[u8]) -> Outside<()> {
+        let payload = Bytes::copy_from_slice(bytes).into();
+        self.store
+            .put(&object_path(key)?, payload)
+            .await
+            .map(drop)
+            .map_err(|error| failures::from_store(&error, &format!("storing {key}")))
+    }
+
+    /// Reads an object.
+    pub async fn read(&self, key: &ArchiveKey) -> Outside<Option<Bytes>> {
+        let path = object_path(key)?;
+        let whole = async { self.store.get(&path).await?.bytes().await };
+        self.found(whole, &format!("reading {key}")).await
+    }
+
+    /// The keys of all objects below a folder such as `leases/fetch`, in their order.
+    pub async fn list_names(&self, folder: &str) -> Outside<Vec<String>> {
+        let path = ObjectPath::parse(folder).map_err(|error| {
+            Failure::bug(format!("{folder} is no folder's name")).with_source(error)
+        })?;
+        let mut names: Vec<String> = self
+            .store
+            .list(Some(&path))
+            .map_ok(|object| object.location.to_string())
+            .try_collect()
+            .await
+            .map_err(|error| failures::from_store(&error, &format!("listing {folder}")))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Removes an object. One that is missing is fine.
+    pub async fn delete(&self, key: &ArchiveKey) -> Outside<()> {
+        self.remove(&object_path(key)?, &format!("removing {key}"))
+            .await
+    }
+}
+
+/// Replies are megabytes: unpacking one takes longer than a task may hold a thread of the runtime.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Outside<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::bug("packing a reply broke off").with_source(error))
+}
+
+fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn decompress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut decompressed = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut decompressed)?;
+    Ok(decompressed)
+}

@@ -1,0 +1,296 @@
+//! Recordings: streamed in and out with bounded memory, hashed on the way, never overwritten.
+
+use std::mem;
+
+use bytes::Bytes;
+use callpipe_core::contracts::transcriber::AudioLink;
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::recording::{ArchiveKey, Sha256Hex};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path as ObjectPath;
+use object_store::{Error, MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
+use sha2::{Digest, Sha256};
+
+use super::{Archive, failures, object_path, random_name};
+
+/// Bytes of audio on their way. Ends with an error if they do not arrive whole.
+pub type AudioStream = BoxStream<'static, Result<Bytes, Failure>>;
+
+/// The most of a recording that is held in memory. Nearly all recordings are smaller and are
+/// written in one request.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// A recording that is in the archive, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAudio {
+    /// Where it lies: usually the key that was asked for.
+    pub key: ArchiveKey,
+    /// The hash of its bytes.
+    pub sha256: Sha256Hex,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+impl Archive {
+    /// Puts a recording into the archive. It can be seen only once it is whole.
+    ///
+    /// Nothing is ever overwritten. If the same bytes are there already, that is as good as storing
+    /// them. If *other* bytes have the name (the source has changed its mind, or the file system
+    /// takes two ids for one), both are kept: the new ones under a name of their own, which is
+    /// [`StoredAudio::key`].
+    ///
+    /// An error of the stream is returned as it is and leaves nothing behind; a stream without
+    /// bytes is a `CorruptTransfer`.
+    pub async fn put_recording(
+        &self,
+        key: &ArchiveKey,
+        bytes: AudioStream,
+    ) -> Outside<StoredAudio> {
+        let doing = format!("storing {key}");
+        let mut incoming = Incoming::new(bytes);
+        let first = incoming.part().await?;
+        let staged = if first.content_length() == 0 {
+            return Err(Failure::new(
+                FailureKind::CorruptTransfer,
+                format!("{doing}: the recording is empty"),
+            ));
+        } else if incoming.ended {
+            Staged::Memory(first)
+        } else {
+            self.stage(first, &mut incoming, &doing).await?
+        };
+        let stored = incoming.stored_as(key.clone());
+        // A task of its own is finished even if the caller is no longer interested, so that no
+        // staged object stays behind.
+        let archive = self.clone();
+        tokio::spawn(async move { archive.publish_and_clean(stored, staged, &doing).await })
+            .await
+            .map_err(|error| Failure::bug("storing a recording broke off").with_source(error))?
+    }
+
+    /// A recording that is there, hashed by reading it whole.
+    pub async fn recording(&self, key: &ArchiveKey) -> Outside<Option<StoredAudio>> {
+        let doing = format!("reading {key}");
+        let Some((_, bytes)) = self.open(key, &doing).await? else {
+            return Ok(None);
+        };
+        let mut incoming = Incoming::new(bytes);
+        while !incoming.ended {
+            drop(incoming.part().await?);
+        }
+        Ok(Some(incoming.stored_as(key.clone())))
+    }
+
+    /// The size of a recording in bytes, and its bytes. A recording that is missing is `Rejected`:
+    /// to mend it is to fetch this one call again, not to stop all others.
+    pub async fn read_recording(&self, key: &ArchiveKey) -> Outside<(u64, AudioStream)> {
+        let doing = format!("reading {key}");
+        self.open(key, &doing).await?.ok_or_else(|| {
+            Failure::new(
+                FailureKind::Rejected,
+                format!("{doing}: it is not in the archive"),
+            )
+            .with_hint("fetch the call again: callpipe calls redo")
+        })
+    }
+
+    /// A link by which others can read a recording, if the store can make one: a directory and
+    /// memory cannot.
+    pub async fn link(&self, _key: &ArchiveKey) -> Outside<Option<AudioLink>> {
+        Ok(None)
+    }
+
+    async fn open(&self, key: &ArchiveKey, doing: &str) -> Outside<Option<(u64, AudioStream)>> {
+        let path = object_path(key)?;
+        let Some(found) = self.found(self.store.get(&path), doing).await? else {
+            return Ok(None);
+        };
+        let size_bytes = found.meta.size;
+        let doing = doing.to_owned();
+        let bytes = found
+            .into_stream()
+            .map_err({
+                let doing = doing.clone();
+                move |error| failures::from_store(&error, &doing)
+            })
+            .boxed();
+        Ok(Some((size_bytes, exactly(bytes, size_bytes, doing))))
+    }
+
+    /// Writes a recording that does not fit into memory to a place where nobody looks.
+    async fn stage(
+        &self,
+        first: PutPayload,
+        incoming: &mut Incoming,
+        doing: &str,
+    ) -> Outside<Staged> {
+        let path = ObjectPath::from(format!("staging/{}", random_name()));
+        let mut upload = self
+            .store
+            .put_multipart(&path)
+            .await
+            .map_err(|error| failures::from_store(&error, doing))?;
+        match upload_parts(upload.as_mut(), first, incoming, doing).await {
+            Ok(()) => Ok(Staged::Object(path)),
+            Err(failure) => {
+                // The failure that matters is the first one.
+                let _ = upload.abort().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn publish_and_clean(
+        &self,
+        stored: StoredAudio,
+        staged: Staged,
+        doing: &str,
+    ) -> Outside<StoredAudio> {
+        let published = self.publish(stored, &staged, doing).await;
+        let removed = match &staged {
+            Staged::Memory(_) => Ok(()),
+            Staged::Object(path) => self.remove(path, doing).await,
+        };
+        let stored = published?;
+        removed.map(|()| stored)
+    }
+
+    /// Gives a staged recording its name, or the name beside it if others have that one.
+    async fn publish(
+        &self,
+        stored: StoredAudio,
+        staged: &Staged,
+        doing: &str,
+    ) -> Outside<StoredAudio> {
+        let beside = stored.key.beside(&stored.sha256);
+        for key in [stored.key.clone(), beside] {
+            let candidate = StoredAudio {
+                key,
+                ..stored.clone()
+            };
+            if self.publish_as(&candidate.key, staged, doing).await? {
+                return Ok(candidate);
+            }
+            if self.recording(&candidate.key).await?.as_ref() == Some(&candidate) {
+                return Ok(candidate);
+            }
+            tracing::warn!(key = %candidate.key, "another recording has this name; both are kept");
+        }
+        Err(Failure::new(
+            FailureKind::StoreFailed,
+            format!("{doing}: both of its names hold other bytes"),
+        )
+        .with_hint("something else writes to the archive: compare the files with their hashes"))
+    }
+
+    /// Whether the name was free.
+    async fn publish_as(&self, key: &ArchiveKey, staged: &Staged, doing: &str) -> Outside<bool> {
+        let path = object_path(key)?;
+        let published = match staged {
+            Staged::Memory(payload) => self
+                .store
+                .put_opts(&path, payload.clone(), PutMode::Create.into())
+                .await
+                .map(drop),
+            Staged::Object(from) => self.store.copy_if_not_exists(from, &path).await,
+        };
+        match published {
+            Ok(()) => Ok(true),
+            Err(Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(failures::from_store(&error, doing)),
+        }
+    }
+}
+
+/// A recording that has arrived and has no name yet.
+enum Staged {
+    Memory(PutPayload),
+    Object(ObjectPath),
+}
+
+/// A stream that is counted and hashed while it is cut into parts.
+struct Incoming {
+    bytes: AudioStream,
+    hasher: Sha256,
+    size_bytes: u64,
+    ended: bool,
+}
+
+impl Incoming {
+    fn new(bytes: AudioStream) -> Self {
+        Self {
+            bytes,
+            hasher: Sha256::new(),
+            size_bytes: 0,
+            ended: false,
+        }
+    }
+
+    /// The next part: full, unless it is the last one.
+    async fn part(&mut self) -> Outside<PutPayload> {
+        let mut chunks = Vec::new();
+        let mut part_bytes = 0;
+        while part_bytes < PART_BYTES {
+            let Some(chunk) = self.bytes.next().await else {
+                self.ended = true;
+                break;
+            };
+            let chunk = chunk?;
+            self.hasher.update(&chunk);
+            part_bytes += chunk.len();
+            chunks.push(chunk);
+        }
+        self.size_bytes += part_bytes as u64;
+        Ok(chunks.into_iter().collect())
+    }
+
+    fn stored_as(&mut self, key: ArchiveKey) -> StoredAudio {
+        StoredAudio {
+            key,
+            sha256: Sha256Hex::from_digest(mem::take(&mut self.hasher).finalize().into()),
+            size_bytes: self.size_bytes,
+        }
+    }
+}
+
+async fn upload_parts(
+    upload: &mut dyn MultipartUpload,
+    first: PutPayload,
+    incoming: &mut Incoming,
+    doing: &str,
+) -> Outside<()> {
+    let mut part = first;
+    while part.content_length() > 0 {
+        upload
+            .put_part(part)
+            .await
+            .map_err(|error| failures::from_store(&error, doing))?;
+        part = incoming.part().await?;
+    }
+    upload
+        .complete()
+        .await
+        .map(drop)
+        .map_err(|error| failures::from_store(&error, doing))
+}
+
+/// A stream that fails if it is not exactly as long as was said. A file that is cut while it is
+/// read would otherwise give empty chunks for ever.
+fn exactly(bytes: AudioStream, size_bytes: u64, doing: String) -> AudioStream {
+    stream::try_unfold((bytes, size_bytes), move |(mut bytes, missing_bytes)| {
+        let cut = Failure::new(
+            FailureKind::CorruptTransfer,
+            format!("{doing}: it has another size than its entry says"),
+        );
+        async move {
+            let chunk = bytes.try_next().await?.unwrap_or_default();
+            match missing_bytes.checked_sub(chunk.len() as u64) {
+                Some(0) if chunk.is_empty() => Ok(None),
+                Some(left_bytes) if !chunk.is_empty() => Ok(Some((chunk, (bytes, left_bytes)))),
+                _ => Err(cut),
+            }
+        }
+    })
+    .boxed()
+}
