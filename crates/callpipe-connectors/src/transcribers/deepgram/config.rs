@@ -1,0 +1,61 @@
+//! What the operator fills in for Deepgram.
+
+use std::num::NonZeroUsize;
+
+use serde::Deserialize;
+
+use crate::http::Endpoint;
+use crate::secret::Secret;
+
+/// Where Deepgram is unless the configuration says otherwise.
+pub const ENDPOINT_DEFAULT: &str = "https://api.deepgram.com";
+
+/// The value of `language` that asks Deepgram to find the language out.
+pub const LANGUAGE_AUTO: &str = "auto";
+
+/// With one of the intelligence features on, Deepgram works on ten requests of a project at once.
+const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::new(10).unwrap();
+
+/// The table `[transcriber.deepgram]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeepgramConfig {
+    /// Where Deepgram is, if not at [`ENDPOINT_DEFAULT`]: a regional host, a sandbox.
+    pub endpoint: Option<Endpoint>,
+    /// The key of the project that pays. Usually from `DEEPGRAM_API_KEY`.
+    pub api_key: Option<Secret>,
+    /// The model that listens.
+    pub model: String,
+    /// A language tag, `multi` for callers who change languages, or `auto` to have it found out.
+    pub language: String,
+    /// Words that the model should expect: product names, brands.
+    pub keyterms: Vec<String>,
+    /// What is blotted out of the words: `pci`, `pii`, `numbers`, or a name of an entity.
+    pub redact: Vec<String>,
+    /// Whether Deepgram may not use the audio for training. It costs the discount for allowing it.
+    pub mip_opt_out: bool,
+    /// Labels of our requests in Deepgram's usage reports.
+    pub tags: Vec<String>,
+    /// Whether summary, topics, intents and sentiment are asked for. They exist for English only
+    /// and are left out where `language` is another one.
+    pub intelligence: bool,
+    /// How many requests may be in flight at once.
+    pub in_flight_max: NonZeroUsize,
+}
+
+impl Default for DeepgramConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            api_key: None,
+            model: "nova-3".into(),
+            language: "en".into(),
+            keyterms: Vec::new(),
+            redact: Vec::new(),
+            mip_opt_out: false,
+            tags: Vec::new(),
+            intelligence: true,
+            in_flight_max: IN_FLIGHT_MAX,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a refusal of Deepgram's means.
+
+use callpipe_core::failure::{Failure, FailureKind};
+use serde_json::Value;
+
+use super::super::wire::ErrorBody;
+use super::shown;
+
+const KEY_HINT: &str = "check `transcriber.deepgram.api_key` (DEEPGRAM_API_KEY): the key must exist, belong to the \
+     project, and be allowed to transcribe with the configured model";
+const CREDIT_HINT: &str = "the Deepgram project has no credit left: add some in Deepgram's console";
+const ENDPOINT_HINT: &str =
+    "check `transcriber.deepgram.endpoint`: what answers there does not transcribe";
+const PARAMETER_HINT: &str = "check the settings of `transcriber.deepgram` (model, language, keyterms, redact) with \
+     `callpipe check`";
+const FETCH_HINT: &str =
+    "Deepgram could not fetch the audio: the archive's links must work from the internet";
+
+/// A refusal as it came.
+pub(in super::super) struct Refusal<'a> {
+    /// Its HTTP status.
+    pub(in super::super) status: u16,
+    /// The beginning of its body.
+    pub(in super::super) body: &'a [u8],
+    /// What must not be repeated from the body: key and link.
+    pub(in super::super) hidden: &'a [&'a str],
+}
+
+/// What the body of a refusal says, in whichever of three forms it came.
+#[derive(Default)]
+struct Said {
+    code: String,
+    message: String,
+}
+
+/// Tells what a refusal means. `by_status` is its meaning by the status alone; its wish to be left
+/// alone is kept.
+pub(in super::super) fn refusal(refusal: &Refusal<'_>, by_status: Failure) -> Failure {
+    let said = said(refusal.body);
+    let (kind, hint) = meaning(refusal.status, &said, by_status.kind);
+    let mut message = by_status.message.clone();
+    for text in [&said.code, &said.message] {
+        if let Some(text) = shown(text, refusal.hidden) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+    }
+    let failure = Failure::new(kind, message).with_retry_after(by_status.retry_after);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+fn meaning(
+    status: u16,
+    said: &Said,
+    by_status: FailureKind,
+) -> (FailureKind, Option<&'static str>) {
+    match (status, said.code.as_str()) {
+        (400..=499, "SLOW_UPLOAD") => (FailureKind::Unavailable, None),
+        (400, "REMOTE_CONTENT_ERROR") => (FailureKind::CorruptTransfer, Some(FETCH_HINT)),
+        (402, _) | (_, "ASR_PAYMENT_REQUIRED") => (FailureKind::Denied, Some(CREDIT_HINT)),
+        (401 | 403, _) | (404, "PROJECT_NOT_FOUND") => (FailureKind::Denied, Some(KEY_HINT)),
+        // No call is to blame for an address that is nobody's, or that sends us elsewhere.
+        (300..=399 | 404 | 405, _) => (FailureKind::Denied, Some(ENDPOINT_HINT)),
+        (400, _) if is_about_audio(said) => (FailureKind::Unsupported, None),
+        (400, _) => (FailureKind::Rejected, Some(PARAMETER_HINT)),
+        _ => (by_status, None),
+    }
+}
+
+/// Deepgram has no code for audio that it cannot read, only words.
+fn is_about_audio(said: &Said) -> bool {
+    let message = said.message.to_lowercase();
+    ["corrupt", "unsupported data", "failed to process audio"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
+fn said(body: &[u8]) -> Said {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value @ Value::Object(_)) => {
+            let body: ErrorBody = serde_json::from_value(value).unwrap_or_default();
+            let message = [body.err_msg, body.message, body.details];
+            Said {
+                code: body.err_code.or(body.category).unwrap_or_default(),
+                message: message.into_iter().flatten().collect::<Vec<_>>().join(": "),
+            }
+        }
+        Ok(Value::String(message)) => Said {
+            message,
+            ..Said::default()
+        },
+        Ok(_) => Said::default(),
+        Err(_) => Said {
+            message: String::from_utf8_lossy(body).into_owned(),
+            ..Said::default()
+        },
+    }
+}

@@ -1,0 +1,1 @@
+//! Replies of every kind, errors of every form, and the contract against the sandbox.

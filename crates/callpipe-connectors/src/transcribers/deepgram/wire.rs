@@ -1,0 +1,248 @@
+//! Deepgram's JSON, field for field, as far as we read it.
+//!
+//! Everything may be missing, and a part of an unknown shape counts as missing: a reply is paid
+//! for, and one odd section must not cost the others.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// The body of a request for audio that Deepgram fetches itself.
+#[derive(Serialize)]
+pub(super) struct LinkRequest<'a> {
+    pub(super) url: &'a str,
+}
+
+/// The reply to a request that was answered at once.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Reply {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) metadata: Metadata,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) results: Option<Results>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Metadata {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) request_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) duration: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) channels: Option<u32>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) models: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) model_info: BTreeMap<String, ModelInfo>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) summary_info: Option<TokenInfo>,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ModelInfo {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) version: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct TokenInfo {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) output_tokens: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Warning {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) parameter: Option<String>,
+    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    pub(super) kind: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) message: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Results {
+    #[serde(default, deserialize_with = "items")]
+    pub(super) channels: Vec<Channel>,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) utterances: Vec<Utterance>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) summary: Option<Summary>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) topics: Insight<TopicSegment>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) intents: Insight<IntentSegment>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) sentiments: Option<Sentiments>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Channel {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) detected_language: Option<String>,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) alternatives: Vec<Alternative>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Alternative {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) transcript: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) confidence: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) languages: Vec<String>,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) words: Vec<Word>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Word {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) word: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) punctuated_word: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) start: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) end: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) confidence: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) speaker: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Utterance {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) channel: u32,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) words: Vec<Word>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Summary {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) result: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) short: Option<String>,
+}
+
+/// Topics or intents in either of two shapes: the documented `topics.segments`, and the
+/// specification's `topics.results.topics.segments`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(bound = "S: DeserializeOwned + Default")]
+pub(super) struct Insight<S> {
+    #[serde(default, deserialize_with = "items")]
+    pub(super) segments: Vec<S>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) results: BTreeMap<String, Segments<S>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(bound = "S: DeserializeOwned + Default")]
+pub(super) struct Segments<S> {
+    #[serde(default, deserialize_with = "items")]
+    pub(super) segments: Vec<S>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct TopicSegment {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) text: String,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) topics: Vec<Topic>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Topic {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) topic: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) confidence_score: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct IntentSegment {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) text: String,
+    #[serde(default, deserialize_with = "items")]
+    pub(super) intents: Vec<Intent>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Intent {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) intent: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) confidence_score: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Sentiments {
+    #[serde(default, deserialize_with = "items")]
+    pub(super) segments: Vec<SentimentSegment>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) average: Option<Feeling>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct SentimentSegment {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) text: String,
+    #[serde(flatten)]
+    pub(super) feeling: Feeling,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Feeling {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) sentiment: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) sentiment_score: Option<f64>,
+}
+
+/// An error in either of the two JSON forms; the third form is plain text.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ErrorBody {
+    // One page of the documents spells it the second way.
+    #[serde(default, alias = "error_code", deserialize_with = "lenient")]
+    pub(super) err_code: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) err_msg: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) category: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) message: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) details: Option<String>,
+}
+
+/// A value, or nothing where it is missing or of another shape.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// A list. An item that is no object of the right shape keeps its place, empty, since the place of
+/// a channel is its number.
+fn items<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let Value::Array(items) = Value::deserialize(deserializer)? else {
+        return Ok(Vec::new());
+    };
+    Ok(items
+        .into_iter()
+        .map(|item| T::deserialize(item).unwrap_or_default())
+        .collect())
+}
