@@ -1,0 +1,188 @@
+//! Requests to Vertex AI.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use callpipe_core::contracts::classifier::{Effort, ModelName};
+use callpipe_core::contracts::clock::Clock;
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use reqwest::Client;
+use serde_json::Value;
+use url::Url;
+
+use super::config::GeminiConfig;
+use super::map;
+use super::token::{GivenToken, TokenSource};
+use super::wire::{Content, GenerationConfig, Request, SafetySetting, TextPart, ThinkingConfig};
+use crate::http::{self, Endpoint};
+
+/// An answer takes seconds. One of the longest, with thinking, takes a minute and a half.
+const SILENCE_MAX: Duration = Duration::from_secs(3 * 60);
+
+const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// No model writes more.
+const OUTPUT_TOKENS_MAX: u32 = 65_536;
+
+/// How much more room a second try is given.
+const ENLARGED_TIMES: u32 = 4;
+
+/// Calls are labelled, not shown to anybody: an angry caller is no reason to refuse one. What can
+/// be switched off is off.
+const SAFETY_CATEGORIES: [&str; 4] = [
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+];
+
+const DOING: &str = "asking Gemini for labels";
+
+pub(super) struct GeminiClient {
+    endpoint: Endpoint,
+    project: String,
+    token: Box<dyn TokenSource>,
+    client: Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl GeminiClient {
+    pub(super) fn new(config: &GeminiConfig, clock: Arc<dyn Clock>) -> Outside<Self> {
+        let project = config.project.as_deref().map(str::trim).unwrap_or_default();
+        if project.is_empty() {
+            return Err(setting_missing(
+                "project",
+                "set the environment variable GCP_PROJECT_ID, or `classifier.gemini.project` in \
+                 callpipe.toml",
+            ));
+        }
+        Ok(Self {
+            endpoint: endpoint(config)?,
+            project: project.to_owned(),
+            token: Box::new(GivenToken::new(config.access_token.as_ref())?),
+            client: http::client(SILENCE_MAX)?,
+            clock,
+        })
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Buys an answer.
+    pub(super) async fn generate(
+        &self,
+        config: &GeminiConfig,
+        model: &ModelName,
+        request: &Request<'_>,
+    ) -> Outside<Bytes> {
+        let token = self.token.token().await?;
+        let request = self
+            .client
+            .post(self.url(&config.location, model))
+            .bearer_auth(token.expose().trim())
+            .json(request);
+        let response = http::send(request, DOING).await?;
+        let response = match http::success(response, DOING, self.clock.now()).await {
+            Ok(response) => response,
+            Err(answer) => {
+                let failure = map::refusal(answer.status.as_u16(), &answer.body, answer.failure);
+                return Err(failure.context(model));
+            }
+        };
+        let reply = http::body(response, REPLY_BYTES_MAX, DOING).await?;
+        if reply.is_empty() {
+            let message = format!("{DOING}: the answer is empty");
+            return Err(Failure::new(FailureKind::CorruptTransfer, message));
+        }
+        Ok(reply)
+    }
+
+    fn url(&self, location: &str, model: &ModelName) -> Url {
+        self.endpoint.join(&[
+            "v1",
+            "projects",
+            &self.project,
+            "locations",
+            location,
+            "publishers",
+            "google",
+            "models",
+            &format!("{model}:generateContent"),
+        ])
+    }
+}
+
+/// The host that belongs to the location, unless the configuration names one.
+fn endpoint(config: &GeminiConfig) -> Outside<Endpoint> {
+    let location = config.location.as_str();
+    let is_plain = !location.is_empty()
+        && location
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !is_plain {
+        return Err(setting_missing(
+            "location",
+            "`classifier.gemini.location` (VERTEX_AI_LOCATION) is `global`, `us`, `eu` or a region \
+             such as `europe-west4`",
+        ));
+    }
+    if let Some(endpoint) = &config.endpoint {
+        return Ok(endpoint.clone());
+    }
+    let address = match location {
+        "global" => "https://aiplatform.googleapis.com".to_owned(),
+        "us" | "eu" => format!("https://aiplatform.{location}.rep.googleapis.com"),
+        region => format!("https://{region}-aiplatform.googleapis.com"),
+    };
+    Endpoint::parse(&address)
+        .map_err(|error| Failure::bug("the address of a location").with_source(error))
+}
+
+fn setting_missing(key: &str, hint: &str) -> Failure {
+    let message = format!("`classifier.gemini.{key}` is not set to anything usable");
+    Failure::new(FailureKind::Denied, message).with_hint(hint)
+}
+
+/// The body of a request. No sampling parameters: newer models ignore or refuse them.
+pub(super) fn request<'a>(
+    config: &'a GeminiConfig,
+    instruction: &'a str,
+    question: &'a str,
+    schema: &'a Value,
+    effort: Effort,
+) -> Request<'a> {
+    let times = match effort {
+        Effort::Usual => 1,
+        Effort::Enlarged => ENLARGED_TIMES,
+    };
+    let max_output_tokens = config.max_output_tokens.get();
+    Request {
+        system_instruction: Content {
+            role: None,
+            parts: [TextPart { text: instruction }],
+        },
+        contents: [Content {
+            role: Some("user"),
+            parts: [TextPart { text: question }],
+        }],
+        safety_settings: SAFETY_CATEGORIES
+            .map(|category| SafetySetting {
+                category,
+                threshold: "OFF",
+            })
+            .into(),
+        generation_config: GenerationConfig {
+            max_output_tokens: max_output_tokens
+                .saturating_mul(times)
+                .min(OUTPUT_TOKENS_MAX.max(max_output_tokens)),
+            response_mime_type: "application/json",
+            response_json_schema: schema,
+            thinking_config: config
+                .thinking_level
+                .map(|thinking_level| ThinkingConfig { thinking_level }),
+        },
+        labels: &config.labels,
+    }
+}

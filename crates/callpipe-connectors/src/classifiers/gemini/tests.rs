@@ -1,0 +1,1 @@
+//! Answers of every kind, errors of every form, and the contract against the sandbox.

@@ -1,0 +1,115 @@
+//! Vertex AI's JSON, field for field, as far as we write and read it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::config::ThinkingLevel;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request<'a> {
+    pub(super) system_instruction: Content<'a>,
+    pub(super) contents: [Content<'a>; 1],
+    pub(super) safety_settings: Vec<SafetySetting>,
+    pub(super) generation_config: GenerationConfig<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) labels: &'a BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Content<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) role: Option<&'static str>,
+    pub(super) parts: [TextPart<'a>; 1],
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TextPart<'a> {
+    pub(super) text: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SafetySetting {
+    pub(super) category: &'static str,
+    pub(super) threshold: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GenerationConfig<'a> {
+    pub(super) max_output_tokens: u32,
+    pub(super) response_mime_type: &'static str,
+    pub(super) response_json_schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) thinking_config: Option<ThinkingConfig>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ThinkingConfig {
+    pub(super) thinking_level: ThinkingLevel,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Reply {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) prompt_feedback: Option<PromptFeedback>,
+    pub(super) model_version: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PromptFeedback {
+    pub(super) block_reason: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Candidate {
+    pub(super) content: Option<ReplyContent>,
+    // An open set of words: the list grows with each version of the API.
+    pub(super) finish_reason: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReplyContent {
+    pub(super) parts: Vec<ReplyPart>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReplyPart {
+    pub(super) text: Option<String>,
+    pub(super) thought: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ErrorReply {
+    pub(super) error: ErrorStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ErrorStatus {
+    pub(super) message: String,
+    pub(super) status: String,
+    pub(super) details: Vec<ErrorDetail>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ErrorDetail {
+    pub(super) field_violations: Vec<FieldViolation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FieldViolation {
+    pub(super) field: String,
+    pub(super) description: String,
+}
