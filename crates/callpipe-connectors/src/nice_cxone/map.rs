@@ -115,7 +115,7 @@ pub(super) fn renew_at(asked_at: DateTime<Utc>, expires_in_s: Option<u64>) -> Da
 }
 
 /// What went wrong before any call was asked about is never a call's fault: it pauses the stage.
-pub(super) fn of_the_setup(mut failure: Failure) -> Failure {
+pub(crate) fn of_the_setup(mut failure: Failure) -> Failure {
     if failure.kind.blame() == Blame::Call {
         failure.kind = FailureKind::Denied;
     }

@@ -16,5 +16,5 @@ pub use config::{AccountConfig, ClientAuthentication};
 
 pub(crate) use client::{Api, ApiRequest};
 pub(crate) use config::default_issuer;
-pub(crate) use map::{Refusal, is_foreign_404, refused, unreadable};
+pub(crate) use map::{Refusal, is_foreign_404, of_the_setup, refused, unreadable};
 pub(crate) use wire::{id, tolerant};
