@@ -1,0 +1,241 @@
+//! Deepgram's transcription of recorded audio.
+
+mod errors;
+mod intelligence;
+mod listen_query;
+mod results;
+mod speech;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use axum::routing::post;
+use futures::StreamExt as _;
+use serde_json::Value;
+
+use crate::audio;
+use crate::connection::Connection;
+use crate::corpus::CorpusCall;
+use crate::faults::{Fault, FaultKind, Point, Subject};
+use crate::journal::{Bill, OpenEntry, System, Violation};
+use crate::options::CREDENTIALS;
+use crate::reply::{self, Refusal};
+use crate::shared::{Shared, file, file_reset};
+
+use errors::Errors;
+use listen_query::ListenQuery;
+
+/// More than any call of the corpus, and little enough for a small machine.
+const AUDIO_BYTES_MAX: usize = 256 << 20;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/listen", post(listen))
+        .with_state(shared)
+}
+
+/// What is to be transcribed.
+struct Heard<'a> {
+    sha256: String,
+    /// None for audio that is not of the corpus, in which the fake hears silence.
+    call: Option<&'a CorpusCall>,
+    duration_s: f64,
+    channels: usize,
+}
+
+async fn listen(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    Query(pairs): Query<Vec<(String, String)>>,
+    request: Request,
+) -> Response {
+    let mut open = shared.open(System::Deepgram, "/v1/listen");
+    let in_flight = shared.journal.enter(System::Deepgram);
+    let request_id = shared.next_uuid();
+    let errors = Errors::new(&request_id);
+    let (head, body) = request.into_parts();
+    // Read even if it is to be refused: a client that still sends would see a reset instead.
+    let Ok(body) = to_bytes(body, AUDIO_BYTES_MAX).await else {
+        return finish(open, errors.too_large(), &request_id);
+    };
+    let admitted = admit(&shared, &head.headers, &pairs, &errors);
+    let query = match admitted {
+        Ok(query) => query,
+        Err(refusal) => return finish(open, *refusal, &request_id),
+    };
+    if in_flight.now > shared.options.deepgram_in_flight_max {
+        open.entry.violation = Some(Violation::OverInFlightLimit);
+        return finish(open, errors.too_many(), &request_id);
+    }
+    let audio = match audio_of(&shared, &head.headers, body, &errors).await {
+        Ok(audio) => audio,
+        Err(refusal) => return finish(open, *refusal, &request_id),
+    };
+    let sha256 = crate::chance::sha256_hex(&audio);
+    let known = shared.world.audio_with_hash(&sha256);
+    open.entry.sha256 = Some(sha256.clone());
+    open.entry.contact_id = known.and_then(|known| known.contact_id.clone());
+    open.entry.call_id = known.map(|known| known.call_id.clone());
+    let contact = open
+        .entry
+        .contact_id
+        .as_deref()
+        .and_then(|id| shared.world.contact(id));
+    let ids = contact
+        .iter()
+        .flat_map(|one| [one.contact_id.as_str(), &one.master_contact_id]);
+    let subject = Subject {
+        contacts: ids.collect(),
+        call: known.map(|known| known.call_id.as_str()),
+        model: &query.model,
+        key: &sha256,
+    };
+    let fault = shared.strike(Point::Listen, &subject, &mut open);
+    if let Some(fault) = &fault {
+        if fault.kind == FaultKind::DeepgramConnectionReset {
+            return file_reset(open, &connection);
+        }
+        if let Some(answer) = errors.of_fault(fault) {
+            return finish(open, answer, &request_id);
+        }
+    }
+    let call = known.and_then(|known| shared.world.corpus().call(&known.call_id));
+    let heard = match hear(sha256, call, &audio) {
+        Some(heard) => heard,
+        None => return finish(open, errors.corrupt(), &request_id),
+    };
+    let body = results::reply(&shared, &query, &heard, &request_id);
+    let channels = query.channels(heard.channels);
+    // Before the pause: who hangs up while Deepgram works has to pay as well.
+    open.entry.bill = Some(Bill::Audio {
+        seconds: heard.duration_s,
+        channels,
+    });
+    shared
+        .pause(shared.options.latencies.deepgram, &heard.sha256)
+        .await;
+    let answer = sold(body, fault.as_ref()).await;
+    finish(open, answer, &request_id)
+}
+
+fn finish(open: OpenEntry, answer: Response, request_id: &str) -> Response {
+    file(
+        open,
+        reply::with_header(answer, "dg-request-id", request_id),
+    )
+}
+
+fn admit(
+    shared: &Shared,
+    headers: &HeaderMap,
+    pairs: &[(String, String)],
+    errors: &Errors<'_>,
+) -> Result<ListenQuery, Refusal> {
+    let key = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let key = key.and_then(|value| value.strip_prefix("Token "));
+    if key != Some(CREDENTIALS.deepgram_api_key) {
+        return Err(Box::new(errors.invalid_auth()));
+    }
+    ListenQuery::read(pairs, shared.world.seed()).map_err(|text| Box::new(errors.bad_query(&text)))
+}
+
+fn hear<'a>(sha256: String, call: Option<&'a CorpusCall>, audio: &[u8]) -> Option<Heard<'a>> {
+    if let Some(call) = call {
+        return Some(Heard {
+            sha256,
+            duration_s: call.duration_s,
+            channels: call.channels,
+            call: Some(call),
+        });
+    }
+    let outline = audio::outline(audio)?;
+    Some(Heard {
+        sha256,
+        call,
+        duration_s: outline.duration_s,
+        channels: outline.channels,
+    })
+}
+
+/// The body itself, or what its link leads to.
+async fn audio_of(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: Bytes,
+    errors: &Errors<'_>,
+) -> Result<Bytes, Refusal> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    if !content_type
+        .unwrap_or_default()
+        .starts_with("application/json")
+    {
+        return Ok(body);
+    }
+    let link: Option<Value> = serde_json::from_slice(&body).ok();
+    let link = link.as_ref().and_then(|value| value["url"].as_str());
+    let Some(link) = link else {
+        return Err(Box::new(
+            errors.bad_query("Failed to deserialize JSON payload"),
+        ));
+    };
+    fetch(shared, link)
+        .await
+        .map_err(|reason| Box::new(errors.remote_content(&reason)))
+}
+
+async fn fetch(shared: &Shared, link: &str) -> Result<Bytes, String> {
+    let unreachable = |_| "The remote server hosting the media could not be reached.".to_owned();
+    let answer = shared.fetcher.get(link).send().await.map_err(unreachable)?;
+    let status = answer.status();
+    if !status.is_success() {
+        let kind = if status.is_client_error() {
+            "client"
+        } else {
+            "server"
+        };
+        return Err(format!(
+            "The remote server hosting the media returned a {kind} error: {status}"
+        ));
+    }
+    let mut audio = Vec::new();
+    let mut chunks = answer.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let aborted = |_| "The remote server ended the connection early.".to_owned();
+        audio.extend_from_slice(&chunk.map_err(aborted)?);
+        if audio.len() > AUDIO_BYTES_MAX {
+            return Err("The remote media is too large.".to_owned());
+        }
+    }
+    Ok(audio.into())
+}
+
+/// The answer that was paid for, perhaps spoilt by a fault.
+async fn sold(mut body: Value, fault: Option<&Fault>) -> Response {
+    let Some(fault) = fault else {
+        return reply::json(200, &body);
+    };
+    match fault.kind {
+        FaultKind::DeepgramMalformedJson => return reply::half_json(&body),
+        FaultKind::DeepgramCutReply => {
+            return reply::cut("application/json", &Bytes::from(body.to_string()), true);
+        }
+        FaultKind::DeepgramEmptyBody => {
+            return reply::reply(200, "application/json", Body::empty());
+        }
+        FaultKind::DeepgramMissingSections => results::drop_sections(&mut body),
+        FaultKind::DeepgramWrappedTopics => results::wrap_topics(&mut body),
+        FaultKind::DeepgramAbsurdNumbers => results::make_absurd(&mut body),
+        FaultKind::DeepgramSlow => tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await,
+        _ => {}
+    }
+    reply::json(200, &body)
+}

@@ -1,0 +1,173 @@
+//! What Gemini answers: the right classification of the call that it was shown.
+
+use chrono::SecondsFormat;
+use serde_json::{Map, Value, json};
+
+use super::schema::Shape;
+use super::validate::field;
+use super::{Target, models, recognise, spoil};
+use crate::corpus::CorpusCall;
+use crate::faults::{Fault, FaultKind};
+use crate::shared::Shared;
+
+/// Roughly what a token is in English.
+const CHARACTERS_PER_TOKEN: usize = 4;
+
+/// The body of a 200, and what it costs.
+#[derive(Debug)]
+pub(super) struct Generated {
+    pub(super) body: Value,
+    pub(super) input_tokens: u64,
+    pub(super) output_tokens: u64,
+}
+
+pub(super) fn answer(
+    shared: &Shared,
+    request: &Value,
+    target: &Target,
+    call: Option<&CorpusCall>,
+    fault: Option<&Fault>,
+) -> Generated {
+    let fault = fault.map(|fault| fault.kind);
+    let empty = Map::new();
+    let fields = request.as_object().unwrap_or(&empty);
+    let config = field(fields, "generationConfig")
+        .and_then(Value::as_object)
+        .unwrap_or(&empty);
+    let text = model_text(config, call, fault);
+    let thoughts = thought_tokens(config, &target.model);
+    let cap = field(config, "maxOutputTokens")
+        .and_then(Value::as_u64)
+        .unwrap_or(65_536) as usize;
+    let room = cap.saturating_sub(thoughts) * CHARACTERS_PER_TOKEN;
+    let (text, finish_reason) = if fault == Some(FaultKind::GeminiMaxTokens) {
+        (head(&text, text.chars().count() * 2 / 3), "MAX_TOKENS")
+    } else if text.chars().count() > room {
+        (head(&text, room), "MAX_TOKENS")
+    } else {
+        (text, "STOP")
+    };
+    let input = tokens(&recognise::prompt_text(request)) + tokens(&instructions(fields));
+    let output = tokens(&text);
+    let mut body = json!({
+        "candidates": [candidate(shared, config, &text, finish_reason)],
+        "usageMetadata": {
+            "promptTokenCount": input, "candidatesTokenCount": output,
+            "totalTokenCount": input + output + thoughts, "trafficType": "ON_DEMAND",
+        },
+        "modelVersion": target.model,
+        "createTime": shared.now().to_rfc3339_opts(SecondsFormat::Micros, true),
+        "responseId": shared.next_uuid().replace('-', ""),
+    });
+    if thoughts > 0 {
+        body["usageMetadata"]["thoughtsTokenCount"] = json!(thoughts);
+    }
+    let mut output = output + thoughts;
+    if let Some(fault) = fault {
+        if spoil::spoil_candidates(fault, &mut body) {
+            output = 0;
+        }
+    }
+    Generated {
+        body,
+        input_tokens: input as u64,
+        output_tokens: output as u64,
+    }
+}
+
+fn model_text(
+    config: &Map<String, Value>,
+    call: Option<&CorpusCall>,
+    fault: Option<FaultKind>,
+) -> String {
+    let quote = call
+        .and_then(|call| call.turns.first())
+        .map_or("", |turn| &turn.text);
+    let truth = call.and_then(|call| serde_json::to_value(call.truth.as_ref()?).ok());
+    let mut value = truth.unwrap_or_else(general_enquiry);
+    let schema = field(config, "responseSchema").or_else(|| field(config, "responseJsonSchema"));
+    if let Some(schema) = schema {
+        value = Shape::new(schema, quote).fit(&value);
+    }
+    if let Some(fault) = fault {
+        spoil::spoil_value(fault, &mut value);
+    }
+    let is_label = field(config, "responseMimeType") == Some(&json!("text/x.enum"));
+    let text = match (&value, is_label) {
+        (Value::String(label), true) => label.clone(),
+        _ => value.to_string(),
+    };
+    match fault {
+        Some(fault) => spoil::spoil_text(fault, text),
+        None => text,
+    }
+}
+
+/// What a model says of a conversation in which nothing happens.
+fn general_enquiry() -> Value {
+    json!({
+        "call_type": ["general_enquiry"], "sale_result": "not_sales_call", "no_sale_reasons": [],
+        "product_family": "other", "product_category_detail": ["other"],
+        "problems_detected": [], "delivery_tracking": null, "agent_name": null,
+        "escalation_actions": ["none"],
+        "confidence_scores": {
+            "call_type_confidence": 0.4, "sale_result_confidence": 0.5,
+            "product_classification_confidence": 0.3, "overall_confidence": 0.4,
+        },
+    })
+}
+
+fn candidate(shared: &Shared, config: &Map<String, Value>, text: &str, finish: &str) -> Value {
+    let mut parts = Vec::new();
+    let thinking = field(config, "thinkingConfig").and_then(Value::as_object);
+    if thinking.and_then(|one| field(one, "includeThoughts")) == Some(&json!(true)) {
+        parts.push(json!({ "text": "The customer's wish comes first.", "thought": true }));
+    }
+    // Every third answer comes in two parts, as answers now and then do.
+    let length = text.chars().count();
+    if length > 20 && crate::chance::draw(shared.world.seed(), &["parts", text]) % 3 == 0 {
+        let first = head(text, length / 2);
+        parts.push(json!({ "text": &text[first.len()..] }));
+        parts.insert(parts.len() - 1, json!({ "text": first }));
+    } else {
+        parts.push(json!({ "text": text }));
+    }
+    json!({
+        "index": 0, "content": { "role": "model", "parts": parts }, "finishReason": finish,
+        "avgLogprobs": -0.05,
+    })
+}
+
+fn thought_tokens(config: &Map<String, Value>, model: &str) -> usize {
+    let thinking = field(config, "thinkingConfig").and_then(Value::as_object);
+    let budget = thinking
+        .and_then(|one| field(one, "thinkingBudget"))
+        .and_then(Value::as_u64);
+    let level = thinking
+        .and_then(|one| field(one, "thinkingLevel"))
+        .and_then(Value::as_str);
+    match (budget, level.unwrap_or(models::default_level(model))) {
+        (Some(budget), _) => budget.min(200) as usize,
+        (None, "LOW") => 60,
+        (None, "MEDIUM") => 200,
+        (None, "HIGH") => 800,
+        (None, _) => 0,
+    }
+}
+
+fn instructions(fields: &Map<String, Value>) -> String {
+    let parts = field(fields, "systemInstruction").and_then(|value| value["parts"].as_array());
+    let texts = parts
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part["text"].as_str());
+    texts.collect::<Vec<&str>>().join("\n")
+}
+
+fn head(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
+fn tokens(text: &str) -> usize {
+    text.chars().count().div_ceil(CHARACTERS_PER_TOKEN)
+}

@@ -1,0 +1,131 @@
+//! Every fault, its name, where it strikes, and one line about it.
+
+use std::fmt;
+
+/// The place in a fake where a fault can strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// CXone's token endpoint.
+    Token,
+    /// CXone's playback metadata.
+    Metadata,
+    /// The address that the metadata gives for a recording.
+    MediaAddress,
+    /// The download itself.
+    Media,
+    /// Deepgram.
+    Listen,
+    /// Gemini.
+    Generate,
+}
+
+macro_rules! catalogue {
+    ($($kind:ident, $name:literal, $point:ident, $about:literal;)+) => {
+        /// What can go wrong. The name of each is shown by [`FaultKind::name`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum FaultKind {
+            $(#[doc = concat!("`", $name, "`: ", $about)] $kind,)+
+        }
+
+        impl FaultKind {
+            /// Every kind, grouped by system.
+            pub const ALL: &[FaultKind] = &[$(FaultKind::$kind),+];
+
+            /// The name in the fault grammar.
+            pub fn name(self) -> &'static str {
+                match self { $(FaultKind::$kind => $name),+ }
+            }
+
+            /// One line for people.
+            pub fn about(self) -> &'static str {
+                match self { $(FaultKind::$kind => $about),+ }
+            }
+
+            pub(crate) fn point(self) -> Point {
+                match self { $(FaultKind::$kind => Point::$point),+ }
+            }
+        }
+    };
+}
+
+catalogue! {
+    Token401, "cxone.token_401", Token, "the token endpoint answers 401";
+    TokenInvalidClient, "cxone.token_invalid_client", Token, "400 invalid_client";
+    TokenInvalidGrant, "cxone.token_invalid_grant", Token, "400 invalid_grant";
+    Token500, "cxone.token_500", Token, "the token endpoint answers 500";
+    TokenConnectionReset, "cxone.token_connection_reset", Token, "the connection is reset";
+    Metadata401Once, "cxone.metadata_401_once", Metadata, "401, and the token is void from now on";
+    Metadata403, "cxone.metadata_403", Metadata, "403: the user may not play recordings";
+    Metadata404Pending, "cxone.metadata_404_pending", Metadata, "404, as for a call that is not filed yet";
+    Metadata429, "cxone.metadata_429", Metadata, "429 (retry_after_s= adds the header)";
+    Metadata500, "cxone.metadata_500", Metadata, "500 with an internal code";
+    Metadata503, "cxone.metadata_503", Metadata, "503 from the gateway (retry_after_s= adds the header)";
+    MetadataMalformedJson, "cxone.metadata_malformed_json", Metadata, "200 with JSON that ends in the middle";
+    MetadataHtml, "cxone.metadata_html", Metadata, "200 with a login page instead of JSON";
+    MetadataNullLists, "cxone.metadata_null_lists", Metadata, "every list beside the interactions is null";
+    MetadataSlow, "cxone.metadata_slow", Metadata, "the answer takes delay_ms longer";
+    ConnectionReset, "cxone.connection_reset", Metadata, "the connection is reset before an answer";
+    MediaWrongHost, "media.wrong_host", MediaAddress, "the metadata names a host that is not the vendor's";
+    MediaCutBody, "media.cut_body", Media, "half of what Content-Length promises, then the connection ends";
+    MediaCutChunked, "media.cut_chunked", Media, "no Content-Length, half of the body, no last chunk";
+    MediaExpiredUrl, "media.expired_url", Media, "403: the address has expired";
+    Media403, "media.403", Media, "403 AccessDenied";
+    Media500, "media.500", Media, "500 InternalError";
+    Media503SlowDown, "media.503_slow_down", Media, "503 SlowDown (retry_after_s= adds the header)";
+    MediaEmptyBody, "media.empty_body", Media, "200 without a byte";
+    MediaRedirectElsewhere, "media.redirect_elsewhere", Media, "302 to another host name; following it is a violation";
+    MediaConnectionReset, "media.connection_reset", Media, "the connection is reset before an answer";
+    MediaSlow, "media.slow", Media, "the answer takes delay_ms longer";
+    Deepgram400Corrupt, "deepgram.400_corrupt", Listen, "400: corrupt or unsupported data";
+    DeepgramRemoteContentError, "deepgram.remote_content_error", Listen, "400 REMOTE_CONTENT_ERROR";
+    Deepgram401, "deepgram.401", Listen, "401 INVALID_AUTH";
+    Deepgram402, "deepgram.402", Listen, "402 ASR_PAYMENT_REQUIRED";
+    Deepgram403, "deepgram.403", Listen, "403 INSUFFICIENT_PERMISSIONS";
+    Deepgram408, "deepgram.408", Listen, "408 SLOW_UPLOAD";
+    Deepgram429, "deepgram.429", Listen, "429 TOO_MANY_REQUESTS (retry_after_s= adds the header)";
+    Deepgram500, "deepgram.500", Listen, "500";
+    Deepgram502, "deepgram.502", Listen, "502 with an HTML page";
+    Deepgram503, "deepgram.503", Listen, "503 (retry_after_s= adds the header)";
+    Deepgram504, "deepgram.504", Listen, "504: processing took too long";
+    DeepgramPlainTextError, "deepgram.plain_text_error", Listen, "500 in plain text";
+    DeepgramMalformedJson, "deepgram.malformed_json", Listen, "paid, and the JSON ends in the middle";
+    DeepgramCutReply, "deepgram.cut_reply", Listen, "paid, and the connection ends in the middle";
+    DeepgramEmptyBody, "deepgram.empty_body", Listen, "paid, and 200 without a byte";
+    DeepgramMissingSections, "deepgram.missing_sections", Listen, "paid, without utterances and language features";
+    DeepgramWrappedTopics, "deepgram.wrapped_topics", Listen, "topics and intents wrapped once more, as the OpenAPI file has them";
+    DeepgramAbsurdNumbers, "deepgram.absurd_numbers", Listen, "negative times, confidences beyond 1";
+    DeepgramSlow, "deepgram.slow", Listen, "the answer takes delay_ms longer";
+    DeepgramConnectionReset, "deepgram.connection_reset", Listen, "the connection is reset before an answer, unpaid";
+    Gemini400, "gemini.400", Generate, "400 INVALID_ARGUMENT without a reason";
+    GeminiSchemaTooComplex, "gemini.schema_too_complex", Generate, "400: the schema has too many states";
+    Gemini401Once, "gemini.401_once", Generate, "401 UNAUTHENTICATED";
+    Gemini403, "gemini.403", Generate, "403 PERMISSION_DENIED";
+    Gemini404Retired, "gemini.404_retired", Generate, "404, as for a retired model (model= says which)";
+    Gemini429, "gemini.429", Generate, "429 RESOURCE_EXHAUSTED (retry_after_s= adds the header)";
+    Gemini500, "gemini.500", Generate, "500 INTERNAL";
+    Gemini503, "gemini.503", Generate, "503 UNAVAILABLE (retry_after_s= adds the header)";
+    Gemini504, "gemini.504", Generate, "504 DEADLINE_EXCEEDED";
+    GeminiBlockedPrompt, "gemini.blocked_prompt", Generate, "200 with promptFeedback and no candidate";
+    GeminiBlockedCandidate, "gemini.blocked_candidate", Generate, "finishReason SAFETY, no content";
+    GeminiRecitation, "gemini.recitation", Generate, "finishReason RECITATION, no content";
+    GeminiMaxTokens, "gemini.max_tokens", Generate, "finishReason MAX_TOKENS, the JSON is cut";
+    GeminiFenced, "gemini.fenced", Generate, "the JSON stands in a Markdown fence";
+    GeminiProseAround, "gemini.prose_around", Generate, "sentences before and after the JSON";
+    GeminiOffList, "gemini.off_list", Generate, "a label that is on no list";
+    GeminiTooManyLabels, "gemini.too_many_labels", Generate, "more labels than a section allows";
+    GeminiConditionViolated, "gemini.condition_violated", Generate, "a section is filled that the others rule out";
+    GeminiMissingSection, "gemini.missing_section", Generate, "a required section is left out";
+    GeminiMalformedJson, "gemini.malformed_json", Generate, "the model's text is not JSON";
+    GeminiEmptyText, "gemini.empty_text", Generate, "one part with an empty text";
+    GeminiThoughtOnly, "gemini.thought_only", Generate, "nothing but thought parts";
+    GeminiNoCandidates, "gemini.no_candidates", Generate, "an empty list of candidates";
+    GeminiCutReply, "gemini.cut_reply", Generate, "paid, and the connection ends in the middle";
+    GeminiSlow, "gemini.slow", Generate, "the answer takes delay_ms longer";
+    GeminiConnectionReset, "gemini.connection_reset", Generate, "the connection is reset before an answer, unpaid";
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

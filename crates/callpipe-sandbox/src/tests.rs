@@ -1,0 +1,9 @@
+//! Tests over real sockets: each fake as a client meets it.
+
+mod control;
+mod cxone;
+mod deepgram;
+mod gemini;
+mod media;
+mod pipeline;
+mod support;
