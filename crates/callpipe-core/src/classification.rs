@@ -7,7 +7,8 @@ use crate::taxonomy::Taxonomy;
 use crate::taxonomy::check::{self, CheckedValues, OffTaxonomy};
 use crate::taxonomy::prompt::PROMPT_VERSION;
 
-/// A call's labels. Can only be made from an answer that passed the check.
+/// A call's labels. Made only from an answer that passed the check, or read back from where such a
+/// one was stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// The stored value of each section, by field.

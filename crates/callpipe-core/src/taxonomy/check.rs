@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Condition, Label, Rule, Section, Taxonomy};
 
-/// Why an answer is no classification. Holds names of the taxonomy, never words of the answer
-/// beyond a short label, since it is logged.
+/// Why an answer is no classification. Holds names of the taxonomy and never words of the answer,
+/// which may be words of the call: it is logged and stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct OffTaxonomy {
@@ -16,6 +16,8 @@ pub struct OffTaxonomy {
     /// What is wrong.
     pub problem: String,
 }
+
+const NOT_A_LABEL: &str = "holds a value that is not one of its labels";
 
 /// The checked values of an answer by field: what may be stored.
 pub type CheckedValues = BTreeMap<String, Value>;
@@ -31,26 +33,52 @@ pub fn check(taxonomy: &Taxonomy, answer: &Value) -> Result<CheckedValues, OffTa
         .ok_or_else(|| off("answer", "is not a JSON object"))?;
     let mut checked = CheckedValues::new();
     for section in &taxonomy.sections {
-        let value = section_value(section, answer)?;
-        if let Some(condition) = &section.only_when
-            && !is_empty(&value)
-            && !holds(condition, &checked)
-        {
-            let problem = format!(
-                "is answered although {} is none of {}",
-                condition.field,
-                condition.any_of.join(", ")
-            );
-            return Err(off(section.field.as_str(), problem));
-        }
+        let value = answer.get(section.field.as_str()).unwrap_or(&Value::Null);
+        let value = match &section.only_when {
+            Some(condition) if !holds(condition, &checked) => {
+                not_applicable(section, condition, value)?
+            }
+            _ => section_value(section, value)?,
+        };
         checked.insert(section.field.to_string(), value);
     }
     Ok(checked)
 }
 
-fn section_value(section: &Section, answer: &Map<String, Value>) -> Result<Value, OffTaxonomy> {
+/// The stored form of a question that does not apply; an answer to it all the same is an error.
+fn not_applicable(
+    section: &Section,
+    condition: &Condition,
+    value: &Value,
+) -> Result<Value, OffTaxonomy> {
+    let none_label = match &section.rule {
+        Rule::Labels { none_label, .. } => none_label.as_deref(),
+        _ => None,
+    };
+    let is_empty = match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items
+            .iter()
+            .all(|item| none_label.is_some() && item.as_str() == none_label),
+        _ => false,
+    };
+    if !is_empty {
+        let problem = format!(
+            "is answered although {} is none of {}",
+            condition.field,
+            condition.any_of.join(", ")
+        );
+        return Err(off(section.field.as_str(), problem));
+    }
+    Ok(match section.rule {
+        Rule::Labels { .. } => json!([]),
+        _ => Value::Null,
+    })
+}
+
+fn section_value(section: &Section, value: &Value) -> Result<Value, OffTaxonomy> {
     let field = section.field.as_str();
-    let value = answer.get(field).unwrap_or(&Value::Null);
     match &section.rule {
         Rule::Label { labels } => one_label(field, labels, value),
         Rule::Labels {
@@ -58,14 +86,13 @@ fn section_value(section: &Section, answer: &Map<String, Value>) -> Result<Value
             at_least,
             at_most,
             none_label,
-        } => {
-            let limits = if section.only_when.is_some() && is_empty(value) {
-                0..=*at_most
-            } else {
-                *at_least..=*at_most
-            };
-            many_labels(field, labels, limits, none_label.as_deref(), value)
-        }
+        } => many_labels(
+            field,
+            labels,
+            *at_least..=*at_most,
+            none_label.as_deref(),
+            value,
+        ),
         Rule::Text { chars_max } => short_text(field, *chars_max, value),
         Rule::Scores { names } => scores(field, names, value),
         Rule::Group { parts } => group(field, parts, value),
@@ -79,10 +106,7 @@ fn one_label(field: &str, labels: &[Label], value: &Value) -> Result<Value, OffT
     if labels.iter().any(|label| label.value == text) {
         Ok(json!(text))
     } else {
-        Err(off(
-            field,
-            format!("{} is not one of its labels", shown(text)),
-        ))
+        Err(off(field, NOT_A_LABEL))
     }
 }
 
@@ -104,10 +128,7 @@ fn many_labels(
             .as_str()
             .ok_or_else(|| off(field, "holds something that is no text"))?;
         if !labels.iter().any(|label| label.value == text) {
-            return Err(off(
-                field,
-                format!("{} is not one of its labels", shown(text)),
-            ));
+            return Err(off(field, NOT_A_LABEL));
         }
         if !chosen.contains(&text) {
             chosen.push(text);
@@ -137,10 +158,10 @@ fn short_text(field: &str, chars_max: usize, value: &Value) -> Result<Value, Off
     match value {
         Value::Null => Ok(Value::Null),
         Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
-        Value::String(text) if text.chars().count() > chars_max => {
+        Value::String(text) if text.trim().chars().count() > chars_max => {
             Err(off(field, format!("is longer than {chars_max} characters")))
         }
-        Value::String(text) if text.chars().any(char::is_control) => {
+        Value::String(text) if text.trim().chars().any(char::is_control) => {
             Err(off(field, "holds control characters"))
         }
         Value::String(text) => Ok(json!(text.trim())),
@@ -177,19 +198,12 @@ fn group(field: &str, parts: &[Section], value: &Value) -> Result<Value, OffTaxo
     };
     let mut group = Map::new();
     for part in parts {
-        let value = section_value(part, object)
+        let value = object.get(part.field.as_str()).unwrap_or(&Value::Null);
+        let value = section_value(part, value)
             .map_err(|error| off(&format!("{field}.{}", error.field), error.problem))?;
         group.insert(part.field.to_string(), value);
     }
     Ok(Value::Object(group))
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
 }
 
 fn holds(condition: &Condition, checked: &CheckedValues) -> bool {
@@ -205,18 +219,5 @@ fn off(field: &str, problem: impl Into<String>) -> OffTaxonomy {
     OffTaxonomy {
         field: field.to_owned(),
         problem: problem.into(),
-    }
-}
-
-/// A label as the model wrote it, if it looks like one; a sentence is not repeated in a log.
-fn shown(text: &str) -> String {
-    let plain = text.len() <= 40
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if plain {
-        format!("\"{text}\"")
-    } else {
-        "what stands there".into()
     }
 }

@@ -35,7 +35,7 @@ struct SectionFile {
     part: Vec<SectionFile>,
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Label,
@@ -43,6 +43,18 @@ enum Kind {
     Text,
     Scores,
     Group,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::Labels => "labels",
+            Self::Text => "text",
+            Self::Scores => "scores",
+            Self::Group => "group",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,6 +98,12 @@ fn sections(files: Vec<SectionFile>, groups_allowed: bool) -> Result<Vec<Section
                 section: name.clone(),
                 problem,
             },
+            Problem::Inside(TaxonomyError::Section { section, problem }) => {
+                TaxonomyError::Section {
+                    section: format!("{name}.{section}"),
+                    problem,
+                }
+            }
             Problem::Inside(error) => error,
         })?;
         if !fields.insert(section.field.clone()) {
@@ -104,31 +122,28 @@ enum Problem {
     Inside(TaxonomyError),
 }
 
-fn section(file: SectionFile, groups_allowed: bool) -> Result<Section, Problem> {
+fn section(mut file: SectionFile, groups_allowed: bool) -> Result<Section, Problem> {
     let field = FieldName::parse(&file.field).ok_or_else(|| {
         Problem::Here(
-            "a field is made of lower-case letters, digits and _, beginning with a letter".into(),
+            "a field is made of lower-case letters, digits and _, begins with a letter, and has at \
+             most 60 characters"
+                .into(),
         )
     })?;
-    let only_when = match &file.only_when {
-        Some(condition) => Some(Condition {
-            field: FieldName::parse(&condition.field).ok_or_else(|| {
-                Problem::Here(format!("only_when names no field: {}", condition.field))
-            })?,
-            any_of: condition.any_of.clone(),
-        }),
-        None => None,
-    };
-    let description = file.description.clone();
+    if file.only_when.is_some() && !groups_allowed {
+        return Err(Problem::Here(
+            "a part of a group has no only_when of its own; the group may have one".into(),
+        ));
+    }
+    let only_when = file.only_when.take().map(condition).transpose()?;
+    let description = std::mem::take(&mut file.description);
     check_keys(&file)?;
     let rule = match file.kind {
         Kind::Label => Rule::Label {
             labels: labels(file.label)?,
         },
         Kind::Labels => labels_rule(file)?,
-        Kind::Text => Rule::Text {
-            chars_max: file.chars_max.unwrap_or(TEXT_CHARS_MAX),
-        },
+        Kind::Text => text_rule(file.chars_max.unwrap_or(TEXT_CHARS_MAX))?,
         Kind::Scores => Rule::Scores {
             names: score_names(file.label)?,
         },
@@ -148,6 +163,22 @@ fn section(file: SectionFile, groups_allowed: bool) -> Result<Section, Problem> 
         rule,
         only_when,
     })
+}
+
+fn condition(file: ConditionFile) -> Result<Condition, Problem> {
+    let field = FieldName::parse(&file.field)
+        .ok_or_else(|| Problem::Here(format!("only_when names no field: {}", file.field)))?;
+    Ok(Condition {
+        field,
+        any_of: file.any_of,
+    })
+}
+
+fn text_rule(chars_max: usize) -> Result<Rule, Problem> {
+    if chars_max == 0 {
+        return Err(Problem::Here("chars_max 0 excludes every answer".into()));
+    }
+    Ok(Rule::Text { chars_max })
 }
 
 /// Keys that mean nothing for a kind are mistakes, not decoration.
@@ -175,8 +206,8 @@ fn check_keys(file: &SectionFile) -> Result<(), Problem> {
     ];
     match misplaced.iter().find(|(_, misplaced)| *misplaced) {
         Some((key, _)) => Err(Problem::Here(format!(
-            "`{key}` has no meaning for kind {:?}",
-            file.kind
+            "`{key}` has no meaning for kind {}",
+            file.kind.as_str()
         ))),
         None => Ok(()),
     }
@@ -186,7 +217,7 @@ fn labels_rule(file: SectionFile) -> Result<Rule, Problem> {
     let labels = labels(file.label)?;
     let at_least = file.at_least.unwrap_or(0);
     let at_most = file.at_most.unwrap_or(labels.len());
-    if at_least > at_most || at_most == 0 {
+    if at_least > at_most.min(labels.len()) || at_most == 0 {
         return Err(Problem::Here(format!(
             "at_least {at_least} and at_most {at_most} exclude every answer"
         )));
@@ -209,9 +240,12 @@ fn labels_rule(file: SectionFile) -> Result<Rule, Problem> {
 fn labels(files: Vec<LabelFile>) -> Result<Vec<Label>, Problem> {
     let mut seen = HashSet::new();
     for file in &files {
-        if file.value.trim().is_empty() || file.value.trim() != file.value {
+        let is_plain = !file.value.is_empty()
+            && file.value.trim() == file.value
+            && !file.value.chars().any(char::is_control);
+        if !is_plain {
             return Err(Problem::Here(format!(
-                "label {:?} is blank or has blanks around it",
+                "label {:?} is blank, has blanks around it, or holds a control character",
                 file.value
             )));
         }

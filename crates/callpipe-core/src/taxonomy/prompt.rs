@@ -35,8 +35,9 @@ pub fn instruction(taxonomy: &Taxonomy) -> String {
 
 /// The part that differs from call to call.
 pub fn question(conversation: &str) -> String {
-    // The closing mark must not be spoken into existence by a caller.
-    let conversation = conversation.replace("</transcript>", "</ transcript>");
+    // No mark, neither the closing one nor any that looks like it, can be spoken into existence by
+    // a caller.
+    let conversation = conversation.replace('<', "‹").replace('>', "›");
     format!("<transcript>\n{conversation}\n</transcript>")
 }
 
@@ -46,7 +47,7 @@ fn describe(text: &mut String, section: &Section, depth: usize) {
         text,
         "\n{indent}{} ({})",
         section.field,
-        how_many(&section.rule, section.only_when.is_some())
+        how_many(&section.rule)
     );
     if let Some(condition) = &section.only_when {
         let _ = write!(text, ", {}", when(condition, &section.rule));
@@ -73,30 +74,21 @@ fn describe_label(text: &mut String, label: &Label, indent: &str) {
     let _ = writeln!(text, "{indent}- {}{colon}{description}", label.value);
 }
 
-fn how_many(rule: &Rule, conditional: bool) -> String {
+fn how_many(rule: &Rule) -> String {
     match rule {
         Rule::Label { .. } => "exactly one value".into(),
         Rule::Labels {
+            labels,
             at_least,
             at_most,
             none_label,
-            labels,
         } => {
-            let mut text = match (*at_least, *at_most) {
-                (0, at_most) if at_most >= labels.len() => {
-                    "a list of any number of values".to_owned()
-                }
-                (at_least, at_most) if at_least == at_most => {
-                    format!("a list of exactly {at_least} values")
-                }
-                (0, at_most) => format!("a list of at most {at_most} values"),
-                (at_least, at_most) => format!("a list of {at_least} to {at_most} values"),
-            };
+            let mut text = list_of(*at_least, *at_most, labels.len());
             match none_label {
                 Some(none_label) => {
                     text.push_str(&format!("; [\"{none_label}\"] alone when none applies"))
                 }
-                None if *at_least == 0 || conditional => text.push_str("; [] when none applies"),
+                None if *at_least == 0 => text.push_str("; [] when none applies"),
                 None => {}
             }
             text
@@ -107,13 +99,26 @@ fn how_many(rule: &Rule, conditional: bool) -> String {
     }
 }
 
+fn list_of(at_least: usize, at_most: usize, label_count: usize) -> String {
+    match (at_least, at_most) {
+        (0, at_most) if at_most >= label_count => "a list of any number of values".into(),
+        (1, at_most) if at_most >= label_count => "a list of one or more values".into(),
+        (1, 1) => "a list of exactly 1 value".into(),
+        (at_least, at_most) if at_least == at_most => {
+            format!("a list of exactly {at_least} values")
+        }
+        (0, at_most) => format!("a list of at most {at_most} values"),
+        (at_least, at_most) => format!("a list of {at_least} to {at_most} values"),
+    }
+}
+
 fn when(condition: &Condition, rule: &Rule) -> String {
     let otherwise = match rule {
         Rule::Labels { .. } => "[]",
         _ => "null",
     };
     format!(
-        "only when {} is {}, otherwise {otherwise}",
+        "only when {} holds {}, otherwise {otherwise}",
         condition.field,
         condition.any_of.join(" or ")
     )
