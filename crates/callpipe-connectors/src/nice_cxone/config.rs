@@ -1,7 +1,7 @@
 //! The account: who signs in, and where.
 
 use callpipe_core::failure::Outside;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Endpoint;
 use crate::secret::{Secret, required};
@@ -10,7 +10,7 @@ use crate::secret::{Secret, required};
 const DEFAULT_ISSUER: &str = "https://cxone.niceincontact.com";
 
 /// How the OAuth client proves who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuthentication {
     /// As the discovery document says; otherwise by header, and by form once that is refused.

@@ -10,6 +10,8 @@ mod map;
 mod wire;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use config::{AccountConfig, ClientAuthentication};
