@@ -15,7 +15,7 @@ use crate::faults::FaultKind;
 pub enum System {
     /// CXone: sign-in, playback metadata, reports.
     NiceCxone,
-    /// The storage that serves recordings.
+    /// The storage that serves recordings, to clients and to the Deepgram that follows a link.
     Media,
     /// Speech to text.
     Deepgram,

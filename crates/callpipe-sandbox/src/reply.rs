@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
+use crate::connection::Reset;
+
 /// A refusal; boxed, because a response is large for the error side of a `Result`.
 pub(crate) type Refusal = Box<Response>;
 
@@ -57,6 +59,13 @@ pub(crate) fn with_retry_after(response: Response, seconds: Option<u64>) -> Resp
         Some(seconds) => with_header(response, "retry-after", &seconds.to_string()),
         None => response,
     }
+}
+
+/// No answer: the connection is reset.
+pub(crate) fn reset() -> Response {
+    let mut response = Response::default();
+    response.extensions_mut().insert(Reset);
+    response
 }
 
 /// Half of the body, after which the connection ends. With `Content-Length` it claims the whole.

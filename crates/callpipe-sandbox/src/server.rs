@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::connection::{Connection, ResettableListener};
+use crate::connection::{Connection, ResettableListener, reset_if_marked};
 use crate::fakes;
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -144,6 +144,7 @@ fn serve(
     router: Router,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<io::Result<()>> {
+    let router = router.layer(axum::middleware::from_fn(reset_if_marked));
     let service = router.into_make_service_with_connect_info::<Connection>();
     let stop_signal = async move {
         // An error means that the sandbox is gone, which is a reason to stop as well.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::connection::Connection;
+use crate::connection::Reset;
 use crate::fakes::Recogniser;
 use crate::faults::{Fault, Faults, Point, Subject};
 use crate::journal::{Journal, OpenEntry, System};
@@ -117,17 +117,11 @@ impl Shared {
     }
 }
 
-/// Files the entry with the answer that was made.
+/// Files the entry with the answer that was made, if one was.
 pub(crate) fn file(mut open: OpenEntry, response: Response) -> Response {
-    open.entry.status = Some(response.status().as_u16());
+    let is_answer = response.extensions().get::<Reset>().is_none();
+    open.entry.status = is_answer.then(|| response.status().as_u16());
     response
-}
-
-/// Files the entry of a request whose connection is reset.
-pub(crate) fn file_reset(open: OpenEntry, connection: &Connection) -> Response {
-    connection.reset();
-    drop(open);
-    Response::default()
 }
 
 /// The bearer tokens that were issued, each with the time at which it ends.

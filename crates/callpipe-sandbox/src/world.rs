@@ -69,7 +69,7 @@ impl World {
         &self.corpus
     }
 
-    /// Every contact, the one that started first at the front.
+    /// Every contact; in a world by chance the one that started first is at the front.
     pub fn contacts(&self) -> &[Contact] {
         &self.contacts
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::post;
@@ -19,13 +19,12 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use crate::audio;
-use crate::connection::Connection;
 use crate::corpus::CorpusCall;
 use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::journal::{Bill, OpenEntry, System, Violation};
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
-use crate::shared::{Shared, file, file_reset};
+use crate::shared::{Shared, file};
 
 use errors::Errors;
 use listen_query::ListenQuery;
@@ -50,7 +49,6 @@ struct Heard<'a> {
 
 async fn listen(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
     Query(pairs): Query<Vec<(String, String)>>,
     request: Request,
 ) -> Response {
@@ -58,34 +56,62 @@ async fn listen(
     let in_flight = shared.journal.enter(System::Deepgram);
     let request_id = shared.next_uuid();
     let errors = Errors::new(&request_id);
+    let admitted = admit(&shared, request, &pairs, in_flight.now, &errors, &mut open).await;
+    let answer = match admitted {
+        Ok((query, audio)) => transcribe(&shared, &query, &audio, &errors, &mut open).await,
+        Err(refusal) => *refusal,
+    };
+    file(
+        open,
+        reply::with_header(answer, "dg-request-id", &request_id),
+    )
+}
+
+/// What is asked, and of which audio.
+async fn admit(
+    shared: &Shared,
+    request: Request,
+    pairs: &[(String, String)],
+    in_flight: usize,
+    errors: &Errors<'_>,
+    open: &mut OpenEntry,
+) -> Result<(ListenQuery, Bytes), Refusal> {
     let (head, body) = request.into_parts();
     // Read even if it is to be refused: a client that still sends would see a reset instead.
-    let Ok(body) = to_bytes(body, AUDIO_BYTES_MAX).await else {
-        return finish(open, errors.too_large(), &request_id);
-    };
-    let admitted = admit(&shared, &head.headers, &pairs, &errors);
-    let query = match admitted {
-        Ok(query) => query,
-        Err(refusal) => return finish(open, *refusal, &request_id),
-    };
-    if in_flight.now > shared.options.deepgram_in_flight_max {
-        open.entry.violation = Some(Violation::OverInFlightLimit);
-        return finish(open, errors.too_many(), &request_id);
+    let body = to_bytes(body, AUDIO_BYTES_MAX)
+        .await
+        .map_err(|_| errors.too_large())?;
+    let key = head
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let key = key.and_then(|value| value.strip_prefix("Token "));
+    if key != Some(CREDENTIALS.deepgram_api_key) {
+        return Err(Box::new(errors.invalid_auth()));
     }
-    let audio = match audio_of(&shared, &head.headers, body, &errors).await {
-        Ok(audio) => audio,
-        Err(refusal) => return finish(open, *refusal, &request_id),
-    };
-    let sha256 = crate::chance::sha256_hex(&audio);
+    let query = ListenQuery::read(pairs, shared.world.seed());
+    let query = query.map_err(|text| errors.bad_query(&text))?;
+    if in_flight > shared.options.deepgram_in_flight_max {
+        open.entry.violation = Some(Violation::OverInFlightLimit);
+        return Err(Box::new(errors.too_many()));
+    }
+    let audio = audio_of(shared, &head.headers, body, errors).await?;
+    Ok((query, audio))
+}
+
+async fn transcribe(
+    shared: &Shared,
+    query: &ListenQuery,
+    audio: &Bytes,
+    errors: &Errors<'_>,
+    open: &mut OpenEntry,
+) -> Response {
+    let sha256 = crate::chance::sha256_hex(audio);
     let known = shared.world.audio_with_hash(&sha256);
     open.entry.sha256 = Some(sha256.clone());
     open.entry.contact_id = known.and_then(|known| known.contact_id.clone());
     open.entry.call_id = known.map(|known| known.call_id.clone());
-    let contact = open
-        .entry
-        .contact_id
-        .as_deref()
-        .and_then(|id| shared.world.contact(id));
+    let contact = known.and_then(|known| shared.world.contact(known.contact_id.as_ref()?));
     let ids = contact
         .iter()
         .flat_map(|one| [one.contact_id.as_str(), &one.master_contact_id]);
@@ -95,23 +121,17 @@ async fn listen(
         model: &query.model,
         key: &sha256,
     };
-    let fault = shared.strike(Point::Listen, &subject, &mut open);
-    if let Some(fault) = &fault {
-        if fault.kind == FaultKind::DeepgramConnectionReset {
-            return file_reset(open, &connection);
-        }
-        if let Some(answer) = errors.of_fault(fault) {
-            return finish(open, answer, &request_id);
-        }
+    let fault = shared.strike(Point::Listen, &subject, open);
+    if let Some(answer) = fault.as_ref().and_then(|fault| errors.of_fault(fault)) {
+        return answer;
     }
     let call = known.and_then(|known| shared.world.corpus().call(&known.call_id));
-    let heard = match hear(sha256, call, &audio) {
-        Some(heard) => heard,
-        None => return finish(open, errors.corrupt(), &request_id),
+    let Some(heard) = hear(sha256, call, audio) else {
+        return errors.corrupt();
     };
-    let body = results::reply(&shared, &query, &heard, &request_id);
-    let channels = query.channels(heard.channels);
+    let body = results::reply(shared, query, &heard, errors.request_id);
     // Before the pause: who hangs up while Deepgram works has to pay as well.
+    let channels = query.channels(heard.channels);
     open.entry.bill = Some(Bill::Audio {
         seconds: heard.duration_s,
         channels,
@@ -119,31 +139,7 @@ async fn listen(
     shared
         .pause(shared.options.latencies.deepgram, &heard.sha256)
         .await;
-    let answer = sold(body, fault.as_ref()).await;
-    finish(open, answer, &request_id)
-}
-
-fn finish(open: OpenEntry, answer: Response, request_id: &str) -> Response {
-    file(
-        open,
-        reply::with_header(answer, "dg-request-id", request_id),
-    )
-}
-
-fn admit(
-    shared: &Shared,
-    headers: &HeaderMap,
-    pairs: &[(String, String)],
-    errors: &Errors<'_>,
-) -> Result<ListenQuery, Refusal> {
-    let key = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let key = key.and_then(|value| value.strip_prefix("Token "));
-    if key != Some(CREDENTIALS.deepgram_api_key) {
-        return Err(Box::new(errors.invalid_auth()));
-    }
-    ListenQuery::read(pairs, shared.world.seed()).map_err(|text| Box::new(errors.bad_query(&text)))
+    sold(body, fault.as_ref()).await
 }
 
 fn hear<'a>(sha256: String, call: Option<&'a CorpusCall>, audio: &[u8]) -> Option<Heard<'a>> {

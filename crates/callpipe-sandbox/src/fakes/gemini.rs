@@ -14,18 +14,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use crate::connection::Connection;
 use crate::faults::{Fault, FaultKind, Point, Subject};
-use crate::journal::{Bill, System};
+use crate::journal::{Bill, OpenEntry, System};
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
-use crate::shared::{Shared, file, file_reset};
+use crate::shared::{Shared, file};
 use crate::world::Interaction;
 
 pub(crate) use recognise::{Recogniser, said};
@@ -52,7 +51,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 
 async fn generate_content(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
     Path((project, location, method)): Path<(String, String, String)>,
     headers: HeaderMap,
     body: Bytes,
@@ -71,13 +69,22 @@ async fn generate_content(
         location,
         model: model.to_owned(),
     };
-    let request = match admit(&shared, &headers, &target, &body) {
-        Ok(request) => request,
-        Err(refusal) => return file(open, *refusal),
+    let answer = match admit(&shared, &headers, &target, &body) {
+        Ok(request) => generate(&shared, &target, &request, &mut open).await,
+        Err(refusal) => *refusal,
     };
-    let prompt = recognise::prompt_text(&request);
+    file(open, answer)
+}
+
+async fn generate(
+    shared: &Shared,
+    target: &Target,
+    request: &Value,
+    open: &mut OpenEntry,
+) -> Response {
+    let prompt = recognise::prompt_text(request);
     let call_id = shared.recogniser.recognise(&prompt).map(str::to_owned);
-    let contacts = contacts_heard_in(&shared, call_id.as_deref());
+    let contacts = contacts_heard_in(shared, call_id.as_deref());
     open.entry.call_id.clone_from(&call_id);
     if let [only] = contacts[..] {
         open.entry.contact_id = Some(only.to_owned());
@@ -92,25 +99,23 @@ async fn generate_content(
         model: &target.model,
         key: &key,
     };
-    let fault = shared.strike(Point::Generate, &subject, &mut open);
-    if let Some(fault) = &fault {
-        if fault.kind == FaultKind::GeminiConnectionReset {
-            return file_reset(open, &connection);
-        }
-        if let Some(answer) = errors::of_fault(fault, &target) {
-            return file(open, answer);
-        }
+    let fault = shared.strike(Point::Generate, &subject, open);
+    if let Some(answer) = fault
+        .as_ref()
+        .and_then(|fault| errors::of_fault(fault, target))
+    {
+        return answer;
     }
     let call = call_id
         .as_deref()
         .and_then(|id| shared.world.corpus().call(id));
-    let generated = answer::answer(&shared, &request, &target, call, fault.as_ref());
+    let generated = answer::answer(shared, request, target, call, fault.as_ref());
     open.entry.bill = Some(Bill::Tokens {
         input: generated.input_tokens,
         output: generated.output_tokens,
     });
     shared.pause(shared.options.latencies.gemini, &key).await;
-    file(open, sent(&generated.body, fault.as_ref()).await)
+    sent(&generated.body, fault.as_ref()).await
 }
 
 async fn sent(body: &Value, fault: Option<&Fault>) -> Response {

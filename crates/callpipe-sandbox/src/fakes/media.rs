@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use crate::connection::Connection;
+use crate::corpus::CorpusCall;
 use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::journal::{OpenEntry, System, Violation};
-use crate::reply;
-use crate::shared::{Shared, file, file_reset};
+use crate::reply::{self, Refusal};
+use crate::shared::{Shared, file};
 use crate::world::Contact;
 
 const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
@@ -65,9 +65,17 @@ fn signature(shared: &Shared, path: &str, date: &str, expires_s: &str) -> String
     crate::chance::sha256_hex(text.as_bytes())
 }
 
+/// What an address leads to.
+struct Found<'a> {
+    contact: &'a Contact,
+    call: &'a CorpusCall,
+    audio: Bytes,
+    sha256: String,
+    path: String,
+}
+
 async fn recording(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
     Path((contact_id, name)): Path<(String, String)>,
     Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -85,84 +93,82 @@ async fn recording(
                        specified";
         return file(open, error(&shared, 400, "InvalidArgument", message));
     }
-    let path = format!("/recordings/{contact_id}/{name}");
-    if let Err(refusal) = check_signature(&shared, &path, &pairs) {
-        return file(open, *refusal);
-    }
-    let number = name
-        .split('.')
-        .next()
-        .and_then(|number| number.parse::<usize>().ok());
-    let contact = shared.world.contact(&contact_id);
-    let found = contact.zip(number).and_then(|(contact, number)| {
-        Some((contact, shared.world.audio(contact, number)?, number))
-    });
-    let Some((contact, audio, number)) = found else {
-        return file(
-            open,
-            error(
-                &shared,
-                404,
-                "NoSuchKey",
-                "The specified key does not exist.",
-            ),
-        );
+    let answer = match find(&shared, &contact_id, &name, &pairs) {
+        Ok(found) => deliver(&shared, &found, &headers, &mut open).await,
+        Err(refusal) => *refusal,
     };
-    open.entry.sha256 = shared.world.audio_sha256(contact, number);
-    let call = contact
-        .interactions()
-        .get(number)
-        .and_then(|one| shared.world.call_of(one));
-    open.entry.call_id = call.map(|call| call.id.clone());
-    let subject = Subject {
-        contacts: vec![&contact.contact_id, &contact.master_contact_id],
-        call: call.map(|call| call.id.as_str()),
-        key: &path,
-        ..Subject::default()
-    };
-    let own_type = call.map_or(BINARY, |call| &call.content_type);
-    let claimed = shared
-        .options
-        .media_content_type
-        .as_deref()
-        .unwrap_or(own_type);
-    match shared.strike(Point::Media, &subject, &mut open) {
-        Some(fault) => faulty(&shared, &fault, audio, claimed, open, &connection, &headers).await,
-        None => {
-            let answer = serve(
-                &shared,
-                &audio,
-                claimed,
-                open.entry.sha256.as_deref(),
-                &headers,
-            );
-            file(open, answer)
-        }
-    }
+    file(open, answer)
 }
 
-async fn faulty(
+fn find<'a>(
+    shared: &'a Shared,
+    contact_id: &str,
+    name: &str,
+    pairs: &[(String, String)],
+) -> Result<Found<'a>, Refusal> {
+    let path = format!("/recordings/{contact_id}/{name}");
+    check_signature(shared, &path, pairs)?;
+    let found = || {
+        let number: usize = name.split('.').next()?.parse().ok()?;
+        let contact = shared.world.contact(contact_id)?;
+        Some(Found {
+            call: shared.world.call_of(contact.interactions().get(number)?)?,
+            audio: shared.world.audio(contact, number)?,
+            sha256: shared.world.audio_sha256(contact, number)?,
+            contact,
+            path,
+        })
+    };
+    let missing = || {
+        error(
+            shared,
+            404,
+            "NoSuchKey",
+            "The specified key does not exist.",
+        )
+    };
+    found().ok_or_else(|| Box::new(missing()))
+}
+
+async fn deliver(
     shared: &Shared,
-    fault: &Fault,
-    audio: Bytes,
-    claimed: &str,
-    open: OpenEntry,
-    connection: &Connection,
+    found: &Found<'_>,
     headers: &HeaderMap,
+    open: &mut OpenEntry,
 ) -> Response {
-    let sha256 = open.entry.sha256.clone();
-    let answer = match fault.kind {
-        FaultKind::MediaConnectionReset => return file_reset(open, connection),
-        FaultKind::MediaCutBody => reply::cut(BINARY, &audio, true),
-        FaultKind::MediaCutChunked => reply::cut(BINARY, &audio, false),
+    open.entry.sha256 = Some(found.sha256.clone());
+    open.entry.call_id = Some(found.call.id.clone());
+    let subject = Subject {
+        contacts: vec![&found.contact.contact_id, &found.contact.master_contact_id],
+        call: Some(&found.call.id),
+        key: &found.path,
+        ..Subject::default()
+    };
+    let fault = shared.strike(Point::Media, &subject, open);
+    if let Some(answer) = fault
+        .as_ref()
+        .and_then(|fault| spoilt(shared, fault, &found.audio))
+    {
+        return answer;
+    }
+    if let Some(fault) = fault {
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    }
+    serve(shared, found, headers)
+}
+
+/// What a fault sends instead; none if it only makes the answer slow.
+fn spoilt(shared: &Shared, fault: &Fault, audio: &Bytes) -> Option<Response> {
+    Some(match fault.kind {
+        FaultKind::MediaConnectionReset => reply::reset(),
+        FaultKind::MediaCutBody => reply::cut(BINARY, audio, true),
+        FaultKind::MediaCutChunked => reply::cut(BINARY, audio, false),
         FaultKind::MediaExpiredUrl => expired(shared),
         FaultKind::Media403 => error(shared, 403, "AccessDenied", "Access Denied"),
-        FaultKind::Media500 => error(
-            shared,
-            500,
-            "InternalError",
-            "We encountered an internal error. Please try again.",
-        ),
+        FaultKind::Media500 => {
+            let message = "We encountered an internal error. Please try again.";
+            error(shared, 500, "InternalError", message)
+        }
         FaultKind::Media503SlowDown => reply::with_retry_after(
             error(shared, 503, "SlowDown", "Please reduce your request rate."),
             fault.retry_after_s,
@@ -174,12 +180,8 @@ async fn faulty(
             let redirect = reply::reply(302, "text/plain", Body::empty());
             reply::with_header(redirect, "location", &format!("{elsewhere}/elsewhere"))
         }
-        _ => {
-            tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-            serve(shared, &audio, claimed, sha256.as_deref(), headers)
-        }
-    };
-    file(open, answer)
+        _ => return None,
+    })
 }
 
 async fn elsewhere(State(shared): State<Arc<Shared>>) -> Response {
@@ -188,11 +190,7 @@ async fn elsewhere(State(shared): State<Arc<Shared>>) -> Response {
     file(open, reply::html(200, "Not a recording"))
 }
 
-fn check_signature(
-    shared: &Shared,
-    path: &str,
-    pairs: &[(String, String)],
-) -> Result<(), reply::Refusal> {
+fn check_signature(shared: &Shared, path: &str, pairs: &[(String, String)]) -> Result<(), Refusal> {
     let value = |name: &str| {
         pairs
             .iter()
@@ -248,13 +246,8 @@ fn error(shared: &Shared, status: u16, code: &str, message: &str) -> Response {
 }
 
 /// The object, or the one range of it that was asked for.
-fn serve(
-    shared: &Shared,
-    audio: &Bytes,
-    claimed: &str,
-    sha256: Option<&str>,
-    headers: &HeaderMap,
-) -> Response {
+fn serve(shared: &Shared, found: &Found<'_>, headers: &HeaderMap) -> Response {
+    let audio = &found.audio;
     let range = headers
         .get(header::RANGE)
         .and_then(|value| value.to_str().ok());
@@ -276,10 +269,14 @@ fn serve(
             reply::with_header(answer, "content-range", &text)
         }
     };
+    let claimed = shared
+        .options
+        .media_content_type
+        .as_ref()
+        .unwrap_or(&found.call.content_type);
     let answer = reply::with_header(answer, "content-type", claimed);
     let answer = reply::with_header(answer, "accept-ranges", "bytes");
-    let tag = sha256.map_or("", |sha256| &sha256[..32]);
-    reply::with_header(answer, "etag", &format!("\"{tag}\""))
+    reply::with_header(answer, "etag", &format!("\"{}\"", &found.sha256[..32]))
 }
 
 /// First and last byte. None if the header is to be ignored, `Some(None)` if it cannot be met.

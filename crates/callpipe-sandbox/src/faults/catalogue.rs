@@ -9,6 +9,8 @@ pub(crate) enum Point {
     Token,
     /// CXone's playback metadata.
     Metadata,
+    /// CXone's report of completed contacts.
+    Report,
     /// The address that the metadata gives for a recording.
     MediaAddress,
     /// The download itself.
@@ -65,6 +67,11 @@ catalogue! {
     MetadataNullLists, "cxone.metadata_null_lists", Metadata, "every list beside the interactions is null";
     MetadataSlow, "cxone.metadata_slow", Metadata, "the answer takes delay_ms longer";
     ConnectionReset, "cxone.connection_reset", Metadata, "the connection is reset before an answer";
+    Report429, "cxone.report_429", Report, "the report of contacts answers 429 (retry_after_s= adds the header)";
+    Report500, "cxone.report_500", Report, "the report of contacts answers 500";
+    Report503, "cxone.report_503", Report, "the report of contacts answers 503 (retry_after_s= adds the header)";
+    ReportMalformedJson, "cxone.report_malformed_json", Report, "the report of contacts ends in the middle";
+    ReportConnectionReset, "cxone.report_connection_reset", Report, "the connection is reset";
     MediaWrongHost, "media.wrong_host", MediaAddress, "the metadata names a host that is not the vendor's";
     MediaCutBody, "media.cut_body", Media, "half of what Content-Length promises, then the connection ends";
     MediaCutChunked, "media.cut_chunked", Media, "no Content-Length, half of the body, no last chunk";

@@ -379,3 +379,35 @@ async fn old_versions_have_old_names() {
     assert_eq!(family["masterContactId"], json!(904));
     assert_eq!(family["childContacts"][0]["contactId"], json!(104));
 }
+
+#[tokio::test]
+async fn report_faults() {
+    let bench = bench().await;
+    let token = bench.sign_in().await;
+    for status in [429, 500, 503] {
+        bench.arm(&format!("cxone.report_{status}"));
+        assert_eq!(
+            report(&bench, &token, "startDate=2026-11-19T00:00:00Z")
+                .await
+                .0,
+            status
+        );
+    }
+    bench.arm("cxone.report_malformed_json");
+    let (status, body) = report(&bench, &token, "startDate=2026-11-19T00:00:00Z").await;
+    assert_eq!((status, body), (200, Value::Null));
+}
+
+#[tokio::test]
+async fn sign_in_faults() {
+    let bench = bench().await;
+    for (fault, status) in [
+        ("token_401", 401),
+        ("token_invalid_client", 400),
+        ("token_invalid_grant", 400),
+    ] {
+        bench.arm(&format!("cxone.{fault}"));
+        assert_eq!(sign_in_error(&bench, &[]).await.0, status);
+    }
+    bench.sign_in().await;
+}

@@ -299,3 +299,21 @@ async fn spoilt_answers_were_paid_for() {
     );
     assert_eq!(bench.sandbox.journal().purchases()[0].times, 6);
 }
+
+#[tokio::test]
+async fn who_hangs_up_pays_all_the_same() {
+    let bench = bench().await;
+    bench.arm("deepgram.slow:delay_ms=600000");
+    let request = bench.listen("model=nova-3").body(bench.audio("101"));
+    let answering = tokio::spawn(request.send());
+    while bench.sandbox.faults().armed()[0].1 == 0 {
+        tokio::task::yield_now().await;
+    }
+    answering.abort();
+    while bench.sandbox.journal().entries().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let entry = bench.sandbox.journal().entries().remove(0);
+    assert_eq!(entry.status, None);
+    assert!(entry.bill.is_some());
+}

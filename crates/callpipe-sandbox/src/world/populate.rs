@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -82,7 +82,7 @@ impl World {
             .collect();
         ages_s.sort_unstable_by(|one, other| other.cmp(one));
         let contacts = ages_s.into_iter().enumerate().map(|(number, age_s)| {
-            let started_at = options.now - TimeDelta::seconds(age_s);
+            let started_at = whole_seconds(options.now) - TimeDelta::seconds(age_s);
             make_contact(&corpus, options, &mut chance, number, started_at)
         });
         let contacts = contacts.collect();
@@ -93,7 +93,7 @@ impl World {
     pub fn one_of_each(corpus: Arc<Corpus>, now: DateTime<Utc>) -> World {
         let count = corpus.calls().len();
         let contacts = corpus.calls().iter().enumerate().map(|(number, call)| {
-            let started_at = now - TimeDelta::hours((count - number) as i64);
+            let started_at = whole_seconds(now) - TimeDelta::hours((count - number) as i64);
             let mut contact = Contact::recorded(&contact_id(number), started_at, &[&call.id]);
             contact.duration_s = call.duration_s;
             if let Some(name) = &call.agent_name {
@@ -104,6 +104,11 @@ impl World {
         let contacts = contacts.collect();
         World::exact(corpus, 1, contacts)
     }
+}
+
+/// So that a time is the same after it was written to a file or a reply.
+fn whole_seconds(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(0)
 }
 
 /// Ids of twelve digits, as large accounts have.

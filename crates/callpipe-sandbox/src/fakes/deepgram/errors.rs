@@ -9,7 +9,7 @@ use crate::reply;
 /// Errors of one request.
 #[derive(Debug)]
 pub(super) struct Errors<'a> {
-    request_id: &'a str,
+    pub(super) request_id: &'a str,
 }
 
 impl<'a> Errors<'a> {
@@ -86,6 +86,7 @@ impl<'a> Errors<'a> {
             FaultKind::DeepgramPlainTextError => {
                 reply::reply(500, "text/plain; charset=utf-8", "Internal Server Error")
             }
+            FaultKind::DeepgramConnectionReset => reply::reset(),
             _ => return None,
         })
     }

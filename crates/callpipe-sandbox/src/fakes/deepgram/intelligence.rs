@@ -44,7 +44,7 @@ pub(super) fn add(
             .iter()
             .map(|one| (&one.text, &one.topic, one.confidence));
         let allowed = query.strict_topics.as_deref();
-        let segments = passages.labelled(topics, "topics", "topic", allowed);
+        let segments = passages.labelled(topics, ["topics", "topic"], allowed);
         metadata["topics_info"] = info(LANGUAGE_MODEL, tokens, segments.len() * 3);
         results["topics"] = json!({ "segments": segments });
     }
@@ -54,7 +54,7 @@ pub(super) fn add(
             .iter()
             .map(|one| (&one.text, &one.intent, one.confidence));
         let allowed = query.strict_intents.as_deref();
-        let segments = passages.labelled(intents, "intents", "intent", allowed);
+        let segments = passages.labelled(intents, ["intents", "intent"], allowed);
         metadata["intents_info"] = info(LANGUAGE_MODEL, tokens, segments.len() * 3);
         results["intents"] = json!({ "segments": segments });
     }
@@ -151,8 +151,7 @@ impl Passages {
     fn labelled<'a>(
         &self,
         labels: impl Iterator<Item = (&'a String, &'a String, f64)>,
-        list: &str,
-        name: &str,
+        [list, name]: [&str; 2],
         allowed: Option<&[String]>,
     ) -> Vec<Value> {
         let may_be = |label: &str| {

@@ -69,7 +69,7 @@ fn metadata(
 fn model_names(model: &str) -> (String, String) {
     let mut parts: Vec<&str> = model.split('-').collect();
     let last_is_domain =
-        parts.len() > 1 && !parts.last().is_some_and(|part| part.parse::<u32>().is_ok());
+        parts.len() > 1 && parts.last().is_none_or(|part| part.parse::<u32>().is_err());
     let domain = if last_is_domain {
         parts.pop().unwrap_or("general")
     } else {

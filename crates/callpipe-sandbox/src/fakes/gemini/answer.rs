@@ -63,10 +63,8 @@ pub(super) fn answer(
         body["usageMetadata"]["thoughtsTokenCount"] = json!(thoughts);
     }
     let mut output = output + thoughts;
-    if let Some(fault) = fault {
-        if spoil::spoil_candidates(fault, &mut body) {
-            output = 0;
-        }
+    if fault.is_some_and(|fault| spoil::spoil_candidates(fault, &mut body)) {
+        output = 0;
     }
     Generated {
         body,
@@ -125,7 +123,7 @@ fn candidate(shared: &Shared, config: &Map<String, Value>, text: &str, finish: &
     }
     // Every third answer comes in two parts, as answers now and then do.
     let length = text.chars().count();
-    if length > 20 && crate::chance::draw(shared.world.seed(), &["parts", text]) % 3 == 0 {
+    if length > 20 && crate::chance::draw(shared.world.seed(), &["parts", text]).is_multiple_of(3) {
         let first = head(text, length / 2);
         parts.push(json!({ "text": &text[first.len()..] }));
         parts.insert(parts.len() - 1, json!({ "text": first }));

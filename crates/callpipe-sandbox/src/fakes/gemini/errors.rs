@@ -86,6 +86,7 @@ pub(super) fn of_fault(fault: &Fault, target: &Target) -> Option<Response> {
             "DEADLINE_EXCEEDED",
             "Deadline expired before operation could complete.",
         ),
+        FaultKind::GeminiConnectionReset => reply::reset(),
         _ => return None,
     };
     Some(reply::with_retry_after(answer, fault.retry_after_s))

@@ -178,15 +178,14 @@ fn open_api_schema(schema: &Value) -> Result<(), String> {
         .as_object()
         .ok_or("Invalid value at 'response_schema'.")?;
     known_only(fields, SCHEMA_FIELDS, "generation_config.response_schema")?;
-    if let Some(kind) = field(fields, "type") {
-        if !kind
-            .as_str()
+    let is_known = |kind: &Value| {
+        kind.as_str()
             .is_some_and(|kind| SCHEMA_TYPES.contains(&kind))
-        {
-            return Err(format!(
-                "Invalid value at 'generation_config.response_schema.type': {kind}"
-            ));
-        }
+    };
+    if let Some(kind) = field(fields, "type").filter(|kind| !is_known(kind)) {
+        return Err(format!(
+            "Invalid value at 'generation_config.response_schema.type': {kind}"
+        ));
     }
     field(fields, "items").map_or(Ok(()), open_api_schema)?;
     let properties = field(fields, "properties").and_then(Value::as_object);

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::{failure, playback_body, signed_in};
-use crate::connection::Connection;
 use crate::fakes::media;
 use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::journal::{OpenEntry, System, Violation};
 use crate::reply::{self, Refusal};
-use crate::shared::{Shared, file, file_reset};
+use crate::shared::{Shared, file};
 use crate::world::{Contact, Interaction, NoRecordingForm, Outcome};
 
 const ROUTE: &str = "/media-playback/v1/contacts";
@@ -83,63 +82,15 @@ fn bad_request(message: &str) -> Refusal {
 
 pub(super) async fn contacts(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
     Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
     let mut open = shared.open(System::NiceCxone, ROUTE);
-    let admitted = match admit(&shared, &headers, &pairs, &mut open) {
-        Ok(admitted) => admitted,
-        Err(refusal) => return file(open, *refusal),
+    let answer = match admit(&shared, &headers, &pairs, &mut open) {
+        Ok((token, query)) => look_up(&shared, token, &query, &mut open).await,
+        Err(refusal) => Err(refusal),
     };
-    let (token, query) = admitted;
-    shared
-        .pause(shared.options.latencies.nice_cxone, &query.acd_call_id)
-        .await;
-    let contact = shared.world.contact_by_master(&query.acd_call_id);
-    let asked_as_child = shared.world.contact(&query.acd_call_id);
-    let ids = [contact, asked_as_child].into_iter().flatten();
-    let ids = ids.flat_map(|contact| [contact.contact_id.as_str(), &contact.master_contact_id]);
-    let subject = Subject {
-        contacts: ids.collect(),
-        key: &query.acd_call_id,
-        ..Subject::default()
-    };
-    let fault = shared.strike(Point::Metadata, &subject, &mut open);
-    match fault.as_ref().map(|fault| fault.kind) {
-        Some(FaultKind::ConnectionReset) => return file_reset(open, &connection),
-        Some(FaultKind::Metadata401Once) => shared.tokens.revoke(token),
-        _ => {}
-    }
-    if let Some(answer) = fault.as_ref().and_then(refusal_of) {
-        return file(open, answer);
-    }
-    if let Some(fault) = fault
-        .as_ref()
-        .filter(|fault| fault.kind == FaultKind::MetadataSlow)
-    {
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-    }
-    let answer = answer(&shared, contact, &query, &subject, &mut open);
-    match fault.map(|fault| fault.kind) {
-        Some(FaultKind::MetadataMalformedJson) => {
-            file(open, reply::half_json(&answer.unwrap_or_default()))
-        }
-        Some(FaultKind::MetadataNullLists) => file(
-            open,
-            answer.map_or_else(
-                |refusal| *refusal,
-                |mut body| {
-                    playback_body::null_lists(&mut body);
-                    reply::json(200, &body)
-                },
-            ),
-        ),
-        _ => file(
-            open,
-            answer.map_or_else(|refusal| *refusal, |body| reply::json(200, &body)),
-        ),
-    }
+    file(open, answer.unwrap_or_else(|refusal| *refusal))
 }
 
 fn admit<'a>(
@@ -167,6 +118,44 @@ fn admit<'a>(
     Ok((token, PlaybackQuery::read(pairs)?))
 }
 
+async fn look_up(
+    shared: &Shared,
+    token: &str,
+    query: &PlaybackQuery,
+    open: &mut OpenEntry,
+) -> Result<Response, Refusal> {
+    let id = &query.acd_call_id;
+    shared.pause(shared.options.latencies.nice_cxone, id).await;
+    let contact = shared.world.contact_by_master(id);
+    let asked_as_child = shared.world.contact(id);
+    let ids = [contact, asked_as_child].into_iter().flatten();
+    let ids = ids.flat_map(|contact| [contact.contact_id.as_str(), &contact.master_contact_id]);
+    let subject = Subject {
+        contacts: ids.collect(),
+        key: id,
+        ..Subject::default()
+    };
+    let fault = shared.strike(Point::Metadata, &subject, open);
+    if let Some(fault) = &fault {
+        if fault.kind == FaultKind::Metadata401Once {
+            shared.tokens.revoke(token);
+        }
+        if let Some(answer) = refusal_of(fault) {
+            return Ok(answer);
+        }
+        if fault.kind == FaultKind::MetadataSlow {
+            tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+        }
+    }
+    let mut body = answer(shared, contact, query, &subject, open)?;
+    match fault.map(|fault| fault.kind) {
+        Some(FaultKind::MetadataMalformedJson) => return Ok(reply::half_json(&body)),
+        Some(FaultKind::MetadataNullLists) => playback_body::null_lists(&mut body),
+        _ => {}
+    }
+    Ok(reply::json(200, &body))
+}
+
 fn too_many() -> Response {
     reply::json(
         429,
@@ -190,6 +179,7 @@ fn refusal_of(fault: &Fault) -> Option<Response> {
             reply::with_retry_after(reply::html(503, "Service Unavailable"), retry_after_s)
         }
         FaultKind::MetadataHtml => reply::html(200, "Sign in"),
+        FaultKind::ConnectionReset => reply::reset(),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::playback_body::text_of;
 use super::report_query::ReportQuery;
 use super::{failure, signed_in};
+use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::journal::System;
 use crate::reply::{self, Refusal};
 use crate::shared::{Shared, file};
@@ -52,12 +53,30 @@ pub(super) async fn completed(
     Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    let open = shared.open(System::NiceCxone, "/contacts/completed");
+    let mut open = shared.open(System::NiceCxone, "/contacts/completed");
     shared
         .pause(shared.options.latencies.nice_cxone, "completed")
         .await;
-    let answer = page(&shared, &version, &pairs, &headers);
+    let answer = match shared.strike(Point::Report, &Subject::default(), &mut open) {
+        Some(fault) => Ok(refusal_of(&fault)),
+        None => page(&shared, &version, &pairs, &headers),
+    };
     file(open, answer.unwrap_or_else(|refusal| *refusal))
+}
+
+fn refusal_of(fault: &Fault) -> Response {
+    let answer = match fault.kind {
+        FaultKind::Report429 => failure(429, "TooManyRequests", "Too many requests"),
+        FaultKind::Report503 => reply::html(503, "Service Unavailable"),
+        FaultKind::ReportMalformedJson => reply::reply(
+            200,
+            "application/json",
+            "{\"completedContacts\":[{\"contactId\":6",
+        ),
+        FaultKind::ReportConnectionReset => reply::reset(),
+        _ => failure(500, "InternalServerError", "Internal error"),
+    };
+    reply::with_retry_after(answer, fault.retry_after_s)
 }
 
 fn page(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use base64::Engine as _;
@@ -11,12 +11,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::connection::Connection;
-use crate::faults::{FaultKind, Point, Subject};
+use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::journal::System;
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
-use crate::shared::{Shared, file, file_reset};
+use crate::shared::{Shared, file};
 
 /// Refresh tokens live twice as long as access tokens do by default.
 const REFRESH_EXPIRES_IN_S: i64 = 7_200;
@@ -64,7 +63,6 @@ pub(super) async fn cxone_configuration(
 
 pub(super) async fn token(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -72,27 +70,28 @@ pub(super) async fn token(
     shared
         .pause(shared.options.latencies.nice_cxone, "token")
         .await;
-    let subject = Subject::default();
-    if let Some(fault) = shared.strike(Point::Token, &subject, &mut open) {
-        return match fault.kind {
-            FaultKind::Token401 => file(open, oauth_error(401, "invalid_client", "Unauthorized")),
-            FaultKind::TokenInvalidClient => file(
-                open,
-                oauth_error(400, "invalid_client", "Client authentication failed"),
-            ),
-            FaultKind::TokenInvalidGrant => file(
-                open,
-                oauth_error(400, "invalid_grant", "The access key is not active"),
-            ),
-            FaultKind::TokenConnectionReset => file_reset(open, &connection),
-            _ => file(open, reply::html(500, "Internal Server Error")),
-        };
-    }
-    let answer = grant(&shared, &headers, &body).unwrap_or_else(|refusal| *refusal);
+    let answer = match shared.strike(Point::Token, &Subject::default(), &mut open) {
+        Some(fault) => refusal_of(&fault),
+        None => grant(&shared, &headers, &body).unwrap_or_else(|refusal| *refusal),
+    };
     file(
         open,
         reply::with_header(answer, "cache-control", "no-store"),
     )
+}
+
+fn refusal_of(fault: &Fault) -> Response {
+    match fault.kind {
+        FaultKind::Token401 => oauth_error(401, "invalid_client", "Unauthorized"),
+        FaultKind::TokenInvalidClient => {
+            oauth_error(400, "invalid_client", "Client authentication failed")
+        }
+        FaultKind::TokenInvalidGrant => {
+            oauth_error(400, "invalid_grant", "The access key is not active")
+        }
+        FaultKind::TokenConnectionReset => reply::reset(),
+        _ => reply::html(500, "Internal Server Error"),
+    }
 }
 
 fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refusal> {
@@ -115,25 +114,8 @@ fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Response, 
         field("grant_type"),
     )?;
     match field("grant_type") {
-        "password" => {
-            let known = field("username") == CREDENTIALS.cxone_access_key_id
-                && field("password") == CREDENTIALS.cxone_access_key_secret;
-            if !known {
-                return Err(refuse(
-                    "invalid_grant",
-                    "The access key or its secret is wrong",
-                ));
-            }
-        }
-        "refresh_token" => {
-            let token = field("refresh_token");
-            if !token.contains(".refresh-") || !shared.tokens.is_good(token, shared.now()) {
-                return Err(refuse(
-                    "invalid_grant",
-                    "The refresh token is invalid or has expired",
-                ));
-            }
-        }
+        "password" => check_user(field("username"), field("password"))?,
+        "refresh_token" => check_refresh_token(shared, field("refresh_token"))?,
         "" => return Err(refuse("invalid_request", "grant_type is missing")),
         _ => {
             return Err(refuse(
@@ -143,6 +125,30 @@ fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Response, 
         }
     }
     Ok(issue(shared))
+}
+
+fn check_user(name: &str, password: &str) -> Result<(), Refusal> {
+    let is_known =
+        name == CREDENTIALS.cxone_access_key_id && password == CREDENTIALS.cxone_access_key_secret;
+    if is_known {
+        Ok(())
+    } else {
+        Err(refuse(
+            "invalid_grant",
+            "The access key or its secret is wrong",
+        ))
+    }
+}
+
+fn check_refresh_token(shared: &Shared, token: &str) -> Result<(), Refusal> {
+    if token.contains(".refresh-") && shared.tokens.is_good(token, shared.now()) {
+        Ok(())
+    } else {
+        Err(refuse(
+            "invalid_grant",
+            "The refresh token is invalid or has expired",
+        ))
+    }
 }
 
 /// The client comes in the header, or in the form; a refresh may name it without its secret.
@@ -234,7 +240,7 @@ fn jwt(shared: &Shared, number: u64, expires_in_s: i64) -> String {
 
 /// The encoded claims, of a length that would need padding in base64 with padding.
 fn unpadded(mut claims: Value) -> String {
-    if claims.to_string().len() % 3 == 0 {
+    if claims.to_string().len().is_multiple_of(3) {
         // 19 more characters: one beyond a multiple of three.
         claims["given_name"] = json!("Sam");
     }
