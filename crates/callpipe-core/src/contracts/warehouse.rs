@@ -24,6 +24,9 @@ pub struct PendingCall {
     pub progress: CallProgress,
     /// What was fetched so far.
     pub recordings: Vec<Recording>,
+    /// The stored conversation, for [`Stage::Classify`] only: calls that others transcribed have
+    /// one here and none in the archive.
+    pub conversation: Option<String>,
 }
 
 /// Which pending calls are asked for: newest call first.
@@ -232,13 +235,14 @@ pub trait Warehouse: Send + Sync {
     async fn prepare(&self, taxonomy: &Taxonomy) -> Outside<()>;
 
     /// Takes up contacts that are not tracked yet; says how many those were. Known ones stay as
-    /// they are.
+    /// they are, except that a start which was not known is filled in.
     async fn add_contacts(&self, contacts: &[Contact], now: DateTime<Utc>) -> Outside<u64>;
 
     /// Calls whose stage can be done now, newest first.
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>>;
 
-    /// When the earliest call that must still wait becomes ready, if any waits at this stage.
+    /// When the earliest call with a moment to wait for becomes ready, if any waits at this stage.
+    /// That moment may be past, for instance if the call is being worked on.
     async fn next_ready_at(
         &self,
         stage: Stage,

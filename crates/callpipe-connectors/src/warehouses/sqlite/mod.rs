@@ -1,1 +1,220 @@
-//! In the making.
+//! The warehouse in a SQLite file: the default, and enough for a million calls.
+//!
+//! Both tables can be read by any program while we write. All values are bound; the names of
+//! columns come from the checked taxonomy.
+
+mod client;
+mod columns;
+mod config;
+mod map;
+mod report;
+mod save;
+mod schema;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use callpipe_core::call::{Contact, ContactId, parse_start};
+use callpipe_core::contracts::CheckReport;
+use callpipe_core::contracts::warehouse::{
+    CallDetails, CallFilter, CallRow, Outcome, PendingCall, PendingQuery, Summary, ValueCount,
+    Warehouse,
+};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::progress::Stage;
+use callpipe_core::taxonomy::Taxonomy;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use rusqlite::{Connection, OptionalExtension, ToSql};
+
+pub use config::{SqliteConfig, TableName, TableNameError};
+
+use client::{Database, Problem};
+use sql::Sql;
+
+/// The two tables in a SQLite file.
+pub struct SqliteWarehouse {
+    database: Database,
+    sql: Arc<Sql>,
+    archive_base_uri: Arc<str>,
+}
+
+impl SqliteWarehouse {
+    /// Opens the file, or makes it. `archive_base_uri` and `/` go before a recording's key in the
+    /// column `gcs_uri`.
+    pub fn open(config: SqliteConfig, archive_base_uri: String) -> Outside<Self> {
+        let (tracking, classifications) = (&config.tracking_table, &config.classifications_table);
+        if tracking
+            .as_str()
+            .eq_ignore_ascii_case(classifications.as_str())
+        {
+            return Err(Failure::new(
+                FailureKind::StoreFailed,
+                format!("both tables are called {tracking}"),
+            )
+            .with_hint("give them two names under [warehouse.sqlite]"));
+        }
+        let busy_timeout = Duration::from_millis(config.busy_timeout_ms);
+        Ok(Self {
+            database: Database::open(&config.path, busy_timeout)?,
+            sql: Arc::new(Sql::new(&config)),
+            archive_base_uri: archive_base_uri.into(),
+        })
+    }
+}
+
+#[async_trait]
+impl Warehouse for SqliteWarehouse {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn check(&self) -> Outside<CheckReport> {
+        self.database.probe().await?;
+        Ok(format!(
+            "SQLite {} at {}",
+            rusqlite::version(),
+            self.database.path().display()
+        ))
+    }
+
+    async fn prepare(&self, taxonomy: &Taxonomy) -> Outside<()> {
+        let (sql, taxonomy) = (Arc::clone(&self.sql), taxonomy.clone());
+        self.database
+            .write("preparing the tables", move |transaction| {
+                schema::prepare(transaction, &sql, &taxonomy)
+            })
+            .await
+    }
+
+    async fn add_contacts(&self, contacts: &[Contact], now: DateTime<Utc>) -> Outside<u64> {
+        let (sql, contacts) = (Arc::clone(&self.sql), contacts.to_vec());
+        self.database
+            .write("taking up contacts", move |transaction| {
+                save::add_contacts(transaction, &sql, &contacts, now)
+            })
+            .await
+    }
+
+    async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
+        let (sql, query) = (Arc::clone(&self.sql), *query);
+        self.database
+            .read("looking for pending calls", move |transaction| {
+                Ok(pending(transaction, &sql, &query)?)
+            })
+            .await
+    }
+
+    async fn next_ready_at(
+        &self,
+        stage: Stage,
+        since: Option<NaiveDate>,
+    ) -> Outside<Option<DateTime<Utc>>> {
+        let sql = Arc::clone(&self.sql);
+        self.database
+            .read("looking for waiting calls", move |transaction| {
+                let moment: Option<String> = transaction
+                    .prepare_cached(&sql.next_ready_at())?
+                    .query_row((stage.as_str(), date_text(since)), |row| row.get(0))
+                    .optional()?;
+                Ok(moment
+                    .and_then(|moment| parse_start(&moment))
+                    .map(|moment| moment.with_timezone(&Utc)))
+            })
+            .await
+    }
+
+    async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+        let (sql, outcomes) = (Arc::clone(&self.sql), outcomes.to_vec());
+        let archive_base_uri = Arc::clone(&self.archive_base_uri);
+        self.database
+            .write("saving calls", move |transaction| {
+                save::save(transaction, &sql, &archive_base_uri, &outcomes)
+            })
+            .await
+    }
+
+    async fn summary(&self, now: DateTime<Utc>) -> Outside<Summary> {
+        self.report(move |connection, sql| report::summary(connection, sql, now))
+            .await
+    }
+
+    async fn list(&self, filter: &CallFilter) -> Outside<Vec<CallRow>> {
+        let filter = filter.clone();
+        self.report(move |connection, sql| report::list(connection, sql, &filter))
+            .await
+    }
+
+    async fn find(&self, contact_id: &ContactId) -> Outside<Option<CallDetails>> {
+        let contact_id = contact_id.clone();
+        self.report(move |connection, sql| report::find(connection, sql, &contact_id))
+            .await
+    }
+
+    async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>> {
+        let filter = filter.clone();
+        self.report(move |connection, sql| report::progress(connection, sql, &filter))
+            .await
+    }
+
+    async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {
+        let field = field.to_owned();
+        self.report(move |connection, sql| report::value_counts(connection, sql, &field))
+            .await
+    }
+}
+
+impl SqliteWarehouse {
+    async fn report<T, Read>(&self, read: Read) -> Outside<T>
+    where
+        T: Send + 'static,
+        Read: FnOnce(&Connection, &Sql) -> Result<T, Problem> + Send + 'static,
+    {
+        let sql = Arc::clone(&self.sql);
+        self.database
+            .read("reading the tables", move |transaction| {
+                read(transaction, &sql)
+            })
+            .await
+    }
+}
+
+/// The newest calls first, then those without a start. Rows that make no sense do not count
+/// towards the limit: they would hold up all others.
+fn pending(
+    connection: &Connection,
+    sql: &Sql,
+    query: &PendingQuery,
+) -> rusqlite::Result<Vec<PendingCall>> {
+    let stage = query.stage.as_str();
+    let now = map::moment(query.now);
+    let since = date_text(query.since);
+    let from = query.since.and_then(earliest_moment).unwrap_or_default();
+    let values: [&dyn ToSql; 4] = [&stage, &now, &since, &from];
+    let statements = [(sql.pending(), 4), (sql.pending_without_start(), 3)];
+    let mut calls = Vec::new();
+    for (statement, values_count) in statements {
+        let mut statement = connection.prepare_cached(&statement)?;
+        let mut rows = statement.query(&values[..values_count])?;
+        while calls.len() < query.limit
+            && let Some(row) = rows.next()?
+        {
+            calls.extend(map::pending_call(row)?);
+        }
+    }
+    Ok(calls)
+}
+
+/// A date as it is stored; a text before all dates where there is none.
+fn date_text(date: Option<NaiveDate>) -> String {
+    date.map(|date| date.to_string()).unwrap_or_default()
+}
+
+/// A moment at which a date has begun nowhere yet: an offset is always less than a day.
+fn earliest_moment(date: NaiveDate) -> Option<String> {
+    let before = date.checked_sub_days(Days::new(1))?;
+    Some(map::moment(before.and_time(NaiveTime::MIN).and_utc()))
+}

@@ -1,0 +1,271 @@
+//! The connections to the file: one that writes, one that reads, and what their errors mean.
+//!
+//! The file is in WAL mode, so that neither our reader nor other programs wait for the writer.
+//! `synchronous` is `NORMAL`: a power cut may take the last commits, but never the file. What such
+//! a commit recorded is done again for nothing, because audio and paid replies are on the disk of
+//! the archive before their row is saved.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::sql;
+
+/// The tables and views that this program makes. Counted up when an older program would do harm
+/// to them; columns that are merely new do not count.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS_KEPT_MAX: usize = 64;
+
+/// What may go wrong inside a piece of work on the database.
+pub(super) enum Problem {
+    /// SQLite says so.
+    Sqlite(rusqlite::Error),
+    /// We say so.
+    Told(Failure),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::Told(failure)
+    }
+}
+
+/// The file with its two connections.
+pub(super) struct Database {
+    path: PathBuf,
+    writer: Arc<Mutex<Connection>>,
+    reader: Arc<Mutex<Connection>>,
+}
+
+impl Database {
+    pub(super) fn open(path: &Path, busy_timeout: Duration) -> Outside<Self> {
+        let doing = format!("opening the database {}", path.display());
+        // SQLite gives `:memory:` and the like a meaning, but no absolute path.
+        let path = std::path::absolute(path)
+            .and_then(|path| {
+                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                Ok(path)
+            })
+            .map_err(|error| {
+                Failure::new(FailureKind::StoreFailed, doing.as_str())
+                    .with_source(error)
+                    .with_hint("name another file: `path` under [warehouse.sqlite]")
+            })?;
+        let open = || -> Result<(Connection, Connection), Problem> {
+            Ok((
+                open_writer(&path, busy_timeout)?,
+                open_reader(&path, busy_timeout)?,
+            ))
+        };
+        let (writer, reader) = open().map_err(|problem| failure(problem, &doing))?;
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            reader: Arc::new(Mutex::new(reader)),
+            path,
+        })
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does some work in a transaction that may write: all of it or nothing.
+    pub(super) async fn write<T, Work>(&self, doing: &'static str, work: Work) -> Outside<T>
+    where
+        T: Send + 'static,
+        Work: FnOnce(&Transaction<'_>) -> Result<T, Problem> + Send + 'static,
+    {
+        // Taking the lock at the beginning instead of at the first write: a transaction that has
+        // read cannot wait for the lock, it fails.
+        off_the_runtime(&self.writer, TransactionBehavior::Immediate, doing, work).await
+    }
+
+    /// Does some work on one state of the database.
+    pub(super) async fn read<T, Work>(&self, doing: &'static str, work: Work) -> Outside<T>
+    where
+        T: Send + 'static,
+        Work: FnOnce(&Transaction<'_>) -> Result<T, Problem> + Send + 'static,
+    {
+        off_the_runtime(&self.reader, TransactionBehavior::Deferred, doing, work).await
+    }
+
+    /// Writes something and takes it back.
+    pub(super) async fn probe(&self) -> Outside<()> {
+        let writer = Arc::clone(&self.writer);
+        run_blocking("checking the database", move || {
+            let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(sql::PROBE)?;
+            Ok(transaction.rollback()?)
+        })
+        .await
+    }
+}
+
+fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, Problem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, flags, busy_timeout)?;
+    let version = user_version(&connection)?;
+    if version > SCHEMA_VERSION {
+        return Err(Failure::new(
+            FailureKind::StoreFailed,
+            format!("its tables have version {version}, and this program knows {SCHEMA_VERSION}"),
+        )
+        .with_hint("use the newer callpipe that made it, or name another file")
+        .into());
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Failure::new(
+            FailureKind::StoreFailed,
+            format!("write-ahead logging is not possible here (journal mode {mode})"),
+        )
+        .with_hint("put the file on a local disk instead of a network drive")
+        .into());
+    }
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF")?;
+    Ok(connection)
+}
+
+fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection, Problem> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, flags, busy_timeout)?;
+    connection.execute_batch("PRAGMA query_only = ON")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags, busy_timeout: Duration) -> Result<Connection, Problem> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
+    Ok(connection)
+}
+
+pub(super) fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+async fn off_the_runtime<T, Work>(
+    connection: &Arc<Mutex<Connection>>,
+    behavior: TransactionBehavior,
+    doing: &'static str,
+    work: Work,
+) -> Outside<T>
+where
+    T: Send + 'static,
+    Work: FnOnce(&Transaction<'_>) -> Result<T, Problem> + Send + 'static,
+{
+    let connection = Arc::clone(connection);
+    run_blocking(doing, move || with_transaction(&connection, behavior, work)).await
+}
+
+async fn run_blocking<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Outside<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::bug(format!("{doing} broke off")).with_source(error))?
+        .map_err(|problem| failure(problem, doing))
+}
+
+fn with_transaction<T>(
+    connection: &Mutex<Connection>,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    // If a holder panicked, its transaction was rolled back when it was dropped.
+    let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let result = work(&transaction)?;
+    transaction.commit()?;
+    Ok(result)
+}
+
+/// What an error means to who runs the program. SQLite's texts name tables and columns, never
+/// values, since all values are bound.
+pub(super) fn failure(problem: Problem, doing: &str) -> Failure {
+    let error = match problem {
+        Problem::Told(failure) => return failure.context(doing),
+        Problem::Sqlite(error) => error,
+    };
+    let hint = hint(&error);
+    let failure = Failure::new(FailureKind::StoreFailed, doing).with_source(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+fn hint(error: &rusqlite::Error) -> Option<&'static str> {
+    if error.to_string().contains("no such") {
+        return Some("the tables are not prepared for this: begin with `callpipe run`");
+    }
+    Some(match error.sqlite_error_code()? {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            "another program holds a lock on the file: end it, or try again when it is done"
+        }
+        ErrorCode::NotADatabase => {
+            "the file is no SQLite database: name another one, `path` under [warehouse.sqlite]"
+        }
+        ErrorCode::DatabaseCorrupt => {
+            "the file is damaged: bring back a copy, or save what is left by `sqlite3 FILE .recover`"
+        }
+        ErrorCode::DiskFull => "the disk is full: make room where the database lies",
+        ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => {
+            "let the user that runs callpipe write to the file and to its directory"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_operator_can_do_is_said() {
+        let hint_of = |code| {
+            hint(&rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(code),
+                None,
+            ))
+        };
+        assert!(
+            hint_of(rusqlite::ffi::SQLITE_FULL)
+                .unwrap()
+                .contains("full")
+        );
+        assert!(
+            hint_of(rusqlite::ffi::SQLITE_READONLY)
+                .unwrap()
+                .contains("write")
+        );
+        assert!(
+            hint_of(rusqlite::ffi::SQLITE_CANTOPEN)
+                .unwrap()
+                .contains("write")
+        );
+        assert!(
+            hint_of(rusqlite::ffi::SQLITE_CORRUPT)
+                .unwrap()
+                .contains("damaged")
+        );
+        assert_eq!(hint_of(rusqlite::ffi::SQLITE_RANGE), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! Rows to core types and back.
+//!
+//! Reading is tolerant, since people and other programs write to these tables too: a row that makes
+//! no sense is left out and told of in the log, and never stops the others.
+
+use callpipe_core::call::{Contact, ContactId, parse_start};
+use callpipe_core::contracts::warehouse::{CallRow, PendingCall};
+use callpipe_core::failure::FailureKind;
+use callpipe_core::progress::{CallProgress, LastFailure, SkipReason, Stage, Status};
+use chrono::{DateTime, SecondsFormat, Utc};
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// A moment as it is stored: of one length, so that the order of texts is that of time.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// A contact as it is stored.
+pub(super) struct ContactColumns {
+    pub(super) call_started_at: Option<String>,
+    pub(super) call_date: Option<String>,
+    pub(super) start_date: Option<String>,
+    pub(super) metadata: String,
+}
+
+impl ContactColumns {
+    pub(super) fn of(contact: &Contact) -> Self {
+        Self {
+            call_started_at: contact.started_at_utc().map(moment),
+            call_date: contact.date().map(|date| date.to_string()),
+            start_date: contact.started_at.map(|start| start.to_rfc3339()),
+            metadata: Value::Object(contact.metadata.clone()).to_string(),
+        }
+    }
+}
+
+/// The baseline's columns that say where a call stands. They follow from our state, so that they
+/// can never tell another story.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BaselineFlags {
+    /// Nothing while fetching was not tried, or is to be done again.
+    pub(super) status: Option<&'static str>,
+    pub(super) transcribed: bool,
+    pub(super) gemini_analysed: bool,
+}
+
+impl BaselineFlags {
+    pub(super) fn of(progress: &CallProgress) -> Self {
+        let status = match (&progress.status, progress.stage) {
+            (
+                Status::Skipped {
+                    reason: SkipReason::NotFound,
+                },
+                _,
+            ) => Some("NOT_FOUND"),
+            (
+                Status::Skipped {
+                    reason: SkipReason::NoRecording,
+                },
+                _,
+            ) => Some("NO_RECORDING"),
+            (Status::Parked, Stage::Fetch) => Some("FAILED"),
+            (Status::Ready { .. }, Stage::Fetch) => {
+                progress.last_failure.as_ref().map(|_| "FAILED")
+            }
+            _ => Some("SUCCESS"),
+        };
+        let silent = progress.status
+            == Status::Skipped {
+                reason: SkipReason::NoSpeech,
+            };
+        Self {
+            status,
+            transcribed: progress.stage > Stage::Transcribe || silent,
+            gemini_analysed: progress.status == Status::Done,
+        }
+    }
+}
+
+/// A text, also where another program has stored a number.
+pub(super) fn text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+}
+
+/// A value for people and programs: lists and objects as such.
+pub(super) fn json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(_) | ValueRef::Blob(_) => {
+            let text = text(value).unwrap_or_default();
+            let structured = text.starts_with(['[', '{']);
+            let parsed = structured.then(|| serde_json::from_str(&text).ok());
+            parsed.flatten().unwrap_or(Value::String(text))
+        }
+    }
+}
+
+/// A whole row by column.
+pub(super) fn row_by_column(row: &Row<'_>) -> rusqlite::Result<Value> {
+    let statement: &rusqlite::Statement<'_> = row.as_ref();
+    let names: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    let mut object = Map::new();
+    for (position, name) in names.into_iter().enumerate() {
+        object.insert(name, json(row.get_ref(position)?));
+    }
+    Ok(Value::Object(object))
+}
+
+/// A call with its state, or nothing where the row makes no sense.
+pub(super) fn pending_call(row: &Row<'_>) -> rusqlite::Result<Option<PendingCall>> {
+    let id = column(row, "contactId")?;
+    let Some(contact) = contact(row)? else {
+        tracing::warn!(
+            contact_id = id,
+            "a row's contact id cannot be used: it is left out"
+        );
+        return Ok(None);
+    };
+    let Some(progress) = progress(row, &contact.id)? else {
+        tracing::warn!(
+            contact_id = id,
+            "a row's state cannot be understood: it is left out"
+        );
+        return Ok(None);
+    };
+    Ok(Some(PendingCall {
+        contact,
+        progress,
+        recordings: parsed(row, "recordings")?.unwrap_or_default(),
+        conversation: column(row, "conversation")?,
+    }))
+}
+
+fn contact(row: &Row<'_>) -> rusqlite::Result<Option<Contact>> {
+    let id = |name| -> rusqlite::Result<Option<ContactId>> {
+        Ok(column(row, name)?.and_then(|text| ContactId::parse(&text).ok()))
+    };
+    let Some(contact_id) = id("contactId")? else {
+        return Ok(None);
+    };
+    Ok(Some(Contact {
+        id: contact_id,
+        master_id: id("master_contact_id")?,
+        started_at: column(row, "start_date")?.and_then(|start| parse_start(&start)),
+        metadata: parsed(row, "contact_metadata")?.unwrap_or_default(),
+    }))
+}
+
+fn progress(row: &Row<'_>, contact_id: &ContactId) -> rusqlite::Result<Option<CallProgress>> {
+    let stage = column(row, "stage")?.and_then(|word| Stage::parse(&word));
+    let (Some(stage), Some(status)) = (stage, status(row)?) else {
+        return Ok(None);
+    };
+    Ok(Some(CallProgress {
+        contact_id: contact_id.clone(),
+        stage,
+        status,
+        attempt: number(row, "attempt")?,
+        redo_count: number(row, "redo_count")?,
+        last_failure: last_failure(row)?,
+    }))
+}
+
+fn status(row: &Row<'_>) -> rusqlite::Result<Option<Status>> {
+    let word = column(row, "stage_status")?.unwrap_or_default();
+    Ok(match word.as_str() {
+        "ready" => Some(Status::Ready {
+            not_before: column(row, "not_before")?
+                .and_then(|moment| parse_start(&moment))
+                .map(|moment| moment.with_timezone(&Utc)),
+        }),
+        "parked" => Some(Status::Parked),
+        "skipped" => column(row, "skip_reason")?
+            .and_then(|word| SkipReason::parse(&word))
+            .map(|reason| Status::Skipped { reason }),
+        "done" => Some(Status::Done),
+        _ => None,
+    })
+}
+
+fn last_failure(row: &Row<'_>) -> rusqlite::Result<Option<LastFailure>> {
+    let Some(word) = column(row, "failure_kind")? else {
+        return Ok(None);
+    };
+    Ok(Some(LastFailure {
+        kind: FailureKind::parse(&word).unwrap_or(FailureKind::Bug),
+        reason: column(row, "failure_reason")?.unwrap_or_default(),
+    }))
+}
+
+/// A call as it is listed, or nothing where its stage is no stage of ours.
+pub(super) fn call_row(row: &Row<'_>) -> rusqlite::Result<Option<CallRow>> {
+    let contact_id = column(row, "contactId")?.unwrap_or_default();
+    let Some(stage) = column(row, "stage")?.and_then(|word| Stage::parse(&word)) else {
+        tracing::warn!(
+            contact_id,
+            "a row's state cannot be understood: it is left out"
+        );
+        return Ok(None);
+    };
+    let reason_kind = match column(row, "failure_kind")? {
+        Some(kind) => Some(kind),
+        None => column(row, "skip_reason")?,
+    };
+    Ok(Some(CallRow {
+        contact_id,
+        started_at: column(row, "start_date")?,
+        stage,
+        status: column(row, "stage_status")?.unwrap_or_default(),
+        attempt: number(row, "attempt")?,
+        not_before: column(row, "not_before")?,
+        reason_kind,
+        reason: column(row, "failure_reason")?,
+        duration_s: column(row, "duration_s")?.and_then(|text| text.parse().ok()),
+    }))
+}
+
+/// The text of a column; nothing where it is empty, as tables that went through CSV have it.
+pub(super) fn column(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<String>> {
+    Ok(text(row.get_ref(name)?).filter(|text| !text.is_empty()))
+}
+
+fn number(row: &Row<'_>, name: &str) -> rusqlite::Result<u32> {
+    Ok(column(row, name)?
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0))
+}
+
+fn parsed<T: DeserializeOwned>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
+    Ok(column(row, name)?.and_then(|text| serde_json::from_str(&text).ok()))
+}

@@ -1,0 +1,227 @@
+//! What is written about calls, in the caller's transaction.
+
+use callpipe_core::call::Contact;
+use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, Outcome, TranscribedCall};
+use callpipe_core::failure::Failure;
+use callpipe_core::progress::{Stage, Status};
+use callpipe_core::recording::Recording;
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, ToSql, named_params, params_from_iter};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::client::Problem;
+use super::map::{BaselineFlags, ContactColumns, moment};
+use super::sql::Sql;
+
+/// Takes up those contacts that are not known, and says how many those were.
+pub(super) fn add_contacts(
+    connection: &Connection,
+    sql: &Sql,
+    contacts: &[Contact],
+    now: DateTime<Utc>,
+) -> Result<u64, Problem> {
+    let now = moment(now);
+    let mut added = 0;
+    for contact in contacts {
+        let columns = ContactColumns::of(contact);
+        let values = named_params! {
+            ":contact_id": contact.id.as_str(),
+            ":master_contact_id": contact.master_id.as_ref().map(|id| id.as_str()),
+            ":call_started_at": columns.call_started_at,
+            ":call_date": columns.call_date,
+            ":start_date": columns.start_date,
+            ":contact_metadata": columns.metadata,
+            ":now": now,
+        };
+        if connection
+            .prepare_cached(&sql.add_contact)?
+            .execute(values)?
+            > 0
+        {
+            added += 1;
+        } else {
+            connection
+                .prepare_cached(&sql.fill_in_start)?
+                .execute(values)?;
+        }
+    }
+    Ok(added)
+}
+
+/// Saves the state of each call together with what was learned about it.
+pub(super) fn save(
+    connection: &Connection,
+    sql: &Sql,
+    archive_base_uri: &str,
+    outcomes: &[Outcome],
+) -> Result<(), Problem> {
+    for outcome in outcomes {
+        save_state(connection, sql, outcome)?;
+        match &outcome.change {
+            Change::None => {}
+            Change::NothingFound { raw_metadata } => {
+                connection
+                    .prepare_cached(&sql.save_nothing_found)?
+                    .execute(named_params! {
+                        ":contact_id": outcome.contact.id.as_str(),
+                        ":raw_response": raw_metadata,
+                    })?;
+            }
+            Change::Fetched {
+                recordings,
+                raw_metadata,
+            } => {
+                let raw_metadata = raw_metadata.as_deref();
+                let base = archive_base_uri;
+                save_fetched(connection, sql, outcome, recordings, raw_metadata, base)?;
+            }
+            Change::Transcribed(call) => save_transcribed(connection, sql, outcome, call)?,
+            Change::Classified(call) => save_classified(connection, sql, outcome, call)?,
+        }
+    }
+    Ok(())
+}
+
+fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(), Problem> {
+    let (contact, progress) = (&outcome.contact, &outcome.progress);
+    let columns = ContactColumns::of(contact);
+    let flags = BaselineFlags::of(progress);
+    let not_before = match progress.status {
+        Status::Ready { not_before } => not_before.map(moment),
+        _ => None,
+    };
+    let skip_reason = match progress.status {
+        Status::Skipped { reason } => Some(reason.as_str()),
+        _ => None,
+    };
+    let fetch_tried = match outcome.change {
+        Change::NothingFound { .. } | Change::Fetched { .. } => true,
+        _ => progress.stage == Stage::Fetch && progress.last_failure.is_some(),
+    };
+    let failure = progress.last_failure.as_ref();
+    let at = moment(outcome.at);
+    connection
+        .prepare_cached(&sql.save_state)?
+        .execute(named_params! {
+            ":contact_id": contact.id.as_str(),
+            ":master_contact_id": contact.master_id.as_ref().map(|id| id.as_str()),
+            ":call_started_at": columns.call_started_at,
+            ":call_date": columns.call_date,
+            ":start_date": columns.start_date,
+            ":contact_metadata": columns.metadata,
+            ":fetch_datetime": fetch_tried.then_some(&at),
+            ":stage": progress.stage.as_str(),
+            ":stage_status": progress.status.as_str(),
+            ":skip_reason": skip_reason,
+            ":attempt": progress.attempt,
+            ":not_before": not_before,
+            ":redo_count": progress.redo_count,
+            ":failure_kind": failure.map(|failure| failure.kind.as_str()),
+            ":failure_reason": failure.map(|failure| failure.reason.as_str()),
+            ":status": flags.status,
+            ":transcribed": flags.transcribed,
+            ":analysed": flags.transcribed,
+            ":gemini_analysed": flags.gemini_analysed,
+            ":updated_at": at,
+        })?;
+    Ok(())
+}
+
+fn save_fetched(
+    connection: &Connection,
+    sql: &Sql,
+    outcome: &Outcome,
+    recordings: &[Recording],
+    raw_metadata: Option<&str>,
+    archive_base_uri: &str,
+) -> Result<(), Problem> {
+    // The baseline has room for one recording: the first. `recordings` has them all.
+    let first = recordings.first().map(|recording| &recording.key);
+    connection
+        .prepare_cached(&sql.save_fetched)?
+        .execute(named_params! {
+            ":contact_id": outcome.contact.id.as_str(),
+            ":recordings": json(&recordings)?,
+            ":recording_filename": first.map(|key| key.file_name()),
+            ":gcs_uri": first.map(|key| format!("{archive_base_uri}/{key}")),
+            ":raw_response": raw_metadata,
+        })?;
+    Ok(())
+}
+
+fn save_transcribed(
+    connection: &Connection,
+    sql: &Sql,
+    outcome: &Outcome,
+    call: &TranscribedCall,
+) -> Result<(), Problem> {
+    let sentiment = call.analysis.sentiment.as_ref().map(json).transpose()?;
+    connection
+        .prepare_cached(&sql.save_transcribed)?
+        .execute(named_params! {
+            ":contact_id": outcome.contact.id.as_str(),
+            ":transcription": call.conversation,
+            ":transcription_raw": call.plain_text,
+            ":summary": call.analysis.summary,
+            ":topics": json(&call.analysis.topics)?,
+            ":intents": json(&call.analysis.intents)?,
+            ":sentiment": sentiment,
+            ":measures": json(&call.measures)?,
+            ":duration_s": call.measures.duration_s,
+            ":transcriber_model": call.model,
+            ":transcribed_at": moment(outcome.at),
+            ":transcript_key": call.transcript_key.as_str(),
+            ":reply_keys": json(&call.reply_keys)?,
+        })?;
+    Ok(())
+}
+
+fn save_classified(
+    connection: &Connection,
+    sql: &Sql,
+    outcome: &Outcome,
+    call: &ClassifiedCall,
+) -> Result<(), Problem> {
+    let classification = &call.classification;
+    let contact_id = outcome.contact.id.as_str();
+    let fields: Vec<&str> = classification.values().keys().map(String::as_str).collect();
+    let call_date = outcome.contact.date().map(|date| date.to_string());
+    let at = moment(outcome.at);
+    let labels: Vec<Option<String>> = classification.values().values().map(label).collect();
+    // In the order in which `Sql::save_classified` names the columns.
+    let mut values: Vec<&dyn ToSql> = vec![
+        &contact_id,
+        &contact_id,
+        &call_date,
+        &call.conversation,
+        &classification.taxonomy_version,
+        &at,
+        &classification.model,
+        &classification.prompt_version,
+    ];
+    let reply_key = call.reply_key.as_str();
+    values.push(&reply_key);
+    values.extend(labels.iter().map(|label| label as &dyn ToSql));
+    connection
+        .prepare_cached(&sql.save_classified(&fields))?
+        .execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// A label as plain text, anything with parts as JSON.
+fn label(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|error| {
+        Failure::bug("a value cannot be written as JSON")
+            .with_source(error)
+            .into()
+    })
+}

@@ -1,0 +1,381 @@
+//! Every statement, with the names of the tables put in and all values left to be bound.
+
+use super::config::SqliteConfig;
+
+/// The views for the questions that are asked every day, with the statements that make them.
+pub(super) struct View {
+    pub(super) name: &'static str,
+    pub(super) create: String,
+}
+
+/// Written and taken back by a check.
+pub(super) const PROBE: &str =
+    "CREATE TABLE callpipe_probe (content TEXT); INSERT INTO callpipe_probe VALUES ('written');";
+
+/// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of.
+const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_metadata, stage, \
+     stage_status, skip_reason, attempt, not_before, redo_count, failure_kind, failure_reason, \
+     recordings";
+
+/// What a call is listed by.
+const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
+     skip_reason, failure_kind, failure_reason, duration_s";
+
+/// A name as SQL takes it. Names come from configuration and taxonomy, both checked, or from the
+/// database itself.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The statements on two tables.
+pub(super) struct Sql {
+    /// The tracking table as it is named, for messages and for looking it up.
+    pub(super) tracking_name: String,
+    /// The classifications table as it is named.
+    pub(super) classifications_name: String,
+    tracking: String,
+    classifications: String,
+    pub(super) add_contact: String,
+    pub(super) fill_in_start: String,
+    pub(super) save_state: String,
+    pub(super) save_nothing_found: String,
+    pub(super) save_fetched: String,
+    pub(super) save_transcribed: String,
+}
+
+impl Sql {
+    pub(super) fn new(config: &SqliteConfig) -> Self {
+        let tracking = quoted(config.tracking_table.as_str());
+        Self {
+            add_contact: add_contact(&tracking),
+            fill_in_start: fill_in_start(&tracking),
+            save_state: save_state(&tracking),
+            save_nothing_found: format!(
+                "UPDATE {tracking} SET raw_response = COALESCE(:raw_response, raw_response) \
+                 WHERE contactId = :contact_id"
+            ),
+            save_fetched: format!(
+                "UPDATE {tracking} SET recordings = :recordings, \
+                 recording_filename = :recording_filename, gcs_uri = :gcs_uri, \
+                 raw_response = COALESCE(:raw_response, raw_response) \
+                 WHERE contactId = :contact_id"
+            ),
+            save_transcribed: format!(
+                "UPDATE {tracking} SET transcription = :transcription, \
+                 transcription_raw = :transcription_raw, summary = :summary, topics = :topics, \
+                 intents = :intents, sentiment = :sentiment, measures = :measures, \
+                 duration_s = :duration_s, transcriber_model = :transcriber_model, \
+                 transcribed_at = :transcribed_at, transcript_key = :transcript_key, \
+                 reply_keys = :reply_keys WHERE contactId = :contact_id"
+            ),
+            tracking_name: config.tracking_table.to_string(),
+            classifications_name: config.classifications_table.to_string(),
+            classifications: quoted(config.classifications_table.as_str()),
+            tracking,
+        }
+    }
+
+    /// Replaces the labels of a call's row, or makes the row. `fields` are columns of labels.
+    pub(super) fn save_classified(&self, fields: &[&str]) -> String {
+        let mut columns = vec![
+            "call_id",
+            "contactId",
+            "call_date",
+            "transcript",
+            "classification_version",
+            "classification_timestamp",
+            "llm_model",
+            "prompt_version",
+            "reply_key",
+        ];
+        columns.extend(fields);
+        let quoted: Vec<String> = columns.iter().map(|column| self::quoted(column)).collect();
+        let updates: Vec<String> = quoted
+            .iter()
+            .map(|column| format!("{column} = excluded.{column}"))
+            .collect();
+        format!(
+            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT (contactId) DO UPDATE SET {}",
+            self.classifications,
+            quoted.join(", "),
+            vec!["?"; quoted.len()].join(", "),
+            updates.join(", ")
+        )
+    }
+
+    /// Calls of a stage that can be done, newest first: `?1` stage, `?2` now, `?3` a date, `?4` a
+    /// moment no later than the beginning of that date anywhere on earth.
+    ///
+    /// The plus signs keep SQLite from looking up `not_before` in an index of its own, which would
+    /// cost a sort of everything that is pending.
+    pub(super) fn pending(&self) -> String {
+        self.pending_where("call_started_at >= ?4", "call_started_at DESC, contactId")
+    }
+
+    /// Calls of a stage that can be done and have no start, which come last: as above, without `?4`.
+    pub(super) fn pending_without_start(&self) -> String {
+        self.pending_where("call_started_at IS NULL", "contactId")
+    }
+
+    fn pending_where(&self, started: &str, order: &str) -> String {
+        format!(
+            "SELECT {CALL_COLUMNS}, CASE stage WHEN 'classify' THEN transcription END \
+             AS conversation FROM {} WHERE stage = ?1 AND stage_status = 'ready' AND {started} \
+             AND (+not_before IS NULL OR +not_before <= ?2) \
+             AND (call_date IS NULL OR call_date >= ?3) ORDER BY {order}",
+            self.tracking
+        )
+    }
+
+    /// The earliest moment that a call waits for: `?1` stage, `?2` a date.
+    pub(super) fn next_ready_at(&self) -> String {
+        format!(
+            "SELECT not_before FROM {} WHERE stage = ?1 AND stage_status = 'ready' \
+             AND not_before IS NOT NULL AND (call_date IS NULL OR call_date >= ?2) \
+             ORDER BY not_before LIMIT 1",
+            self.tracking
+        )
+    }
+
+    /// How many calls stand where; `?1` now.
+    pub(super) fn stage_counts(&self) -> String {
+        format!(
+            "SELECT stage, stage_status, \
+             COUNT(*) FILTER (WHERE stage_status = 'ready' AND not_before > ?1) AS waiting, \
+             COUNT(*) AS calls FROM {} WHERE stage IS NOT NULL \
+             GROUP BY stage, stage_status ORDER BY stage, stage_status",
+            self.tracking
+        )
+    }
+
+    /// Failures by kind. The other columns are those of the row with the smallest id: SQLite takes
+    /// them from the row that `MIN` found.
+    pub(super) fn failure_groups(&self) -> String {
+        format!(
+            "SELECT stage, stage_status, failure_kind, failure_reason, MIN(contactId) AS contactId, \
+             COUNT(*) AS calls FROM {} WHERE failure_kind IS NOT NULL \
+             AND stage_status IN ('ready', 'parked') GROUP BY stage, stage_status, failure_kind \
+             ORDER BY calls DESC, stage, stage_status, failure_kind",
+            self.tracking
+        )
+    }
+
+    pub(super) fn skip_counts(&self) -> String {
+        format!(
+            "SELECT skip_reason, COUNT(*) AS calls FROM {} WHERE skip_reason IS NOT NULL \
+             AND stage_status = 'skipped' GROUP BY skip_reason ORDER BY calls DESC, skip_reason",
+            self.tracking
+        )
+    }
+
+    /// Calls as they are listed, newest first. The last value is the limit, negative for none.
+    pub(super) fn list(&self, conditions: &[&str]) -> String {
+        self.select(ROW_COLUMNS, conditions)
+    }
+
+    /// Calls as the state machine needs them, newest first. The last value is the limit.
+    pub(super) fn progress(&self, conditions: &[&str]) -> String {
+        self.select(&format!("{CALL_COLUMNS}, NULL AS conversation"), conditions)
+    }
+
+    fn select(&self, columns: &str, conditions: &[&str]) -> String {
+        let mut all = vec!["stage IS NOT NULL"];
+        all.extend(conditions);
+        format!(
+            "SELECT {columns} FROM {} WHERE {} ORDER BY call_started_at DESC, contactId LIMIT ?",
+            self.tracking,
+            all.join(" AND ")
+        )
+    }
+
+    pub(super) fn tracking_row(&self) -> String {
+        format!("SELECT * FROM {} WHERE contactId = ?1", self.tracking)
+    }
+
+    pub(super) fn classification_row(&self) -> String {
+        format!(
+            "SELECT * FROM {} WHERE contactId = ?1",
+            self.classifications
+        )
+    }
+
+    /// How often each value of a column was given; a list counts for each of its values.
+    pub(super) fn value_counts(&self, column: &str) -> String {
+        let (table, column) = (&self.classifications, quoted(column));
+        format!(
+            "SELECT each.value, COUNT(*) AS calls FROM {table} AS call, json_each(CASE \
+             WHEN NOT json_valid(call.{column}) THEN json_array(call.{column}) \
+             WHEN json_type(call.{column}) = 'array' THEN call.{column} \
+             ELSE json_array(call.{column}) END) AS each WHERE call.{column} IS NOT NULL \
+             GROUP BY each.value ORDER BY calls DESC, each.value"
+        )
+    }
+
+    /// Takes up rows that another program made, from the baseline's flags.
+    ///
+    /// Classified calls are done; transcribed ones are to be classified, or are skipped if nobody
+    /// spoke; calls without a recording are skipped. All others are fetched, also those whose audio
+    /// was fetched before: its hash and size are not known, and fetching costs nothing.
+    pub(super) fn adopt(&self) -> String {
+        let done = "CAST(gemini_analysed AS INTEGER) = 1";
+        let transcribed = "CAST(transcribed AS INTEGER) = 1";
+        let spoken = "TRIM(COALESCE(transcription, '')) <> ''";
+        let nothing = "status IN ('NOT_FOUND', 'NO_RECORDING')";
+        format!(
+            "UPDATE {} SET attempt = 0, redo_count = 0, \
+             stage = CASE WHEN {done} THEN 'classify' WHEN {nothing} THEN 'fetch' \
+             WHEN {transcribed} AND {spoken} THEN 'classify' WHEN {transcribed} THEN 'transcribe' \
+             ELSE 'fetch' END, \
+             stage_status = CASE WHEN {done} THEN 'done' WHEN {nothing} THEN 'skipped' \
+             WHEN {transcribed} AND {spoken} THEN 'ready' WHEN {transcribed} THEN 'skipped' \
+             ELSE 'ready' END, \
+             skip_reason = CASE WHEN {done} THEN NULL WHEN status = 'NOT_FOUND' THEN 'not_found' \
+             WHEN status = 'NO_RECORDING' THEN 'no_recording' \
+             WHEN {transcribed} AND {spoken} THEN NULL WHEN {transcribed} THEN 'no_speech' END \
+             WHERE stage IS NULL AND TRIM(COALESCE(contactId, '')) <> ''",
+            self.tracking
+        )
+    }
+
+    /// The indexes of the tracking table, by what each is for.
+    pub(super) fn indexes(&self) -> Vec<String> {
+        let index = |purpose: &str, columns: &str| {
+            format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {} {columns}",
+                quoted(&format!("callpipe_{}_{purpose}", self.tracking_name)),
+                self.tracking
+            )
+        };
+        vec![
+            // What is to be done next, in its order, and the counts of the summary.
+            index(
+                "queue",
+                "(stage, stage_status, call_started_at DESC, contactId, not_before)",
+            ),
+            index(
+                "waiting",
+                "(stage, not_before) WHERE stage_status = 'ready' AND not_before IS NOT NULL",
+            ),
+            index(
+                "failures",
+                "(failure_kind, stage, stage_status, contactId) WHERE failure_kind IS NOT NULL",
+            ),
+            index(
+                "skips",
+                "(skip_reason, stage_status) WHERE skip_reason IS NOT NULL",
+            ),
+            index("newest", "(call_started_at DESC, contactId)"),
+            // What the baseline's users count by.
+            index("status", "(status, transcribed)"),
+        ]
+    }
+
+    /// Makes a table's contact ids unique. Fails where they are not.
+    pub(super) fn unique_contacts(&self, table: &str) -> String {
+        format!(
+            "CREATE UNIQUE INDEX IF NOT EXISTS {} ON {} (contactId)",
+            quoted(&format!("callpipe_{table}_contact")),
+            quoted(table)
+        )
+    }
+
+    /// A contact id that a table has more than once.
+    pub(super) fn duplicate_contact(&self, table: &str) -> String {
+        format!(
+            "SELECT contactId FROM {} WHERE contactId IS NOT NULL GROUP BY contactId \
+             HAVING COUNT(*) > 1 LIMIT 1",
+            quoted(table)
+        )
+    }
+
+    pub(super) fn views(&self) -> [View; 3] {
+        let view = |name: &'static str, query: String| View {
+            name,
+            create: format!("CREATE VIEW {name} AS {query}"),
+        };
+        [
+            view(
+                "callpipe_status_counts",
+                format!(
+                    "SELECT status, COUNT(*) AS calls FROM {} GROUP BY status",
+                    self.tracking
+                ),
+            ),
+            view(
+                "callpipe_transcription_progress",
+                format!(
+                    "SELECT COUNT(*) FILTER (WHERE transcribed = 1) AS transcribed, \
+                     COUNT(*) FILTER (WHERE transcribed IS NULL OR transcribed = 0) AS remaining, \
+                     COUNT(*) AS total FROM {} WHERE status = 'SUCCESS'",
+                    self.tracking
+                ),
+            ),
+            view(
+                "callpipe_sales",
+                format!(
+                    "SELECT sale_result, product_family, COUNT(*) AS calls, \
+                     AVG(confidence_scores ->> 'overall_confidence') AS average_overall_confidence \
+                     FROM {} GROUP BY sale_result, product_family",
+                    self.classifications
+                ),
+            ),
+        ]
+    }
+}
+
+fn add_contact(tracking: &str) -> String {
+    format!(
+        "INSERT INTO {tracking} (contactId, master_contact_id, call_started_at, call_date, \
+         start_date, contact_metadata, stage, stage_status, attempt, redo_count, transcribed, \
+         analysed, gemini_analysed, listed_at, updated_at) \
+         VALUES (:contact_id, :master_contact_id, :call_started_at, :call_date, :start_date, \
+         :contact_metadata, 'fetch', 'ready', 0, 0, 0, 0, 0, :now, :now) \
+         ON CONFLICT (contactId) DO NOTHING"
+    )
+}
+
+fn fill_in_start(tracking: &str) -> String {
+    format!(
+        "UPDATE {tracking} SET call_started_at = :call_started_at, call_date = :call_date, \
+         start_date = :start_date, \
+         master_contact_id = COALESCE(master_contact_id, :master_contact_id), \
+         contact_metadata = COALESCE(contact_metadata, :contact_metadata), \
+         listed_at = COALESCE(listed_at, :now) \
+         WHERE contactId = :contact_id AND call_started_at IS NULL \
+         AND :call_started_at IS NOT NULL"
+    )
+}
+
+/// The state of a call, and the baseline's flags that follow from it.
+fn save_state(tracking: &str) -> String {
+    let state = [
+        "stage",
+        "stage_status",
+        "skip_reason",
+        "attempt",
+        "not_before",
+        "redo_count",
+        "failure_kind",
+        "failure_reason",
+        "status",
+        "transcribed",
+        "analysed",
+        "gemini_analysed",
+        "updated_at",
+    ];
+    let updates: Vec<String> = state
+        .iter()
+        .map(|column| format!("{column} = excluded.{column}"))
+        .collect();
+    format!(
+        "INSERT INTO {tracking} (contactId, master_contact_id, call_started_at, call_date, \
+         start_date, contact_metadata, listed_at, fetch_datetime, {}) \
+         VALUES (:contact_id, :master_contact_id, :call_started_at, :call_date, :start_date, \
+         :contact_metadata, :updated_at, :fetch_datetime, :{}) \
+         ON CONFLICT (contactId) DO UPDATE SET {}, \
+         fetch_datetime = COALESCE(excluded.fetch_datetime, fetch_datetime)",
+        state.join(", "),
+        state.join(", :"),
+        updates.join(", ")
+    )
+}

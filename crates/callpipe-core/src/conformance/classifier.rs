@@ -1,0 +1,73 @@
+//! The suite of [`Classifier`].
+
+use super::{assert_name, good};
+use crate::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use crate::taxonomy::Taxonomy;
+
+/// `conversation` is one that the model answers well. `changed` is the same classifier with another
+/// setting that changes its answers, such as another taxonomy.
+pub async fn classifier(
+    classifier: &dyn Classifier,
+    changed: &dyn Classifier,
+    taxonomy: &Taxonomy,
+    conversation: &str,
+) {
+    assert_name(classifier.name());
+    assert!(classifier.in_flight_max() > 0, "some request is allowed");
+    let report = good(classifier.check().await, "checking the classifier");
+    assert!(!report.trim().is_empty(), "a check has something to say");
+    let models = classifier.models();
+    let Some(model) = models.first() else {
+        panic!("no model can be asked");
+    };
+    assert_fingerprints(classifier, changed, conversation, model);
+
+    let bought = classifier.buy(conversation, model, Effort::Usual).await;
+    let reply = good(bought, "buying a classification");
+    let read = || match classifier.read(&reply, model) {
+        Ok(classification) => classification,
+        Err(answer) => panic!("a good answer was not understood: {answer}"),
+    };
+    let classification = read();
+    assert_eq!(classification, read(), "reading twice gives the same");
+    assert_eq!(classification.taxonomy_version, taxonomy.version);
+    assert!(!classification.model.is_empty(), "the model is named");
+    for section in &taxonomy.sections {
+        assert!(
+            classification.values().contains_key(section.field.as_str()),
+            "{} has a value, if only an empty one",
+            section.field
+        );
+    }
+
+    for garbage in [&b""[..], b"not JSON", b"{}", &reply[..reply.len() / 2]] {
+        match classifier.read(garbage, model) {
+            Err(UnusableAnswer::Faulty { .. }) => {}
+            other => panic!("bytes that are no answer were read as {other:?}"),
+        }
+    }
+}
+
+fn assert_fingerprints(
+    classifier: &dyn Classifier,
+    changed: &dyn Classifier,
+    conversation: &str,
+    model: &ModelName,
+) {
+    let fingerprint = classifier.fingerprint(conversation, model);
+    let again = classifier.fingerprint(conversation, model);
+    assert_eq!(fingerprint, again, "fingerprints are stable");
+    for (other, what) in [
+        (
+            classifier.fingerprint("Agent: Something else.", model),
+            "another conversation",
+        ),
+        (
+            classifier.fingerprint(conversation, &ModelName("another-model".into())),
+            "another model",
+        ),
+        (changed.fingerprint(conversation, model), "another setting"),
+    ] {
+        assert_ne!(fingerprint, other, "{what} makes another answer");
+    }
+}

@@ -1,0 +1,266 @@
+//! Lists and counts.
+
+use super::examples::*;
+use crate::call::ContactId;
+use crate::conformance::good;
+use crate::contracts::warehouse::{
+    CallFilter, Change, Outcome, StageCount, Summary, ValueCount, Warehouse,
+};
+use crate::failure::FailureKind;
+use crate::progress::{CallProgress, SkipReason, Stage, Status};
+use crate::taxonomy::Taxonomy;
+
+/// Four calls: one parked, one that waits after the same failure, one skipped, one done.
+fn four_calls() -> Vec<Outcome> {
+    let states = [
+        (
+            "report-1",
+            "2026-04-01",
+            Stage::Transcribe,
+            Status::Parked,
+            true,
+        ),
+        (
+            "report-2",
+            "2026-04-02",
+            Stage::Transcribe,
+            Status::Ready {
+                not_before: Some(later(60)),
+            },
+            true,
+        ),
+        (
+            "report-3",
+            "2026-04-03",
+            Stage::Fetch,
+            Status::Skipped {
+                reason: SkipReason::NotFound,
+            },
+            false,
+        ),
+        ("report-4", "", Stage::Classify, Status::Done, false),
+    ];
+    states
+        .into_iter()
+        .map(|(id, start, stage, status, failed)| {
+            let contact = contact(id, start);
+            let progress = CallProgress {
+                attempt: 2,
+                last_failure: failed
+                    .then(|| failure(FailureKind::CorruptTransfer, id))
+                    .flatten(),
+                ..state(&contact, stage, status)
+            };
+            outcome(&contact, progress, Change::None)
+        })
+        .collect()
+}
+
+fn four_ids() -> Vec<ContactId> {
+    four_calls()
+        .into_iter()
+        .map(|outcome| outcome.contact.id)
+        .collect()
+}
+
+pub(super) async fn calls_are_listed_by_filter(warehouse: &dyn Warehouse) {
+    save(warehouse, &four_calls()).await;
+    let only = CallFilter {
+        contact_ids: four_ids(),
+        ..CallFilter::default()
+    };
+    let parked = CallFilter {
+        status: Some("parked".into()),
+        ..only.clone()
+    };
+    let failed = CallFilter {
+        failure_kind: Some("corrupt_transfer".into()),
+        ..only.clone()
+    };
+    let recent = CallFilter {
+        since: "2026-04-02".parse().ok(),
+        ..only.clone()
+    };
+    let strange = CallFilter {
+        status: Some("' OR 1=1 --".into()),
+        ..only.clone()
+    };
+    for (filter, expected) in [
+        (
+            only.clone(),
+            &["report-3", "report-2", "report-1", "report-4"][..],
+        ),
+        (
+            CallFilter {
+                limit: Some(2),
+                ..only.clone()
+            },
+            &["report-3", "report-2"],
+        ),
+        (
+            CallFilter {
+                limit: Some(0),
+                ..only.clone()
+            },
+            &[],
+        ),
+        (
+            CallFilter {
+                stage: Some(Stage::Fetch),
+                ..only.clone()
+            },
+            &["report-3"],
+        ),
+        (parked, &["report-1"]),
+        (failed.clone(), &["report-2", "report-1"]),
+        (
+            CallFilter {
+                status: Some("ready".into()),
+                ..failed
+            },
+            &["report-2"],
+        ),
+        (recent, &["report-3", "report-2"]),
+        (strange, &[]),
+        (
+            CallFilter {
+                contact_ids: vec![id("nobody")],
+                ..only
+            },
+            &[],
+        ),
+    ] {
+        let listed = good(warehouse.list(&filter).await, "listing calls");
+        let listed: Vec<&str> = listed.iter().map(|row| row.contact_id.as_str()).collect();
+        assert_eq!(listed, expected, "{filter:?}");
+        let states = good(warehouse.progress(&filter).await, "reading states");
+        assert_eq!(ids(&states), expected, "{filter:?}");
+    }
+    let everything = good(
+        warehouse.list(&CallFilter::default()).await,
+        "listing calls",
+    );
+    let summary = good(warehouse.summary(now()).await, "counting calls");
+    assert_eq!(
+        everything.len() as u64,
+        summary.total,
+        "the list has every call"
+    );
+}
+
+pub(super) async fn the_summary_adds_up(warehouse: &dyn Warehouse) {
+    // Without its failure the call that waits is at its end, as far as other parts are concerned.
+    let contacts: Vec<_> = four_calls()
+        .into_iter()
+        .map(|outcome| outcome.contact)
+        .collect();
+    end(warehouse, &contacts).await;
+    let before = good(warehouse.summary(now()).await, "counting calls");
+    save(warehouse, &four_calls()).await;
+    let summary = good(warehouse.summary(now()).await, "counting calls");
+    let sum: u64 = summary.counts.iter().map(|count| count.count).sum();
+    assert_eq!(sum, summary.total, "the counts add up");
+    assert_eq!(summary.total, before.total);
+    let more = |stage, status| count(&summary, stage, status).0 - count(&before, stage, status).0;
+    assert_eq!(more(Stage::Transcribe, "parked"), 1);
+    assert_eq!(more(Stage::Transcribe, "ready"), 1);
+    assert_eq!(more(Stage::Fetch, "skipped"), 1);
+    assert_eq!(
+        count(&before, Stage::Classify, "done").0 - count(&summary, Stage::Classify, "done").0,
+        3
+    );
+    assert_eq!(
+        count(&summary, Stage::Transcribe, "ready").1,
+        1,
+        "it waits for its moment"
+    );
+    let at_its_moment = good(warehouse.summary(later(60)).await, "counting calls");
+    assert_eq!(
+        count(&at_its_moment, Stage::Transcribe, "ready"),
+        (1, 0),
+        "and then no more"
+    );
+
+    for (status, example) in [("parked", "report-1"), ("ready", "report-2")] {
+        let group = summary.failures.iter().find(|group| {
+            group.stage == Stage::Transcribe
+                && group.status == status
+                && group.kind == "corrupt_transfer"
+        });
+        let Some(group) = group else {
+            panic!("no group of {status} failures");
+        };
+        let shown = (
+            group.count,
+            group.contact_id.as_str(),
+            group.example.as_str(),
+        );
+        assert_eq!(shown, (1, example, example), "an example is one of them");
+    }
+    let skips = |summary: &Summary| {
+        let skip = summary.skips.iter().find(|skip| skip.reason == "not_found");
+        skip.map_or(0, |skip| skip.count)
+    };
+    assert_eq!(skips(&summary) - skips(&before), 1);
+    end(warehouse, &contacts).await;
+}
+
+/// How many calls, and how many of them wait.
+fn count(summary: &Summary, stage: Stage, status: &str) -> (u64, u64) {
+    let matching: Vec<&StageCount> = summary
+        .counts
+        .iter()
+        .filter(|count| count.stage == stage && count.status == status)
+        .collect();
+    assert!(matching.len() <= 1, "{stage} {status} is counted once");
+    matching
+        .first()
+        .map_or((0, 0), |count| (count.count, count.waiting))
+}
+
+pub(super) async fn values_are_counted(warehouse: &dyn Warehouse) {
+    let before = |counts: &[ValueCount], value: &str| {
+        let found = counts.iter().find(|count| count.value == value);
+        found.map_or(0, |count| count.count)
+    };
+    let counts = async |field| good(warehouse.value_counts(field).await, "counting values");
+    let (types, results) = (counts("call_type").await, counts("sale_result").await);
+    for (contact_id, call_types) in [
+        ("value-1", &["order_support", "complaint"][..]),
+        ("value-2", &["order_support"]),
+    ] {
+        let contact = contact(contact_id, "2026-03-02");
+        let labels = classification(&Taxonomy::built_in(), &answer(call_types, "sale_intended"));
+        let done = state(&contact, Stage::Classify, Status::Done);
+        save(
+            warehouse,
+            &[outcome(&contact, done, classified("Agent: Hello.", labels))],
+        )
+        .await;
+    }
+    let (more_types, more_results) = (counts("call_type").await, counts("sale_result").await);
+    let more = |value| before(&more_types, value) - before(&types, value);
+    assert_eq!(
+        (more("order_support"), more("complaint")),
+        (2, 1),
+        "each value of a list counts"
+    );
+    let more = before(&more_results, "sale_intended") - before(&results, "sale_intended");
+    assert_eq!(more, 2);
+    let sorted = more_types
+        .windows(2)
+        .all(|pair| pair[0].count >= pair[1].count);
+    assert!(sorted, "most frequent first: {more_types:?}");
+    let strange = warehouse
+        .value_counts("\" FROM x; DROP TABLE call_classifications; --")
+        .await;
+    assert!(
+        strange.map_or(true, |counts| counts.is_empty()),
+        "no such field has values"
+    );
+    assert_eq!(
+        counts("call_type").await,
+        more_types,
+        "and nothing has changed"
+    );
+}
