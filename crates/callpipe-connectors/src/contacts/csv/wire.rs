@@ -1,0 +1,225 @@
+//! Records of a list, by column: CSV and JSON lines.
+
+use std::io;
+
+use serde_json::{Map, Value};
+
+use super::client::{LINE_BYTES_MAX, Line, Lines};
+
+/// A value in quotes may hold line breaks, but not more than these: a quote that is never closed
+/// must not swallow the rest of the file.
+const RECORD_LINES_MAX: usize = 100;
+
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
+/// What stands on a line.
+pub(super) enum Item {
+    /// The values by column; blank ones of CSV are left out.
+    Record(Map<String, Value>),
+    /// Why nothing can be read there.
+    Problem(String),
+}
+
+/// The records of a list.
+pub(super) struct Records {
+    pub(super) lines: Lines,
+    form: Form,
+}
+
+enum Form {
+    Csv { columns: Vec<String>, delimiter: u8 },
+    Jsonl,
+}
+
+/// A problem of CSV or JSON, told in a line.
+type Told<T> = Result<T, String>;
+
+impl Records {
+    /// A list of JSON objects.
+    pub(super) fn jsonl(lines: Lines) -> Self {
+        Self {
+            lines,
+            form: Form::Jsonl,
+        }
+    }
+
+    /// A list with this header, which has been read.
+    pub(super) fn csv(lines: Lines, header: &str, is_id: impl Fn(&str) -> bool) -> Self {
+        let headers = DELIMITERS.map(|delimiter| (columns(header, delimiter), delimiter));
+        // The delimiter that makes the id a column of its own, or else that makes most columns.
+        let best = headers.into_iter().max_by_key(|(columns, delimiter)| {
+            let has_id = columns.iter().any(|column| is_id(column));
+            (has_id, columns.len(), *delimiter == b',')
+        });
+        let (columns, delimiter) = best.unwrap_or_default();
+        Self {
+            lines,
+            form: Form::Csv { columns, delimiter },
+        }
+    }
+
+    /// The columns, where the list has a header.
+    pub(super) fn columns(&self) -> Option<&[String]> {
+        match &self.form {
+            Form::Csv { columns, .. } => Some(columns),
+            Form::Jsonl => None,
+        }
+    }
+
+    /// The next record or problem with the number of its line. Blank lines are passed over.
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Item)>> {
+        loop {
+            let Some(line) = self.lines.next()? else {
+                return Ok(None);
+            };
+            if line.is_blank() {
+                continue;
+            }
+            let number = line.number;
+            let read = match &self.form {
+                Form::Jsonl => object(line),
+                Form::Csv { columns, delimiter } => fields(&mut self.lines, line, *delimiter)?
+                    .and_then(|fields| by_column(columns, fields)),
+            };
+            let item = match read {
+                Ok(record) if record.is_empty() && self.columns().is_some() => continue,
+                Ok(record) => Item::Record(record),
+                Err(problem) => Item::Problem(problem),
+            };
+            return Ok(Some((number, item)));
+        }
+    }
+}
+
+fn object(line: Line) -> Told<Map<String, Value>> {
+    let text = utf8(line.bytes.ok_or_else(too_long)?)?;
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("is no JSON object".into()),
+        // Where, not what: the parser's own words may repeat the line.
+        Err(error) => Err(format!("is no JSON, from column {} on", error.column())),
+    }
+}
+
+/// The fields of the record that begins with a line and may go on on the next ones.
+fn fields(lines: &mut Lines, first: Line, delimiter: u8) -> io::Result<Told<Vec<String>>> {
+    let Some(mut bytes) = first.bytes else {
+        return Ok(Err(too_long()));
+    };
+    let mut quotes = Quotes::Outside { field_begins: true };
+    quotes = quotes.after(&bytes, delimiter);
+    let mut further = Vec::new();
+    while quotes == Quotes::Inside {
+        let next = lines.next()?;
+        let fits = further.len() < RECORD_LINES_MAX;
+        match next {
+            Some(Line {
+                number,
+                bytes: Some(next),
+            }) if fits && bytes.len() + next.len() < LINE_BYTES_MAX => {
+                quotes = quotes.after(&next, delimiter);
+                bytes.push(b'\n');
+                bytes.extend_from_slice(&next);
+                further.push(Line {
+                    number,
+                    bytes: Some(next),
+                });
+            }
+            other => {
+                // Only the first line is lost: the others may be good ones.
+                further.extend(other);
+                lines.give_back(further);
+                return Ok(Err("has a quote that is not closed".into()));
+            }
+        }
+    }
+    Ok(utf8(bytes).map(|text| split(&text, delimiter)))
+}
+
+fn by_column(columns: &[String], fields: Vec<String>) -> Told<Map<String, Value>> {
+    let surplus = fields
+        .iter()
+        .skip(columns.len())
+        .any(|field| !field.trim().is_empty());
+    if surplus
+        || fields.len() < columns.len() && fields.iter().any(|field| !field.trim().is_empty())
+    {
+        // Not read all the same: a value in the wrong column would become a wrong id.
+        return Err(format!(
+            "has {} values where the header has {} columns",
+            fields.len(),
+            columns.len()
+        ));
+    }
+    let named = columns.iter().cloned().zip(fields);
+    Ok(named
+        .filter(|(_, field)| !field.trim().is_empty())
+        .map(|(column, field)| (column, Value::String(field)))
+        .collect())
+}
+
+/// The names of the columns. One without a name, or with a taken one, is named by its position.
+fn columns(header: &str, delimiter: u8) -> Vec<String> {
+    let mut columns: Vec<String> = Vec::new();
+    for (position, name) in split(header, delimiter).into_iter().enumerate() {
+        let name = name.trim();
+        let unusable = name.is_empty() || columns.iter().any(|column| column == name);
+        columns.push(if unusable {
+            format!("{name}_{}", position + 1)
+                .trim_start_matches('_')
+                .to_owned()
+        } else {
+            name.to_owned()
+        });
+    }
+    columns
+}
+
+fn split(record: &str, delimiter: u8) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        // A carriage return inside a line is a character like any other.
+        .terminator(csv::Terminator::Any(b'\n'))
+        .buffer_capacity(record.len().max(1))
+        .from_reader(record.as_bytes());
+    let mut fields = csv::StringRecord::new();
+    match reader.read_record(&mut fields) {
+        Ok(true) => fields.iter().map(str::to_owned).collect(),
+        // Reading from memory cannot fail, and a record that is not blank is a record.
+        Ok(false) | Err(_) => Vec::new(),
+    }
+}
+
+fn utf8(bytes: Vec<u8>) -> Told<String> {
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8".into())
+}
+
+fn too_long() -> String {
+    format!("is longer than {LINE_BYTES_MAX} bytes")
+}
+
+/// Whether a line ends within quotes. A quote opens only at the beginning of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    Outside { field_begins: bool },
+    Inside,
+    MaybeClosed,
+}
+
+impl Quotes {
+    fn after(self, line: &[u8], delimiter: u8) -> Self {
+        line.iter()
+            .fold(self, |quotes, byte| match (quotes, *byte) {
+                (Self::Outside { field_begins: true }, b'"') | (Self::MaybeClosed, b'"') => {
+                    Self::Inside
+                }
+                (Self::Inside, b'"') => Self::MaybeClosed,
+                (Self::Inside, _) => Self::Inside,
+                (_, byte) => Self::Outside {
+                    field_begins: byte == delimiter,
+                },
+            })
+    }
+}
