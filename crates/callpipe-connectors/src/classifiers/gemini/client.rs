@@ -99,7 +99,7 @@ impl GeminiClient {
         Ok(reply)
     }
 
-    fn url(&self, location: &str, model: &ModelName) -> Url {
+    pub(super) fn url(&self, location: &str, model: &ModelName) -> Url {
         self.endpoint.join(&[
             "v1",
             "projects",
@@ -179,9 +179,9 @@ pub(super) fn request<'a>(
                 .min(OUTPUT_TOKENS_MAX.max(max_output_tokens)),
             response_mime_type: "application/json",
             response_json_schema: schema,
-            thinking_config: config
-                .thinking_level
-                .map(|thinking_level| ThinkingConfig { thinking_level }),
+            thinking_config: config.thinking_level.map(|level| ThinkingConfig {
+                thinking_level: map::thinking_level(level),
+            }),
         },
         labels: &config.labels,
     }

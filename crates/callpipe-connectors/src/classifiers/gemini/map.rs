@@ -5,6 +5,8 @@ mod failure;
 
 use serde_json::Value;
 
+use super::config::ThinkingLevel;
+
 pub(super) use answer::classification;
 pub(super) use failure::refusal;
 
@@ -27,6 +29,16 @@ fn order(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(order),
         _ => {}
+    }
+}
+
+/// Google's word for how much is thought.
+pub(super) fn thinking_level(level: ThinkingLevel) -> &'static str {
+    match level {
+        ThinkingLevel::Minimal => "MINIMAL",
+        ThinkingLevel::Low => "LOW",
+        ThinkingLevel::Medium => "MEDIUM",
+        ThinkingLevel::High => "HIGH",
     }
 }
 

@@ -160,7 +160,7 @@ impl Classifier for GeminiClassifier {
     }
 
     fn fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
-        let thinking = self.config.thinking_level.map(|level| format!("{level:?}"));
+        let thinking = self.config.thinking_level.map(map::thinking_level);
         Fingerprint::of(&[
             NAME,
             &model.0,
@@ -168,7 +168,7 @@ impl Classifier for GeminiClassifier {
             &prompt::question(conversation),
             &self.schema_text,
             prompt::PROMPT_VERSION,
-            thinking.as_deref().unwrap_or_default(),
+            thinking.unwrap_or_default(),
         ])
     }
 

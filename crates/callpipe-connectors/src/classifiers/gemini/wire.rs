@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::config::ThinkingLevel;
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request<'a> {
@@ -49,7 +47,7 @@ pub(super) struct GenerationConfig<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ThinkingConfig {
-    pub(super) thinking_level: ThinkingLevel,
+    pub(super) thinking_level: &'static str,
 }
 
 #[derive(Debug, Default, Deserialize)]

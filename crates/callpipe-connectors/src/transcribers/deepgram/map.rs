@@ -116,7 +116,7 @@ fn shown(text: &str, hidden: &[&str]) -> Option<String> {
         && line.chars().count() <= SHOWN_CHARS_MAX
         && !line.chars().any(char::is_control)
         && !line.contains("://")
-        && !line.starts_with('<')
+        && line.starts_with(char::is_alphanumeric)
         && !hidden
             .iter()
             .any(|hidden| !hidden.is_empty() && line.contains(hidden));
