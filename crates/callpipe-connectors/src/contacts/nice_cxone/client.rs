@@ -113,7 +113,10 @@ impl ContactsClient {
             StatusCode::BAD_REQUEST if words.contains("orderby") => {
                 Ok(Answer::SortingRefused(failure))
             }
-            StatusCode::BAD_REQUEST if refuses_period(&words) => Ok(Answer::PeriodRefused(failure)),
+            StatusCode::BAD_REQUEST if refuses_period(&words) => {
+                let hint = "the period is refused however short: set `from` to a later day";
+                Ok(Answer::PeriodRefused(failure.with_hint(hint)))
+            }
             StatusCode::NOT_FOUND => Err(failure.with_hint(format!(
                 "the reporting API is not there in version {}: check `api_version`, `issuer` and \
                  `api_endpoint`",

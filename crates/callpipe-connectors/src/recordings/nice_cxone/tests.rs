@@ -5,6 +5,7 @@ mod rules;
 use std::sync::Arc;
 
 use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::conformance;
 use callpipe_core::contracts::recording_source::{
     Found, Locator, OpenRecording, RecordingReference, RecordingSource,
 };
@@ -88,6 +89,16 @@ async fn download_failure(source: &NiceCxoneRecordings) -> Failure {
     };
     assert_discreet(&failure);
     failure
+}
+
+#[tokio::test]
+async fn it_is_a_recording_source() {
+    for recorded in ["101", "102", "103", "104"] {
+        let bench = bench().await;
+        let (recorded, unknown) = (contact(recorded), contact("301"));
+        let source = source_of(&bench);
+        conformance::recording_source::recording_source(&source, &recorded, &unknown).await;
+    }
 }
 
 #[tokio::test]
