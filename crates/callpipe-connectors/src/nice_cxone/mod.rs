@@ -7,6 +7,7 @@
 mod client;
 mod config;
 mod map;
+mod sign_in;
 mod wire;
 
 #[cfg(test)]

@@ -319,6 +319,28 @@ async fn many_who_need_a_token_at_once_buy_one() {
 }
 
 #[tokio::test]
+async fn many_who_wait_for_a_wrong_key_try_it_once() {
+    let bench = bench().await;
+    bench.arm("cxone.token_invalid_grant:times=always");
+    let api = api(account(&bench.sandbox.nice_cxone_url), &bench.clock);
+    let refused = futures::future::join_all((0..8).map(|_| refusal_of(&api))).await;
+    assert!(
+        refused
+            .iter()
+            .all(|failure| failure.kind == FailureKind::Denied)
+    );
+    assert!(
+        refused
+            .iter()
+            .all(|failure| failure.hint == refused[0].hint)
+    );
+    assert_eq!(bench.count(TOKEN), 1);
+    // Who comes later finds out for themselves whether it was mended.
+    bench.sandbox.faults().disarm_all();
+    assert_eq!(ask(&api).await.unwrap(), 200);
+}
+
+#[tokio::test]
 async fn a_token_that_ends_early_is_replaced_once_for_all() {
     let bench = bench().await;
     let api = api(account(&bench.sandbox.nice_cxone_url), &bench.clock);
