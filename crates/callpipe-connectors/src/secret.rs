@@ -2,9 +2,9 @@
 
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
-/// A secret as the configuration gives it. `Debug` shows nothing of it.
+/// A secret as the configuration gives it. `Debug` and `Serialize` show nothing of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(SecretString);
@@ -18,6 +18,12 @@ impl Secret {
     /// The secret itself, for the one request that needs it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(hidden)")
     }
 }
 

@@ -20,7 +20,7 @@ const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 const OUTPUT_TOKENS_MAX: NonZeroU32 = NonZeroU32::new(2048).unwrap();
 
 /// The table `[classifier.gemini]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeminiConfig {
     /// Where Vertex AI is, if not at the host that belongs to the location.
@@ -46,7 +46,7 @@ pub struct GeminiConfig {
 
 /// How much a model thinks before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all(deserialize = "snake_case", serialize = "SCREAMING_SNAKE_CASE"))]
+#[serde(rename_all = "snake_case")]
 pub enum ThinkingLevel {
     /// As good as not at all; newer models refuse it.
     Minimal,

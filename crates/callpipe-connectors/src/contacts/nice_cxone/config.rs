@@ -1,14 +1,14 @@
 //! `[contacts.nice_cxone]`.
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Endpoint;
 use crate::nice_cxone::{AccountConfig, ClientAuthentication, default_issuer};
 use crate::secret::Secret;
 
 /// `[contacts.nice_cxone]`: calls from the completed contacts of CXone's reporting API.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContactsConfig {
     /// Who issues tokens. Default: `https://cxone.niceincontact.com`; for the US government's

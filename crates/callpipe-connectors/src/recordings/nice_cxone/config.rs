@@ -1,13 +1,13 @@
 //! `[recordings.nice_cxone]`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Endpoint;
 use crate::nice_cxone::{AccountConfig, ClientAuthentication, default_issuer};
 use crate::secret::Secret;
 
 /// Which media the playback service is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaType {
     /// Everything: voice is picked from the answer.
@@ -31,7 +31,7 @@ impl MediaType {
 }
 
 /// `[recordings.nice_cxone]`: recordings from CXone's Media Playback API.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordingsConfig {
     /// Who issues tokens. Default: `https://cxone.niceincontact.com`; for the US government's

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Endpoint;
 use crate::secret::Secret;
@@ -17,7 +17,7 @@ pub const LANGUAGE_AUTO: &str = "auto";
 const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
 /// The table `[transcriber.deepgram]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeepgramConfig {
     /// Where Deepgram is, if not at [`ENDPOINT_DEFAULT`]: a regional host, a sandbox.

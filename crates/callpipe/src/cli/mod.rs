@@ -1,0 +1,164 @@
+//! What people type, and which command that is. One file a command; commands hold no logic of the
+//! pipeline.
+
+mod calls;
+mod check;
+mod completions;
+mod config;
+mod demo;
+mod error;
+mod init;
+mod output;
+mod run;
+mod sandbox;
+mod status;
+mod taxonomy;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use callpipe_core::contracts::clock::Clock;
+use clap::{Parser, Subcommand};
+
+use crate::clock::SystemClock;
+use crate::config::load::{Loaded, load};
+use crate::exit::Exit;
+use crate::telemetry::{self, LogLevel, Telemetry};
+use output::Output;
+
+#[cfg(test)]
+pub(crate) use init::TEMPLATE;
+
+const AFTER_HELP: &str = "\
+First steps:
+  callpipe demo            see the whole pipeline work on made-up calls, nothing needed
+  callpipe init            write a commented callpipe.toml
+  callpipe check           try every connection for real
+  callpipe run             fetch, transcribe and classify
+
+Data goes to stdout, everything else to stderr.
+Exit codes: 0 done · 2 usage · 3 configuration · 4 check failed · 70 a store or a bug ·
+75 run again later";
+
+/// Turns a contact centre's call recordings into transcribed, classified, searchable calls.
+#[derive(Debug, Parser)]
+#[command(name = "callpipe", version, after_help = AFTER_HELP)]
+struct Arguments {
+    /// The configuration file [default: callpipe.toml, if there is one]
+    #[arg(long, short, global = true, value_name = "FILE", env = crate::config::environment::CONFIG_FILE)]
+    config: Option<PathBuf>,
+
+    /// Write data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Which messages to show [default: warn on a terminal, info elsewhere]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<LogLevel>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a few hundred made-up calls through the whole pipeline on this machine
+    Demo(demo::DemoArguments),
+    /// Write a commented configuration file
+    Init(init::InitArguments),
+    /// Try every connection for real, and say how to mend what fails
+    Check,
+    /// Fetch, transcribe and classify, all at once
+    Run(run::RunArguments),
+    /// Only fetch recordings into the archive
+    Fetch(run::RunArguments),
+    /// Only transcribe what was fetched
+    Transcribe(run::RunArguments),
+    /// Only classify what was transcribed
+    Classify(run::RunArguments),
+    /// Show where all calls stand, what failed and what to do next
+    Status,
+    /// List, show, retry or redo calls
+    #[command(subcommand)]
+    Calls(calls::CallsCommand),
+    /// Start stand-ins of CXone, Deepgram and Vertex AI on this machine
+    Sandbox(sandbox::SandboxArguments),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print the built-in taxonomy, as a beginning for your own
+    Taxonomy,
+    /// Print completions for a shell
+    Completions(completions::CompletionsArguments),
+}
+
+/// What every command gets.
+struct Context {
+    config: Option<PathBuf>,
+    output: Output,
+    telemetry: Telemetry,
+    clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// The configuration; loaded by the commands that need one.
+    fn load(&self) -> anyhow::Result<Loaded> {
+        Ok(load(self.config.as_deref())?)
+    }
+}
+
+/// Runs the program.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come as "errors" that belong on stdout.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let output = Output {
+        json: arguments.json,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return error::report(&error.into()),
+    };
+    let context = Context {
+        config: arguments.config,
+        output,
+        telemetry: telemetry::init(arguments.log_level),
+        clock: Arc::new(SystemClock),
+    };
+    let result = runtime.block_on(dispatch(&context, arguments.command));
+    // Work that was given up must not keep the program.
+    runtime.shutdown_background();
+    result.unwrap_or_else(|error| error::report(&error))
+}
+
+async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    use callpipe_core::progress::Stage;
+    match command {
+        Command::Demo(arguments) => demo::demo(context, &arguments).await,
+        Command::Init(arguments) => init::init(context, &arguments),
+        Command::Check => check::check(context).await,
+        Command::Run(arguments) => run::run(context, &arguments, &Stage::ALL).await,
+        Command::Fetch(arguments) => run::run(context, &arguments, &[Stage::Fetch]).await,
+        Command::Transcribe(arguments) => run::run(context, &arguments, &[Stage::Transcribe]).await,
+        Command::Classify(arguments) => run::run(context, &arguments, &[Stage::Classify]).await,
+        Command::Status => status::status(context).await,
+        Command::Calls(command) => calls::calls(context, command).await,
+        Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,
+        Command::Config(command) => config::config(context, &command),
+        Command::Taxonomy => taxonomy::taxonomy(context),
+        Command::Completions(arguments) => completions::completions(&arguments),
+    }
+}

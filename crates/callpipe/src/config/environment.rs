@@ -1,0 +1,86 @@
+//! Every environment variable that callpipe reads, in one place.
+
+/// A variable that sets a configuration key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The keys that it sets; those of systems that are not configured are left out.
+    pub keys: &'static [&'static str],
+    /// What it holds, for the help.
+    pub meaning: &'static str,
+}
+
+/// The variables. Names that an earlier set of Python scripts used are kept.
+pub const VARIABLES: [Variable; 9] = [
+    Variable {
+        name: "CXONE_USERNAME",
+        keys: &[
+            "recordings.nice_cxone.access_key_id",
+            "contacts.nice_cxone.access_key_id",
+        ],
+        meaning: "CXone access key id",
+    },
+    Variable {
+        name: "CXONE_PASSWORD",
+        keys: &[
+            "recordings.nice_cxone.access_key_secret",
+            "contacts.nice_cxone.access_key_secret",
+        ],
+        meaning: "CXone access key secret",
+    },
+    Variable {
+        name: "CXONE_CLIENT_ID",
+        keys: &[
+            "recordings.nice_cxone.client_id",
+            "contacts.nice_cxone.client_id",
+        ],
+        meaning: "CXone OAuth client id",
+    },
+    Variable {
+        name: "CXONE_CLIENT_SECRET",
+        keys: &[
+            "recordings.nice_cxone.client_secret",
+            "contacts.nice_cxone.client_secret",
+        ],
+        meaning: "CXone OAuth client secret",
+    },
+    Variable {
+        name: "DEEPGRAM_API_KEY",
+        keys: &["transcriber.deepgram.api_key"],
+        meaning: "Deepgram API key",
+    },
+    Variable {
+        name: "GCP_PROJECT_ID",
+        keys: &["classifier.gemini.project"],
+        meaning: "Google Cloud project",
+    },
+    Variable {
+        name: "VERTEX_AI_LOCATION",
+        keys: &["classifier.gemini.location"],
+        meaning: "place of the Gemini models",
+    },
+    Variable {
+        name: "GOOGLE_ACCESS_TOKEN",
+        keys: &["classifier.gemini.access_token"],
+        meaning: "short-lived Google access token",
+    },
+    Variable {
+        name: "CUTOFF_DATE",
+        keys: &["engine.cutoff_date"],
+        meaning: "calls before this date (YYYY-MM-DD) are left alone",
+    },
+];
+
+/// The variable that names the configuration file.
+pub const CONFIG_FILE: &str = "CALLPIPE_CONFIG";
+
+/// The system that fills a role when the file does not say.
+pub const DEFAULT_KINDS: [(&str, &str); 6] = [
+    ("contacts", "csv"),
+    ("recordings", "nice_cxone"),
+    ("archive", "directory"),
+    ("transcriber", "deepgram"),
+    ("classifier", "gemini"),
+    ("warehouse", "sqlite"),
+];

@@ -1,0 +1,187 @@
+//! Reads the configuration from where it is, and says where each value came from.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::de::DeTable;
+
+use super::Config;
+use super::merge::{Origins, Surroundings, override_from_environment, resolve};
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "callpipe.toml";
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration file.
+    File,
+    /// An environment variable.
+    Environment(String),
+    /// A variable of the `.env` file.
+    DotEnv(String),
+    /// A file that the configuration names.
+    SecretFile(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => formatter.write_str("file"),
+            Self::Environment(name) => write!(formatter, "environment {name}"),
+            Self::DotEnv(name) => write!(formatter, ".env {name}"),
+            Self::SecretFile(file) => write!(formatter, "file {file}"),
+        }
+    }
+}
+
+/// Why there is no configuration. The text never shows a value of the file: it may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that was asked for is not there, or cannot be read.
+    #[error("{} cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// No TOML, an unknown key, a value of the wrong kind.
+    #[error("{place}: {message}")]
+    Invalid {
+        /// File, line and column.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// `{ env = "NAME" }` where NAME is not set.
+    #[error("`{key}` is to come from the environment variable {name}, which is not set")]
+    VariableMissing {
+        /// The key.
+        key: String,
+        /// The variable.
+        name: String,
+    },
+    /// `{ file = "path" }` that cannot be read.
+    #[error("`{key}` is to come from the file {file}, which cannot be read: {error}")]
+    ReferencedFile {
+        /// The key.
+        key: String,
+        /// The file.
+        file: String,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// A configuration and where its values come from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
+    /// Where each value that is no default comes from, by dotted key.
+    pub origins: Origins,
+}
+
+/// Loads the configuration: the named file, or `callpipe.toml` if there is one, or the defaults;
+/// then `.env` and the environment on top.
+pub fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
+    let default = Path::new(DEFAULT_FILE);
+    let file = named.or_else(|| default.exists().then_some(default));
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?,
+        None => String::new(),
+    };
+    let dot_env = dot_env()?;
+    let variable = |name: &str| {
+        let from_process = std::env::var(name)
+            .ok()
+            .map(|text| (text, Origin::Environment(name.to_owned())));
+        let from_file = || {
+            dot_env
+                .get(name)
+                .map(|text| (text.clone(), Origin::DotEnv(name.to_owned())))
+        };
+        from_process
+            .filter(|(text, _)| !text.is_empty())
+            .or_else(from_file)
+    };
+    let surroundings = Surroundings {
+        variable: &variable,
+        read_file: &|path| std::fs::read_to_string(path),
+    };
+    let place = file.map_or_else(
+        || "the environment".to_owned(),
+        |path| path.display().to_string(),
+    );
+    let (config, origins) = parse(&text, &place, &surroundings)?;
+    Ok(Loaded {
+        config,
+        file: file.map(Path::to_owned),
+        origins,
+    })
+}
+
+fn dot_env() -> Result<HashMap<String, String>, ConfigError> {
+    let unreadable = |error: dotenvy::Error| ConfigError::Invalid {
+        place: ".env".into(),
+        // The parser's own words repeat the line, which may hold a secret.
+        message: match error {
+            dotenvy::Error::LineParse(_, position) => {
+                format!("a line is malformed at character {position}")
+            }
+            _ => "it cannot be read".into(),
+        },
+    };
+    match dotenvy::from_filename_iter(".env") {
+        Ok(lines) => lines.map(|line| line.map_err(unreadable)).collect(),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+/// Makes a configuration of a TOML text and its surroundings.
+pub(super) fn parse(
+    text: &str,
+    place: &str,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Config, Origins), ConfigError> {
+    let mut origins = Origins::new();
+    let mut tree = DeTable::parse(text).map_err(|error| invalid(text, place, &error))?;
+    resolve(tree.get_mut(), "", surroundings, &mut origins)?;
+    override_from_environment(tree.get_mut(), surroundings, &mut origins);
+    let config = Config::deserialize(toml::de::Deserializer::from(tree))
+        .map_err(|error| invalid(text, place, &error))?;
+    Ok((config, origins))
+}
+
+/// Line and column instead of the line itself, which may hold a secret.
+fn invalid(text: &str, place: &str, error: &toml::de::Error) -> ConfigError {
+    let message = error.message().trim().replace('\n', ", ");
+    let place = match error.span().filter(|span| span.end > 0) {
+        Some(span) => {
+            let before = &text[..span.start.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before
+                .rsplit('\n')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .count()
+                + 1;
+            format!("{place} line {line} column {column}")
+        }
+        None => place.to_owned(),
+    };
+    ConfigError::Invalid { place, message }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Layers, origins and errors of the configuration.
+
+use std::io;
+
+use super::*;
+use crate::config::{ContactsConfig, RecordingsConfig, TranscriberConfig};
+
+/// Parses with these variables set, and with one readable file.
+fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Origins), ConfigError> {
+    let variable = |name: &str| {
+        let found = variables.iter().find(|(variable, _)| *variable == name)?;
+        Some((found.1.to_owned(), Origin::Environment(name.to_owned())))
+    };
+    let read_file = |path: &str| match path {
+        "/run/secret" => Ok("from-file\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let surroundings = Surroundings {
+        variable: &variable,
+        read_file: &read_file,
+    };
+    parse(text, "callpipe.toml", &surroundings)
+}
+
+fn error(text: &str) -> String {
+    parsed(text, &[]).unwrap_err().to_string()
+}
+
+fn deepgram_key(config: &Config) -> Option<String> {
+    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
+    deepgram.api_key.as_ref().map(|key| key.expose().to_owned())
+}
+
+#[test]
+fn an_empty_file_is_a_good_one() {
+    let (config, origins) = parsed("", &[]).unwrap();
+    assert!(matches!(config.contacts, ContactsConfig::Csv(_)));
+    assert_eq!(config.engine.attempts_max, 6);
+    assert!(origins.is_empty());
+}
+
+#[test]
+fn the_template_is_all_defaults() {
+    let (config, origins) = parsed(crate::cli::TEMPLATE, &[]).unwrap();
+    let defaults = serde_json::to_value(Config::default()).unwrap();
+    assert_eq!(serde_json::to_value(&config).unwrap(), defaults);
+    assert!(origins.is_empty());
+}
+
+/// Every key that the template shows exists, and its value is the default that is in force.
+#[test]
+fn what_the_template_shows_is_true() {
+    let uncommented: String = crate::cli::TEMPLATE
+        .lines()
+        .filter(|line| !line.contains('…') && !line.contains("[contacts.nice_cxone]"))
+        .filter(|line| !line.contains("cutoff_date") && !line.contains("taxonomy.toml"))
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest)
+                if rest
+                    .split_once(" = ")
+                    .is_some_and(|(key, _)| !key.contains(' ')) =>
+            {
+                rest
+            }
+            _ => line,
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    assert!(
+        uncommented
+            .lines()
+            .filter(|line| line.contains(" = ") && !line.starts_with('#'))
+            .count()
+            > 20
+    );
+    let (config, _) = parsed(&uncommented, &[]).unwrap();
+    let mut shown = serde_json::to_value(&config).unwrap();
+    let mut defaults = serde_json::to_value(Config::default()).unwrap();
+    // The template names an endpoint that is otherwise left to follow from nothing being set.
+    for value in [&mut shown, &mut defaults] {
+        value["transcriber"]["deepgram"]["endpoint"] = serde_json::Value::Null;
+    }
+    assert_eq!(shown, defaults);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = "[transcriber.deepgram]\napi_key = \"from-toml\"\nmodel = \"nova-3\"";
+    let (config, _) = parsed(text, &[]).unwrap();
+    assert_eq!(deepgram_key(&config).as_deref(), Some("from-toml"));
+    let (config, origins) = parsed(text, &[("DEEPGRAM_API_KEY", "from-environment")]).unwrap();
+    assert_eq!(deepgram_key(&config).as_deref(), Some("from-environment"));
+    let key = "transcriber.deepgram.api_key";
+    assert_eq!(origins[key], Origin::Environment("DEEPGRAM_API_KEY".into()));
+    assert_eq!(origins["transcriber.deepgram.model"], Origin::File);
+}
+
+#[test]
+fn the_environment_alone_is_enough() {
+    let variables = [
+        ("CXONE_USERNAME", "id"),
+        ("CUTOFF_DATE", "2026-01-31"),
+        ("GCP_PROJECT_ID", "p"),
+    ];
+    let (config, _) = parsed("", &variables).unwrap();
+    let RecordingsConfig::NiceCxone(account) = &config.recordings;
+    assert_eq!(account.access_key_id.as_ref().unwrap().expose(), "id");
+    assert_eq!(config.engine.cutoff_date.unwrap().to_string(), "2026-01-31");
+    // It fills no role that another system fills: contacts come from CSV here.
+    assert!(matches!(config.contacts, ContactsConfig::Csv(_)));
+}
+
+#[test]
+fn a_value_can_name_a_variable_or_a_file() {
+    let by_name = "[transcriber.deepgram]\napi_key = { env = \"MINE\" }";
+    let (config, origins) = parsed(by_name, &[("MINE", "mine")]).unwrap();
+    assert_eq!(deepgram_key(&config).as_deref(), Some("mine"));
+    assert_eq!(
+        origins["transcriber.deepgram.api_key"],
+        Origin::Environment("MINE".into())
+    );
+    let by_file = "[transcriber.deepgram]\napi_key = { file = \"/run/secret\" }";
+    assert_eq!(
+        deepgram_key(&parsed(by_file, &[]).unwrap().0).as_deref(),
+        Some("from-file")
+    );
+    assert_eq!(
+        error(by_name),
+        "`transcriber.deepgram.api_key` is to come from the environment variable MINE, which is not set"
+    );
+    assert!(error("[transcriber.deepgram]\napi_key = { file = \"/gone\" }").contains("/gone"));
+}
+
+#[test]
+fn an_error_names_the_place_and_shows_no_value() {
+    let unknown = error("[transcriber.deepgram]\nmodel = \"nova-3\"\napi_kee = \"dg-secret\"");
+    assert!(
+        unknown.starts_with("callpipe.toml line 3 column 1: unknown field `api_kee`"),
+        "{unknown}"
+    );
+    assert!(!unknown.contains("dg-secret"));
+    let kind = error("[transcriber.deepgramm]\n");
+    assert!(
+        kind.starts_with("callpipe.toml line 1") && kind.contains("deepgram"),
+        "{kind}"
+    );
+    let syntax = error("[engine]\nattempts_max = = 5 # dg-secret");
+    assert!(syntax.starts_with("callpipe.toml line 2"), "{syntax}");
+    assert!(!syntax.contains("dg-secret"));
+    let number = error("[engine]\nattempts_max = -1");
+    assert!(
+        number.starts_with("callpipe.toml line 2 column 16"),
+        "{number}"
+    );
+}
+
+#[test]
+fn plain_http_is_refused_but_on_this_machine() {
+    let refused = error("[transcriber.deepgram]\nendpoint = \"http://api.deepgram.com\"");
+    assert!(
+        refused.contains("plain http is accepted for this machine"),
+        "{refused}"
+    );
+    assert!(
+        parsed(
+            "[transcriber.deepgram]\nendpoint = \"http://127.0.0.1:9\"",
+            &[]
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn two_systems_for_one_role_are_one_too_many() {
+    let both = error("[contacts.csv]\npath = \"a.csv\"\n[contacts.nice_cxone]\n");
+    assert!(both.contains("callpipe.toml line"), "{both}");
+}

@@ -1,0 +1,191 @@
+//! The configuration: one TOML file, overridden by the environment.
+//!
+//! Each outside system's part is defined in its own connector folder; this module only says which
+//! roles there are and which systems can fill them.
+
+pub mod environment;
+pub mod load;
+mod merge;
+
+use callpipe_connectors::classifiers::gemini::GeminiConfig;
+use callpipe_connectors::contacts::csv::CsvConfig;
+use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
+use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
+use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
+use callpipe_connectors::warehouses::sqlite::SqliteConfig;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration. An empty file is a good one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the list of calls comes from.
+    pub contacts: ContactsConfig,
+    /// Where the audio comes from.
+    pub recordings: RecordingsConfig,
+    /// Where audio, replies and transcripts are kept.
+    pub archive: ArchiveConfig,
+    /// Who transcribes.
+    pub transcriber: TranscriberConfig,
+    /// Who classifies.
+    pub classifier: ClassifierConfig,
+    /// Where state and results are kept.
+    pub warehouse: WarehouseConfig,
+    /// Which labels there are.
+    pub taxonomy: TaxonomyConfig,
+    /// How the work is done.
+    pub engine: EngineConfig,
+}
+
+/// Where the list of calls comes from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactsConfig {
+    /// A CSV or JSONL file, or standard input.
+    Csv(CsvConfig),
+    /// CXone's completed contacts.
+    NiceCxone(NiceCxoneContactsConfig),
+}
+
+/// Where the audio comes from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingsConfig {
+    /// CXone's Media Playback.
+    NiceCxone(NiceCxoneRecordingsConfig),
+}
+
+/// Where audio, replies and transcripts are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArchiveConfig {
+    /// A directory of this machine.
+    Directory(DirectoryConfig),
+}
+
+/// Who transcribes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TranscriberConfig {
+    /// Deepgram's pre-recorded API.
+    Deepgram(DeepgramConfig),
+}
+
+/// Who classifies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassifierConfig {
+    /// Gemini on Vertex AI.
+    Gemini(GeminiConfig),
+}
+
+/// Where state and results are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarehouseConfig {
+    /// A SQLite file.
+    Sqlite(SqliteConfig),
+}
+
+/// A directory of this machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// The directory; made when it is missing. Relative to where the program runs.
+    pub path: String,
+}
+
+/// Which labels there are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaxonomyConfig {
+    /// A taxonomy file; the built-in taxonomy where there is none.
+    pub path: Option<String>,
+}
+
+/// How the work is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Calls that started before this date (`YYYY-MM-DD`) are left alone.
+    pub cutoff_date: Option<NaiveDate>,
+    /// Attempts at one stage before a call is parked for a person.
+    pub attempts_max: u32,
+    /// The wait after the first failed attempt, in milliseconds; doubled after each further one.
+    pub retry_delay_ms: u64,
+    /// The longest such wait, in milliseconds.
+    pub retry_delay_ms_max: u64,
+    /// A missing recording is believed when the call is older than this, in seconds.
+    pub settle_for_s: u64,
+    /// For how long a stage waits for its vendor to come back before the run gives up, in seconds.
+    pub outage_max_s: u64,
+    /// For how long a run with nothing else to do waits for a call that is to be tried again, in
+    /// seconds.
+    pub wait_max_s: u64,
+    /// For how long work in flight may go on after a stop was asked for, in milliseconds. Cloud Run
+    /// kills after 10 seconds.
+    pub stop_grace_ms: u64,
+    /// For how long a run that was killed keeps the next one waiting, in seconds.
+    pub lease_ttl_s: u64,
+}
+
+impl Default for ContactsConfig {
+    fn default() -> Self {
+        Self::Csv(CsvConfig::default())
+    }
+}
+
+impl Default for RecordingsConfig {
+    fn default() -> Self {
+        Self::NiceCxone(NiceCxoneRecordingsConfig::default())
+    }
+}
+
+impl Default for ArchiveConfig {
+    fn default() -> Self {
+        Self::Directory(DirectoryConfig::default())
+    }
+}
+
+impl Default for TranscriberConfig {
+    fn default() -> Self {
+        Self::Deepgram(DeepgramConfig::default())
+    }
+}
+
+impl Default for ClassifierConfig {
+    fn default() -> Self {
+        Self::Gemini(GeminiConfig::default())
+    }
+}
+
+impl Default for WarehouseConfig {
+    fn default() -> Self {
+        Self::Sqlite(SqliteConfig::default())
+    }
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> Self {
+        Self {
+            path: "callpipe-data".into(),
+        }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            cutoff_date: None,
+            attempts_max: 6,
+            retry_delay_ms: 1_000,
+            retry_delay_ms_max: 300_000,
+            settle_for_s: 3_600,
+            outage_max_s: 300,
+            wait_max_s: 120,
+            stop_grace_ms: 8_000,
+            lease_ttl_s: 15,
+        }
+    }
+}

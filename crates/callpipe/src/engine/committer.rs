@@ -1,0 +1,176 @@
+//! Saves outcomes in batches, and wakes the stages that can go on after that.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use callpipe_core::call::ContactId;
+use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
+use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::progress::{Stage, Status};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout_at};
+
+/// At most so many outcomes in a batch …
+const BATCH_ROWS_MAX: usize = 500;
+
+/// … and about so many bytes of text.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// An outcome waits at most so long for others to be saved with.
+const BATCH_DELAY: Duration = Duration::from_millis(100);
+
+/// Attempts to save a batch before the run gives up. With waits that double up to 30 s, about
+/// three minutes in which a locked database or a full disk can be mended.
+const SAVE_ATTEMPTS_MAX: u32 = 12;
+
+/// How many outcomes may wait for the committer; then the stages wait for it.
+const QUEUE_MAX: usize = 256;
+
+/// The calls of one stage that are being worked on or not saved yet: they must not be taken up
+/// again.
+#[derive(Debug, Clone, Default)]
+pub struct InHand(Arc<Mutex<HashSet<ContactId>>>);
+
+impl InHand {
+    /// Takes a call; false where it is in hand already.
+    pub fn take(&self, contact_id: &ContactId) -> bool {
+        self.set().insert(contact_id.clone())
+    }
+
+    /// Lets a call go.
+    pub fn release(&self, contact_id: &ContactId) {
+        self.set().remove(contact_id);
+    }
+
+    /// How many calls are in hand.
+    pub fn len(&self) -> usize {
+        self.set().len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.set().is_empty()
+    }
+
+    fn set(&self) -> std::sync::MutexGuard<'_, HashSet<ContactId>> {
+        // Inserting and removing leave the set whole even if a holder panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the committer and the loops of the stages share.
+#[derive(Debug, Default)]
+pub struct StageSignals {
+    /// Told when there may be new work for the stage, or when its calls were saved.
+    pub wake: Notify,
+    /// The stage's calls in hand.
+    pub in_hand: InHand,
+}
+
+/// The signals of all stages.
+#[derive(Debug, Default)]
+pub struct Signals([StageSignals; 3]);
+
+impl Signals {
+    /// Those of one stage.
+    pub fn of(&self, stage: Stage) -> &StageSignals {
+        match stage {
+            Stage::Fetch => &self.0[0],
+            Stage::Transcribe => &self.0[1],
+            Stage::Classify => &self.0[2],
+        }
+    }
+}
+
+/// An outcome and the stage that it comes from.
+pub struct Done {
+    /// Where the work was done.
+    pub stage: Stage,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Where the stages put what is done.
+pub type Outbox = mpsc::Sender<Done>;
+
+/// The way from the stages to the committer.
+pub fn queue() -> (Outbox, mpsc::Receiver<Done>) {
+    mpsc::channel(QUEUE_MAX)
+}
+
+/// Saves until all stages have dropped their outbox. An error means that outcomes could not be
+/// saved: the work is not lost, since its audio and replies are in the archive.
+pub async fn commit(
+    warehouse: &dyn Warehouse,
+    mut inbox: mpsc::Receiver<Done>,
+    signals: &Signals,
+) -> Outside<()> {
+    while let Some(first) = inbox.recv().await {
+        let batch = batch(first, &mut inbox).await;
+        let (stages, outcomes): (Vec<Stage>, Vec<Outcome>) = batch
+            .into_iter()
+            .map(|done| (done.stage, done.outcome))
+            .unzip();
+        save(warehouse, &outcomes).await?;
+        for (stage, outcome) in stages.into_iter().zip(&outcomes) {
+            signals.of(stage).in_hand.release(&outcome.contact.id);
+            signals.of(stage).wake.notify_one();
+            if matches!(outcome.progress.status, Status::Ready { .. }) {
+                signals.of(outcome.progress.stage).wake.notify_one();
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn batch(first: Done, inbox: &mut mpsc::Receiver<Done>) -> Vec<Done> {
+    let deadline = Instant::now() + BATCH_DELAY;
+    let mut size_bytes = size_bytes(&first.outcome);
+    let mut batch = vec![first];
+    while batch.len() < BATCH_ROWS_MAX && size_bytes < BATCH_BYTES_MAX {
+        match timeout_at(deadline, inbox.recv()).await {
+            Ok(Some(done)) => {
+                size_bytes += self::size_bytes(&done.outcome);
+                batch.push(done);
+            }
+            Ok(None) | Err(_) => break,
+        }
+    }
+    batch
+}
+
+fn size_bytes(outcome: &Outcome) -> usize {
+    match &outcome.change {
+        Change::None => 0,
+        Change::NothingFound { raw_metadata } | Change::Fetched { raw_metadata, .. } => {
+            raw_metadata.as_ref().map_or(0, String::len)
+        }
+        // Analysis repeats the text about as long again.
+        Change::Transcribed(call) => call.conversation.len() * 2 + call.plain_text.len(),
+        Change::Classified(call) => call.conversation.len(),
+    }
+}
+
+async fn save(warehouse: &dyn Warehouse, outcomes: &[Outcome]) -> Outside<()> {
+    let mut wait = Duration::from_millis(200);
+    for attempt in 1.. {
+        let failure: Failure = match warehouse.save(outcomes).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        };
+        if attempt == SAVE_ATTEMPTS_MAX {
+            return Err(failure.context(format!("saving {} outcomes", outcomes.len())));
+        }
+        tracing::error!(
+            attempt,
+            outcomes = outcomes.len(),
+            reason = failure.chain(),
+            hint = failure.hint,
+            "outcomes cannot be saved: trying again"
+        );
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(30));
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Takes new contacts from their source into the warehouse, page by page.
+
+use callpipe_core::contracts::contact_source::{ContactPage, ContactQuery, ContactSource};
+use callpipe_core::failure::{Blame, Failure, Outside};
+use tokio::sync::Notify;
+
+use super::Engine;
+
+/// Attempts at one page before the source is given up.
+const PAGE_ATTEMPTS_MAX: u32 = 6;
+
+/// Lists all contacts and takes up the new ones. `wake` is told after each page.
+pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify) -> Outside<()> {
+    let query = ContactQuery {
+        since: engine.settings.since,
+    };
+    let mut cursor = None;
+    loop {
+        if engine.stop.is_cancelled() {
+            return Ok(());
+        }
+        let page = page(engine, source, &query, cursor).await?;
+        for problem in &page.problems {
+            tracing::warn!(
+                place = problem.place,
+                problem = problem.problem,
+                "not a usable contact"
+            );
+        }
+        let problems = page.problems.len() as u64;
+        let listed = page.contacts.len() as u64;
+        let mut contacts = page.contacts;
+        if let Some(since) = engine.settings.since {
+            contacts.retain(|contact| contact.date().is_none_or(|date| date >= since));
+        }
+        let added = engine
+            .warehouse
+            .add_contacts(&contacts, engine.clock.now())
+            .await?;
+        engine.monitor.contacts_taken(listed, added, problems);
+        wake.notify_one();
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// One page; what only the moment is to blame for is tried again.
+async fn page(
+    engine: &Engine,
+    source: &dyn ContactSource,
+    query: &ContactQuery,
+    cursor: Option<callpipe_core::contracts::contact_source::Cursor>,
+) -> Outside<ContactPage> {
+    let mut attempt = 0;
+    loop {
+        let failure: Failure = match source.list(query, cursor.clone()).await {
+            Ok(page) => return Ok(page),
+            Err(failure) => failure,
+        };
+        attempt += 1;
+        if failure.kind.blame() != Blame::Moment || attempt == PAGE_ATTEMPTS_MAX {
+            return Err(failure.context(format!("listing contacts from {}", source.name())));
+        }
+        let wait = engine
+            .settings
+            .retry
+            .backoff(attempt, failure.retry_after, rand::random());
+        tracing::warn!(
+            reason = failure.chain(),
+            wait_ms = wait.as_millis() as u64,
+            "contact list will be asked for again"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = engine.stop.cancelled() => return Ok(ContactPage::default()),
+        }
+    }
+}

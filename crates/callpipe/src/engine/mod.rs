@@ -1,0 +1,73 @@
+//! The engine: takes contacts up, drives each call through the stages, saves what happens.
+//!
+//! Data flows one way: `discover` fills the warehouse, a `stage_loop` for each stage takes pending
+//! calls from the warehouse and has its `stages::StageWork` done, the `committer` saves outcomes in
+//! batches and wakes the loop of the next stage. What happens to a call is decided by
+//! `callpipe_core::transition` alone.
+
+pub mod committer;
+pub mod discover;
+pub mod gate;
+pub mod lease;
+pub mod monitor;
+pub mod paid;
+mod run;
+pub mod stage_loop;
+pub mod stages;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callpipe_connectors::archive::Archive;
+use callpipe_core::contracts::clock::Clock;
+use callpipe_core::contracts::contact_source::ContactSource;
+use callpipe_core::contracts::warehouse::Warehouse;
+use callpipe_core::retry::RetryPolicy;
+use chrono::NaiveDate;
+use tokio_util::sync::CancellationToken;
+
+use monitor::Monitor;
+use stages::StageWork;
+
+pub use run::{Ending, RunReport, run};
+
+/// Everything that a run works with.
+pub struct Engine {
+    /// Where new contacts come from; none when only known calls are worked on.
+    pub contacts: Option<Arc<dyn ContactSource>>,
+    /// The stages to be done, in their order.
+    pub stages: Vec<Arc<dyn StageWork>>,
+    /// State and results.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// Leases live here; the stages know it by themselves.
+    pub archive: Archive,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told what happens.
+    pub monitor: Arc<Monitor>,
+    /// How it is done.
+    pub settings: Settings,
+    /// Asks for a clean stop: nothing new is begun, what is in flight may end.
+    pub stop: CancellationToken,
+}
+
+/// How a run is done.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// When calls are tried again.
+    pub retry: RetryPolicy,
+    /// Calls that started before this date are left alone.
+    pub since: Option<NaiveDate>,
+    /// At most so many calls are taken up by each stage.
+    pub limit: Option<usize>,
+    /// For how long a stage waits for its vendor to come back before the run gives up.
+    pub outage_max: Duration,
+    /// For how long a run that has nothing else to do waits for a call that is to be tried again.
+    pub wait_max: Duration,
+    /// For how long work in flight may go on after a stop was asked for.
+    pub stop_grace: Duration,
+    /// For how long a lease holds without being renewed.
+    pub lease_ttl: Duration,
+    /// Who holds the leases, for people: host and process.
+    pub holder: String,
+}

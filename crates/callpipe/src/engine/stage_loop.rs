@@ -1,0 +1,309 @@
+//! The loop of one stage: takes pending calls from the warehouse, has them worked on, never on
+//! more at once than allowed, and hands what came of it to the committer.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callpipe_core::call::ContactId;
+use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
+use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::progress::Stage;
+use callpipe_core::transition::{Circumstances, Event, advance};
+use futures::FutureExt;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use super::committer::{Done, Outbox, Signals, StageSignals};
+use super::gate::{Gate, Permission, Weight};
+use super::stages::{StageWork, Verdict, Worked};
+
+/// How a stage came to its end.
+#[derive(Debug)]
+pub enum StageEnding {
+    /// Nothing is left to do now. What still waits for a later moment is in the warehouse.
+    NothingLeft,
+    /// The limit of calls for this run is reached.
+    LimitReached,
+    /// A stop was asked for.
+    Stopped,
+    /// The outside system did not come back in time. The failure is the last probe's.
+    GaveUp(Failure),
+}
+
+type Ended = (PendingCall, Outside<Worked>);
+
+struct StageLoop<'a> {
+    engine: &'a Engine,
+    work: Arc<dyn StageWork>,
+    stage: Stage,
+    signals: &'a StageSignals,
+    outbox: Outbox,
+    gate: Gate,
+    buffer: VecDeque<PendingCall>,
+    tasks: JoinSet<Ended>,
+    taken_up: HashSet<ContactId>,
+    next_ready: Option<Instant>,
+    /// Whether the warehouse may know calls that are not in the buffer.
+    maybe_more: bool,
+}
+
+/// Runs a stage until nothing is left for it. `upstream_ended` says that no further calls will come
+/// from the stages before.
+pub async fn run_stage(
+    engine: &Engine,
+    work: Arc<dyn StageWork>,
+    signals: &Signals,
+    outbox: Outbox,
+    upstream_ended: CancellationToken,
+) -> Outside<StageEnding> {
+    let stage = work.stage();
+    let mut stage_loop = StageLoop {
+        engine,
+        work,
+        stage,
+        signals: signals.of(stage),
+        outbox,
+        gate: Gate::new(),
+        buffer: VecDeque::new(),
+        tasks: JoinSet::new(),
+        taken_up: HashSet::new(),
+        next_ready: None,
+        maybe_more: true,
+    };
+    let ending = stage_loop.run(&upstream_ended).await;
+    stage_loop.wind_down().await;
+    ending
+}
+
+impl StageLoop<'_> {
+    async fn run(&mut self, upstream_ended: &CancellationToken) -> Outside<StageEnding> {
+        loop {
+            if self.engine.stop.is_cancelled() {
+                return Ok(StageEnding::Stopped);
+            }
+            let upstream_has_ended = upstream_ended.is_cancelled();
+            if self.buffer.is_empty()
+                && self.maybe_more
+                && self.tasks.len() < self.work.in_flight_max()
+            {
+                self.refill().await?;
+            }
+            let gate_opens_at = self.begin_work();
+            if let Some(ending) = self.ending(upstream_has_ended) {
+                return Ok(ending);
+            }
+            tokio::select! {
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(ended).await?,
+                () = self.signals.wake.notified() => self.maybe_more = true,
+                () = sleep_until(self.next_ready), if self.next_ready.is_some() => {
+                    self.next_ready = None;
+                    self.maybe_more = true;
+                }
+                () = sleep_until(gate_opens_at), if gate_opens_at.is_some() => {
+                    if let Some(failure) = self.probe_if_closed().await {
+                        return Ok(StageEnding::GaveUp(failure));
+                    }
+                }
+                () = upstream_ended.cancelled(), if !upstream_has_ended => self.maybe_more = true,
+                () = self.engine.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Takes pending calls into the buffer, at most twice as many as are worked on at once.
+    async fn refill(&mut self) -> Outside<()> {
+        let wanted = self.work.in_flight_max() * 2;
+        // Calls in hand are still pending in the warehouse and come first in its answer.
+        let limit = wanted + self.signals.in_hand.len();
+        let now = self.engine.clock.now();
+        let since = self.engine.settings.since;
+        self.maybe_more = false;
+        let pending = self
+            .engine
+            .warehouse
+            .pending(&PendingQuery {
+                stage: self.stage,
+                now,
+                since,
+                limit,
+            })
+            .await?;
+        let answered_in_full = pending.len() == limit;
+        for call in pending {
+            if self.within_limit(&call) && self.signals.in_hand.take(&call.contact.id) {
+                self.taken_up.insert(call.contact.id.clone());
+                self.buffer.push_back(call);
+            }
+        }
+        if answered_in_full && !self.buffer.is_empty() {
+            self.maybe_more = true;
+        }
+        if self.buffer.is_empty() {
+            let next_ready_at = self
+                .engine
+                .warehouse
+                .next_ready_at(self.stage, since)
+                .await?;
+            self.next_ready = next_ready_at.and_then(|next_ready_at| {
+                let wait = (next_ready_at - now).to_std().unwrap_or(Duration::ZERO);
+                (wait <= self.engine.settings.wait_max).then(|| Instant::now() + wait)
+            });
+        }
+        Ok(())
+    }
+
+    fn within_limit(&self, call: &PendingCall) -> bool {
+        match self.engine.settings.limit {
+            Some(limit) => self.taken_up.contains(&call.contact.id) || self.taken_up.len() < limit,
+            None => true,
+        }
+    }
+
+    /// Begins work on as many calls as allowed. Says when to look at the gate again, where it is
+    /// not open.
+    fn begin_work(&mut self) -> Option<Instant> {
+        match self.gate.permission(Instant::now()) {
+            Permission::Open => {}
+            Permission::HeldUntil(moment) | Permission::ProbeAt(moment) => return Some(moment),
+        }
+        while self.tasks.len() < self.work.in_flight_max() {
+            let Some(call) = self.buffer.pop_front() else {
+                break;
+            };
+            let work = Arc::clone(&self.work);
+            self.engine.monitor.begin(self.stage);
+            self.tasks.spawn(async move {
+                let worked = AssertUnwindSafe(work.work(&call)).catch_unwind().await;
+                let worked = worked.unwrap_or_else(|_| {
+                    Err(Failure::bug(format!("the {} stage panicked", work.stage())))
+                });
+                (call, worked)
+            });
+        }
+        None
+    }
+
+    fn ending(&self, upstream_has_ended: bool) -> Option<StageEnding> {
+        if !self.tasks.is_empty() || !self.buffer.is_empty() || !self.signals.in_hand.is_empty() {
+            return None;
+        }
+        let limit_reached = self
+            .engine
+            .settings
+            .limit
+            .is_some_and(|limit| self.taken_up.len() >= limit);
+        if limit_reached && self.next_ready.is_none() && !self.maybe_more {
+            return Some(StageEnding::LimitReached);
+        }
+        let idle = !self.maybe_more && self.next_ready.is_none();
+        (idle && upstream_has_ended).then_some(StageEnding::NothingLeft)
+    }
+
+    async fn take_in(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> Outside<()> {
+        let (call, worked) =
+            ended.map_err(|error| Failure::bug("a stage's task was lost").with_source(error))?;
+        self.engine.monitor.end(self.stage);
+        self.settle(call, worked).await;
+        Ok(())
+    }
+
+    /// Decides what happens to a call next and hands it to the committer.
+    async fn settle(&mut self, call: PendingCall, worked: Outside<Worked>) {
+        let (change, failure, weight) = match worked {
+            Ok(worked) => {
+                self.gate.succeeded();
+                (worked.change, Ok(worked.verdict), Weight::Counts)
+            }
+            Err(failure) => {
+                let was_open = self.gate.closed_for(Instant::now()).is_none();
+                let weight = self.gate.failed(&failure, Instant::now());
+                if was_open && weight == Weight::StageInTrouble {
+                    tracing::warn!(stage = %self.stage, reason = failure.chain(), hint = failure.hint, "stage pauses: no call is to blame");
+                }
+                (Change::None, Err(failure), weight)
+            }
+        };
+        let event = match (&failure, weight) {
+            (Ok(Verdict::GoesOn), _) => Event::Finished,
+            (Ok(Verdict::EndsHere(reason)), _) => Event::NothingToDo(*reason),
+            (Err(failure), Weight::Counts) => Event::Failed(failure),
+            (Err(_), Weight::StageInTrouble) => Event::Interrupted,
+        };
+        let now = self.engine.clock.now();
+        let circumstances = Circumstances {
+            policy: self.engine.settings.retry,
+            now,
+            call_started_at: call.contact.started_at_utc(),
+            chance: rand::random(),
+        };
+        let progress = advance(&call.progress, &event, &circumstances);
+        if matches!(event, Event::Interrupted) {
+            self.signals.in_hand.release(&call.contact.id);
+            self.maybe_more = true;
+            return;
+        }
+        self.engine
+            .monitor
+            .decided(self.stage, &progress, failure.as_ref().err());
+        let outcome = Outcome {
+            contact: call.contact,
+            progress,
+            change,
+            at: now,
+        };
+        // The committer is gone only when it failed, and then the run ends with its failure.
+        let _ = self
+            .outbox
+            .send(Done {
+                stage: self.stage,
+                outcome,
+            })
+            .await;
+    }
+
+    /// Asks the outside system whether it is back. A failure where it is time to give up.
+    async fn probe_if_closed(&mut self) -> Option<Failure> {
+        let closed_for = self.gate.closed_for(Instant::now())?;
+        match self.work.check().await {
+            Ok(_) => {
+                self.gate.probe_succeeded();
+                self.maybe_more = true;
+                tracing::info!(stage = %self.stage, paused_s = closed_for.as_secs(), "stage goes on");
+                None
+            }
+            Err(failure) if closed_for >= self.engine.settings.outage_max => Some(failure),
+            Err(failure) => {
+                self.gate.probe_failed(Instant::now());
+                tracing::warn!(stage = %self.stage, paused_s = closed_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage still paused");
+                None
+            }
+        }
+    }
+
+    /// Lets work in flight end, for a while, and saves what comes of it. Calls that were not begun
+    /// stay as they are in the warehouse.
+    async fn wind_down(&mut self) {
+        for call in self.buffer.drain(..) {
+            self.signals.in_hand.release(&call.contact.id);
+        }
+        let deadline = Instant::now() + self.engine.settings.stop_grace;
+        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await
+        {
+            if self.take_in(ended).await.is_err() {
+                break;
+            }
+        }
+        self.tasks.abort_all();
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

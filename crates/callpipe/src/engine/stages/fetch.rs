@@ -1,0 +1,123 @@
+//! Fetch: finds the recordings of a call and streams them into the archive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use callpipe_connectors::archive::Archive;
+use callpipe_core::contracts::CheckReport;
+use callpipe_core::contracts::recording_source::{RecordingReference, RecordingSource};
+use callpipe_core::contracts::warehouse::{Change, PendingCall};
+use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::progress::Stage;
+use callpipe_core::recording::{ArchiveKey, Recording};
+
+use super::{StageWork, Verdict, Worked};
+
+/// The wait before a broken transfer is tried again from the same link. A second failure is left
+/// to the state machine: the next attempt asks for a fresh link.
+const SAME_LINK_DELAY: Duration = Duration::from_secs(1);
+
+/// The fetch stage.
+pub struct FetchStage {
+    /// Where recordings come from.
+    pub source: Arc<dyn RecordingSource>,
+    /// Where they go.
+    pub archive: Archive,
+    /// How many calls at once.
+    pub in_flight_max: usize,
+}
+
+#[async_trait]
+impl StageWork for FetchStage {
+    fn stage(&self) -> Stage {
+        Stage::Fetch
+    }
+
+    fn in_flight_max(&self) -> usize {
+        self.in_flight_max
+    }
+
+    async fn check(&self) -> Outside<CheckReport> {
+        self.archive.check().await?;
+        self.source.check().await
+    }
+
+    async fn work(&self, call: &PendingCall) -> Outside<Worked> {
+        let found = self.source.find(&call.contact).await?;
+        let raw_metadata = found.raw_metadata;
+        let references = match found.recordings {
+            Ok(references) => references,
+            Err(reason) => {
+                let change = Change::NothingFound { raw_metadata };
+                return Ok(Worked {
+                    change,
+                    verdict: Verdict::EndsHere(reason),
+                });
+            }
+        };
+        let mut recordings = Vec::with_capacity(references.len());
+        for (position, reference) in references.iter().enumerate() {
+            recordings.push(self.bring(call, reference, position + 1).await?);
+        }
+        Ok(Worked {
+            change: Change::Fetched {
+                recordings,
+                raw_metadata,
+            },
+            verdict: Verdict::GoesOn,
+        })
+    }
+}
+
+impl FetchStage {
+    async fn bring(
+        &self,
+        call: &PendingCall,
+        reference: &RecordingReference,
+        number: usize,
+    ) -> Outside<Recording> {
+        match self.bring_once(call, reference, number).await {
+            Err(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::CorruptTransfer | FailureKind::Unavailable
+                ) =>
+            {
+                tracing::debug!(
+                    contact_id = call.contact.id.as_str(),
+                    reason = failure.chain(),
+                    "same link again"
+                );
+                tokio::time::sleep(SAME_LINK_DELAY).await;
+                self.bring_once(call, reference, number).await
+            }
+            brought => brought,
+        }
+    }
+
+    async fn bring_once(
+        &self,
+        call: &PendingCall,
+        reference: &RecordingReference,
+        number: usize,
+    ) -> Outside<Recording> {
+        let open = self.source.open(reference).await?;
+        let key = ArchiveKey::recording(
+            &call.contact.id,
+            &reference.media_type,
+            number,
+            &open.extension,
+        );
+        let stored = self.archive.put_recording(&key, open.bytes).await?;
+        Ok(Recording {
+            key: stored.key,
+            media_type: reference.media_type.clone(),
+            content_type: open.content_type,
+            sha256: stored.sha256,
+            size_bytes: stored.size_bytes,
+            started_at: reference.started_at,
+            participants: reference.participants.clone(),
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! callpipe: turns a contact centre's call recordings into transcribed, classified, searchable
+//! calls.
+//!
+//! Reading order: `cli` (what people type) → `assemble` (configuration to pipeline) → `engine` (the
+//! work) → `callpipe_core::transition` (what happens to a call next).
+
+pub mod assemble;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod exit;
+pub mod report;
+pub mod telemetry;

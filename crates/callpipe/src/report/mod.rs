@@ -1,0 +1,6 @@
+//! What people read when the work is done: pure functions from figures to text.
+
+pub mod calls;
+pub mod labels;
+pub mod run;
+pub mod status;

@@ -1,0 +1,73 @@
+//! What a run did, in a few lines.
+
+use std::fmt::Write;
+
+use crate::engine::{Ending, RunReport};
+
+/// The report of a run as text.
+pub fn text(report: &RunReport) -> String {
+    let mut text = String::new();
+    if report.contacts_listed > 0 || report.contact_problems > 0 {
+        let _ = write!(
+            text,
+            "contacts    {} listed, {} new",
+            report.contacts_listed, report.contacts_added
+        );
+        if report.contact_problems > 0 {
+            let _ = write!(
+                text,
+                ", {} lines could not be used",
+                report.contact_problems
+            );
+        }
+        text.push('\n');
+    }
+    for (stage, figures) in &report.stages {
+        if figures.ended() + figures.retries == 0 {
+            continue;
+        }
+        let _ = write!(text, "{:<11} {} done", stage.as_str(), figures.finished);
+        let parts = [
+            (figures.skipped, "with nothing to do"),
+            (figures.parked, "failed for good"),
+            (figures.retries, "attempts repeated"),
+        ];
+        for (count, words) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            let _ = write!(text, ", {count} {words}");
+        }
+        text.push('\n');
+    }
+    text.push_str(&ending(&report.ending));
+    text
+}
+
+fn ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Done => {
+            "Nothing is left to do. `callpipe status` shows where all calls stand.".into()
+        }
+        Ending::LimitReached => "The limit of calls is reached. Run again for more.".into(),
+        Ending::CallsWaiting { calls } => {
+            format!(
+                "{calls} calls wait for a later moment. Run again later; `callpipe status` shows why."
+            )
+        }
+        Ending::Stopped => "Stopped; what was done is saved. Run again to go on.".into(),
+        Ending::GaveUp {
+            stage,
+            reason,
+            hint,
+        } => {
+            let hint = hint
+                .as_ref()
+                .map(|hint| format!("\nhint: {hint}"))
+                .unwrap_or_default();
+            format!(
+                "Gave up waiting for what {stage} needs: {reason}.\nNo call was harmed; run again when it works.{hint}"
+            )
+        }
+        Ending::LeaseHeld { holder } => {
+            format!("Another run is at work ({holder}). Wait until it has ended.")
+        }
+    }
+}

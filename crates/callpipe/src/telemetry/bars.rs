@@ -1,0 +1,50 @@
+//! Progress bars: one for each stage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callpipe_core::progress::Stage;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::engine::monitor::{Monitor, StageFigures};
+
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Draws until it is aborted.
+pub(super) async fn draw(bars: MultiProgress, monitor: Arc<Monitor>) {
+    let bars: Vec<(Stage, ProgressBar)> = Stage::ALL
+        .into_iter()
+        .map(|stage| {
+            let bar = bars.add(ProgressBar::new(0).with_style(style()));
+            bar.set_prefix(stage.as_str());
+            (stage, bar)
+        })
+        .collect();
+    loop {
+        for (stage, bar) in &bars {
+            update(bar, monitor.figures(*stage));
+        }
+        tokio::time::sleep(REDRAW).await;
+    }
+}
+
+fn update(bar: &ProgressBar, figures: StageFigures) {
+    bar.set_length(figures.expected);
+    bar.set_position(figures.ended());
+    let mut message = format!("{} in flight", figures.in_flight);
+    if figures.retries > 0 {
+        message.push_str(&format!(", {} tried again", figures.retries));
+    }
+    if figures.skipped > 0 {
+        message.push_str(&format!(", {} skipped", figures.skipped));
+    }
+    if figures.parked > 0 {
+        message.push_str(&format!(", {} failed", figures.parked));
+    }
+    bar.set_message(message);
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix:>10} {bar:24} {pos}/{len}  {per_sec}  {eta} left  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,8 @@
+//! The program from outside: the real binary, against the sandbox, over real sockets, with a real
+//! database and real files. One binary for all of them, so that linking is paid once.
+
+mod commands;
+mod pipeline;
+mod recovery;
+mod secrecy;
+mod support;

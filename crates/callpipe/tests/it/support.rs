@@ -1,0 +1,268 @@
+//! A sandbox, a folder, and ways to run the program there and to look at what it left.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+
+use callpipe_sandbox::{Contact, Corpus, Sandbox, SandboxOptions, System, World, WorldOptions};
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::Connection;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+/// A sandbox and a folder with a configuration for it.
+pub struct Bench {
+    pub sandbox: Sandbox,
+    pub folder: tempfile::TempDir,
+}
+
+/// What a command printed and how it ended.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Fails the test unless the command ended with this code.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// The present, a month back: calls that have settled.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox and the program share the machine's time"
+)]
+pub fn long_ago() -> DateTime<Utc> {
+    Utc::now() - TimeDelta::days(20)
+}
+
+/// A mixed world of so many calls.
+pub fn world(seed: u64, calls: usize) -> World {
+    World::new(
+        Corpus::embedded().unwrap(),
+        &WorldOptions::new(seed, calls, long_ago()),
+    )
+}
+
+/// A mixed world of so many calls of the days before yesterday.
+pub fn recent_world(seed: u64, calls: usize) -> World {
+    let recently = long_ago() + TimeDelta::days(18);
+    World::new(
+        Corpus::embedded().unwrap(),
+        &WorldOptions::new(seed, calls, recently),
+    )
+}
+
+/// A world of exactly these contacts.
+pub fn exact_world(contacts: Vec<Contact>) -> World {
+    World::exact(Corpus::embedded().unwrap(), 7, contacts)
+}
+
+/// Options without the five-minute window, which tests do not wait for.
+pub fn unlimited() -> SandboxOptions {
+    SandboxOptions {
+        cxone_requests_max: 1_000_000,
+        ..SandboxOptions::default()
+    }
+}
+
+impl Bench {
+    pub async fn new(world: World, options: SandboxOptions) -> Self {
+        let sandbox = Sandbox::start(world, options).await.unwrap();
+        let bench = Self {
+            sandbox,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        bench.write("contacts.csv", &bench.sandbox.world().contacts_csv());
+        bench.write("callpipe.toml", &bench.configuration());
+        bench
+    }
+
+    /// The configuration as a user would write it by the README.
+    pub fn configuration(&self) -> String {
+        let Sandbox {
+            nice_cxone_url,
+            deepgram_url,
+            gemini_url,
+            credentials,
+            ..
+        } = &self.sandbox;
+        format!(
+            "[contacts.csv]\npath = \"contacts.csv\"\n\
+             [recordings.nice_cxone]\nissuer = \"{nice_cxone_url}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+             access_key_id = \"{}\"\naccess_key_secret = \"{}\"\nrequests_per_5_minutes = 100000\n\
+             [archive.directory]\npath = \"data\"\n\
+             [transcriber.deepgram]\nendpoint = \"{deepgram_url}\"\napi_key = \"{}\"\nin_flight_max = 10\n\
+             [classifier.gemini]\nendpoint = \"{gemini_url}\"\nproject = \"{}\"\nlocation = \"global\"\n\
+             models = [\"gemini-3.5-flash-lite\", \"gemini-3.1-flash-lite\"]\naccess_token = \"{}\"\n\
+             [warehouse.sqlite]\npath = \"data/callpipe.db\"\n\
+             [engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\noutage_max_s = 3\nlease_ttl_s = 1\n",
+            credentials.cxone_client_id,
+            credentials.cxone_client_secret,
+            credentials.cxone_access_key_id,
+            credentials.cxone_access_key_secret,
+            credentials.deepgram_api_key,
+            credentials.google_project,
+            credentials.google_access_token,
+        )
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// The program in this bench's folder, with nothing of the test's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        command(self.folder.path(), arguments)
+    }
+
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments).output().await.unwrap())
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn database(&self) -> Connection {
+        Connection::open(self.path("data/callpipe.db")).unwrap()
+    }
+
+    /// Each call's stage, status and baseline columns.
+    pub fn rows(&self) -> BTreeMap<String, Row> {
+        let database = self.database();
+        let mut statement = database
+            .prepare(
+                "SELECT contactId, stage, stage_status, skip_reason, status, transcribed, gemini_analysed, recordings,
+                        failure_kind, attempt FROM recording_fetch_status",
+            )
+            .unwrap();
+        let rows = statement.query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                Row {
+                    stage: row.get(1)?,
+                    stage_status: row.get(2)?,
+                    skip_reason: row.get(3)?,
+                    status: row.get(4)?,
+                    transcribed: row.get::<_, Option<i64>>(5)?.unwrap_or(0) == 1,
+                    classified: row.get::<_, Option<i64>>(6)?.unwrap_or(0) == 1,
+                    recordings: row
+                        .get::<_, Option<String>>(7)?
+                        .and_then(|text| serde_json::from_str(&text).ok())
+                        .unwrap_or(Value::Null),
+                    failure_kind: row.get(8)?,
+                    attempt: row.get(9)?,
+                },
+            ))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Each classification, by column.
+    pub fn labels(&self, contact_id: &str) -> BTreeMap<String, Value> {
+        let database = self.database();
+        let mut statement = database
+            .prepare("SELECT * FROM call_classifications WHERE contactId = ?1")
+            .unwrap();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let mut rows = statement.query([contact_id]).unwrap();
+        let row = rows
+            .next()
+            .unwrap()
+            .unwrap_or_else(|| panic!("call {contact_id} has no classification"));
+        let value = |index| match row.get_ref(index).unwrap() {
+            rusqlite::types::ValueRef::Text(text) => {
+                let text = String::from_utf8(text.to_vec()).unwrap();
+                serde_json::from_str(&text).unwrap_or(Value::String(text))
+            }
+            rusqlite::types::ValueRef::Null => Value::Null,
+            other => panic!("unexpected value {other:?}"),
+        };
+        columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| (column.clone(), value(index)))
+            .collect()
+    }
+
+    pub fn count(&self, sql: &str) -> i64 {
+        self.database()
+            .query_row(sql, [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// How often the most bought recording or conversation was bought.
+    pub fn bought_most(&self, system: System) -> usize {
+        let purchases = self.sandbox.journal().purchases();
+        purchases
+            .iter()
+            .filter(|purchase| purchase.system == system)
+            .map(|purchase| purchase.times)
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// A call as the tracking table has it.
+#[derive(Debug, PartialEq)]
+pub struct Row {
+    pub stage: String,
+    pub stage_status: String,
+    pub skip_reason: Option<String>,
+    pub status: Option<String>,
+    pub transcribed: bool,
+    pub classified: bool,
+    pub recordings: Value,
+    pub failure_kind: Option<String>,
+    pub attempt: i64,
+}
+
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callpipe"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null());
+    command
+}
+
+pub fn ran(output: Output) -> Ran {
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The corpus, for tests that make their own worlds.
+pub fn corpus() -> Arc<Corpus> {
+    Corpus::embedded().unwrap()
+}
