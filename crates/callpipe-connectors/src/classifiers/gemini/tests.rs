@@ -4,6 +4,7 @@ mod answering;
 mod asking;
 mod refusing;
 mod sandbox;
+mod wire_level;
 
 use std::sync::Arc;
 

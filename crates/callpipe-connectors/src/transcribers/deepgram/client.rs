@@ -152,7 +152,11 @@ impl DeepgramClient {
         recording: &Recording,
         stream: BoxStream<'static, Outside<Bytes>>,
     ) -> Outside<Bytes> {
-        let content_type = HeaderValue::from_str(&recording.content_type)
+        // JSON would be taken for a link, and nothing for a mistake; the audio itself tells what it
+        // is.
+        let content_type = HeaderValue::from_str(recording.content_type.trim())
+            .ok()
+            .filter(|kind| !kind.is_empty() && !kind.as_bytes().starts_with(b"application/json"))
             .unwrap_or(HeaderValue::from_static("application/octet-stream"));
         // Where reading the archive fails in the middle, that is what is told, not the request
         // that broke off because of it.

@@ -66,9 +66,15 @@ fn is_about_setup(said: &ErrorStatus) -> bool {
         .flat_map(|detail| &detail.field_violations);
     let is_about = |text: &str| {
         let text = text.to_lowercase().replace('_', "");
-        ["schema", "generationconfig", "thinking", "safetysettings"]
-            .iter()
-            .any(|word| text.contains(word))
+        [
+            "schema",
+            "generationconfig",
+            "thinking",
+            "safetysettings",
+            "labels",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
     };
     is_about(&said.message)
         || violations

@@ -115,7 +115,8 @@ fn a_request_asks_for_json_by_the_schema_and_for_nothing_more() {
               }
             ]
           }
-        }"#]].assert_eq(&body);
+        }"#]]
+    .assert_eq(&body);
 }
 
 #[test]

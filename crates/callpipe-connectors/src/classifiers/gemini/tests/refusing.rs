@@ -66,6 +66,7 @@ fn a_form_that_is_refused_is_the_setups_fault() {
             "generationConfig.thinkingConfig",
         ),
         ("Invalid value at 'safety_settings[0]'", ""),
+        ("Invalid value at 'labels[0].key'", ""),
     ] {
         let failure = refused(400, &body("INVALID_ARGUMENT", message, violation));
         assert_eq!(failure.kind, FailureKind::Denied, "{message} {violation}");

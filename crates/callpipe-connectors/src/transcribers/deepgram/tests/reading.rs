@@ -90,7 +90,8 @@ fn a_reply_becomes_a_transcript() {
             ),
             warnings: [],
         }
-    "#]].assert_debug_eq(&read(&reply));
+    "#]]
+    .assert_debug_eq(&read(&reply));
 }
 
 #[test]

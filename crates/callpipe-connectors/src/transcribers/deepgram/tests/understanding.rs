@@ -4,7 +4,7 @@ use callpipe_core::analysis::Analysis;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::{channel, read, reply, reply_with};
+use super::{channel, read, reply, reply_with, word};
 
 const SAID: &str = "Hello, I bought a scarf online and they shipped the wrong color.";
 
@@ -42,6 +42,20 @@ fn a_summary_that_repeats_the_call_is_none() {
     assert_eq!(echo(&SAID.to_uppercase().replace(',', "")), None);
     assert_eq!(echo(&format!("Scarves, hello? {SAID}")), None);
     assert!(echo(&format!("{SAID} Then they hung up.")).is_some());
+}
+
+#[test]
+fn a_summary_that_repeats_the_call_in_the_order_of_time_is_none() {
+    let mut agent = channel(0.0, "Hello?");
+    let later = word("Sorry!", 9.0, 0);
+    agent["alternatives"][0]["words"]
+        .as_array_mut()
+        .unwrap()
+        .push(later);
+    let channels = [agent, channel(2.0, "The wrong color.")];
+    let echo = json!({ "result": "success", "short": "Hello? The wrong color. Sorry!" });
+    let analysis = read(&reply_with(&channels, "summary", echo)).analysis;
+    assert_eq!(analysis.summary, None);
 }
 
 fn insights() -> Value {
@@ -122,7 +136,8 @@ fn what_was_understood_is_kept_with_the_words_it_is_about() {
                 },
             ),
         }
-    "#]].assert_debug_eq(&analysis(&insights()));
+    "#]]
+    .assert_debug_eq(&analysis(&insights()));
 }
 
 #[test]

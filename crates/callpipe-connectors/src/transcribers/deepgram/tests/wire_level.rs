@@ -107,6 +107,66 @@ async fn a_stream_is_announced_with_its_length_and_type() {
 }
 
 #[tokio::test]
+async fn audio_of_no_usable_type_is_sent_as_bytes() {
+    for content_type in ["", "audio/\nmp4", "application/json; charset=utf-8"] {
+        let (address, served) = server(answer("200", "", "{}")).await;
+        let mut recording = recording_of(b"audio", vec![]);
+        recording.content_type = content_type.into();
+        let audio = stream_of(vec![Ok(Bytes::from("audio"))]);
+        let bought = transcriber(&address).buy(&recording, audio).await;
+        assert!(bought.is_ok(), "{content_type}");
+        let request = served.await.unwrap();
+        assert!(
+            request.contains("content-type: application/octet-stream\r\n"),
+            "{request}"
+        );
+    }
+}
+
+/// Whether a request is given up when nothing has come for so many minutes.
+async fn is_given_up_after(minutes: u64, audio: Audio) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let recording = recording_of(b"audio", vec![]);
+    let buying = tokio::spawn(async move { transcriber(&address).buy(&recording, audio).await });
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut request = vec![0; 4096];
+    assert!(socket.read(&mut request).await.unwrap() > 0);
+    // The request is on its way: from here on time is the test's.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(minutes * 60)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let is_given_up = buying.is_finished();
+    if is_given_up {
+        let failure = buying.await.unwrap().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert_eq!(
+            failure.message,
+            "asking Deepgram for a transcript: no answer in time"
+        );
+    }
+    is_given_up
+}
+
+#[tokio::test]
+async fn silence_is_borne_as_long_as_the_vendor_may_work() {
+    assert!(!is_given_up_after(10, link()).await);
+}
+
+#[tokio::test]
+async fn longer_silence_is_given_up() {
+    assert!(is_given_up_after(12, link()).await);
+}
+
+#[tokio::test]
+async fn an_upload_may_take_its_time_on_top() {
+    let audio = || stream_of(vec![Ok(Bytes::from("audio"))]);
+    assert!(!is_given_up_after(30, audio()).await);
+}
+
+#[tokio::test]
 async fn what_breaks_in_the_archive_is_told_as_that() {
     let (address, _served) = server(answer("200", "", "{}")).await;
     let broken = Failure::new(FailureKind::StoreFailed, "the disk is gone");
