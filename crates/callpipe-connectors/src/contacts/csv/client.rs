@@ -1,7 +1,9 @@
 //! Lines of a file with their numbers, however long and however many.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io;
+
+use super::Reader;
 
 /// The longest line that is read, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -25,13 +27,13 @@ impl Line {
 
 /// The lines of a file.
 pub(super) struct Lines {
-    reader: Box<dyn BufRead + Send>,
+    reader: Reader,
     read_count: u64,
     given_back: VecDeque<Line>,
 }
 
 impl Lines {
-    pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
+    pub(super) fn new(reader: Reader) -> Self {
         Self {
             reader,
             read_count: 0,

@@ -11,7 +11,9 @@ mod session;
 mod tests;
 mod wire;
 
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
+use std::sync::PoisonError;
 use std::thread;
 
 use async_trait::async_trait;
@@ -24,43 +26,84 @@ pub use config::{CsvConfig, Format};
 
 use session::{Session, unusable};
 
+/// What a list is read from.
+pub type Reader = Box<dyn BufRead + Send>;
+
 /// A list of contacts in a file, or on standard input.
 pub struct CsvContacts {
     config: CsvConfig,
-    /// The list as far as it was read. Standard input is gone once it was read.
+    origin: Origin,
+    /// The list as far as it was read.
     state: Mutex<State>,
+}
+
+/// Where the list is read from.
+enum Origin {
+    /// Opened as often as needed.
+    File,
+    /// Can be read only once, and is gone then.
+    Stream {
+        name: String,
+        reader: std::sync::Mutex<Option<Reader>>,
+    },
 }
 
 enum State {
     NotBegun,
-    /// Standard input after a check, which has read its first page.
+    /// A stream after a check, which has read its first page.
     Checked(Box<Session>, ContactPage),
     At(Box<Session>),
-    Lost,
 }
 
 impl CsvContacts {
-    /// A list. The file is not opened yet.
+    /// The list that the configuration names. It is not opened yet.
     pub fn new(config: CsvConfig) -> Outside<Self> {
         if config.path.as_os_str().is_empty() {
             return Err(unusable("no file is named")
                 .with_hint("set `path` under [contacts.csv], or `-` for standard input"));
         }
+        if config.path == Path::new("-") {
+            let reader = Box::new(BufReader::new(io::stdin()));
+            return Ok(Self::from_reader(config, "standard input", reader));
+        }
         Ok(Self {
             config,
+            origin: Origin::File,
             state: Mutex::new(State::NotBegun),
         })
     }
 
-    fn is_standard_input(&self) -> bool {
-        self.config.path == Path::new("-")
+    /// A list that comes from somewhere else and can be read once. `name` is for messages.
+    pub fn from_reader(config: CsvConfig, name: &str, reader: Reader) -> Self {
+        Self {
+            config,
+            origin: Origin::Stream {
+                name: name.to_owned(),
+                reader: std::sync::Mutex::new(Some(reader)),
+            },
+            state: Mutex::new(State::NotBegun),
+        }
     }
 
     /// The list from its beginning, or from where a cursor says.
     async fn begin(&self, position: u64) -> Outside<Box<Session>> {
         let config = self.config.clone();
+        let stream = match &self.origin {
+            Origin::File => None,
+            Origin::Stream { name, reader } => {
+                let reader = reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let reader = reader.ok_or_else(|| {
+                    unusable(format!("{name} can be read only once"))
+                        .with_hint("write the list to a file and name it under [contacts.csv]")
+                })?;
+                Some((name.clone(), reader))
+            }
+        };
         on_a_thread(move || {
-            let mut session = Session::open(config)?;
+            let mut session = match stream {
+                Some((name, reader)) => Session::new(config, name, reader)?,
+                None => Session::open(config)?,
+            };
             session.skip_to(position)?;
             Ok(Box::new(session))
         })
@@ -73,12 +116,9 @@ impl CsvContacts {
         state: &mut State,
         position: u64,
     ) -> Outside<(Box<Session>, Option<ContactPage>)> {
-        match std::mem::replace(state, State::Lost) {
+        match std::mem::replace(state, State::NotBegun) {
             State::Checked(session, page) if position == 0 => Ok((session, Some(page))),
             State::At(session) if position == session.position() => Ok((session, None)),
-            State::NotBegun => Ok((self.begin(position).await?, None)),
-            _ if self.is_standard_input() => Err(unusable("standard input can be read only once")
-                .with_hint("write the list to a file and name it under [contacts.csv]")),
             _ => Ok((self.begin(position).await?, None)),
         }
     }
@@ -92,12 +132,15 @@ impl ContactSource for CsvContacts {
 
     async fn check(&self) -> Outside<CheckReport> {
         let mut state = self.state.lock().await;
-        if self.is_standard_input() && !matches!(*state, State::NotBegun) {
-            return Ok("standard input: is being read".into());
+        match (&self.origin, &*state) {
+            (Origin::Stream { name, .. }, State::Checked(..) | State::At(_)) => {
+                return Ok(format!("{name} is being read"));
+            }
+            (Origin::File, _) | (_, State::NotBegun) => {}
         }
         let (session, page) = read_page(self.begin(0).await?).await?;
         let report = session.report(&page)?;
-        if self.is_standard_input() {
+        if matches!(self.origin, Origin::Stream { .. }) {
             *state = State::Checked(session, page);
         }
         Ok(report)

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use callpipe_core::contracts::contact_source::{ContactPage, ContactProblem, Cursor};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use serde_json::{Map, Value};
 
+use super::Reader;
 use super::client::Lines;
 use super::config::{CsvConfig, Format};
 use super::map;
@@ -31,17 +32,18 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// The list in the file that the configuration names.
     pub(super) fn open(config: CsvConfig) -> Outside<Self> {
-        let name = match config.path.as_path() {
-            path if path == Path::new("-") => "standard input".to_owned(),
-            path => path.display().to_string(),
-        };
-        let reader = reader(&config.path).map_err(|error| unreadable(&name, &error))?;
-        let records = records(&config, &name, reader)?;
+        let name = config.path.display().to_string();
+        let reader = open(&config.path).map_err(|error| unreadable(&name, &error))?;
+        Self::new(config, name, reader)
+    }
+
+    pub(super) fn new(config: CsvConfig, name: String, reader: Reader) -> Outside<Self> {
         Ok(Self {
+            records: records(&config, &name, reader)?,
             config,
             name,
-            records,
             seen: HashMap::new(),
             any_record: false,
         })
@@ -147,13 +149,7 @@ impl Session {
     }
 }
 
-fn reader(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            io::stdin(),
-        )));
-    }
+fn open(path: &Path) -> io::Result<Reader> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -161,11 +157,7 @@ fn reader(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
 }
 
-fn records(
-    config: &CsvConfig,
-    name: &str,
-    mut reader: Box<dyn BufRead + Send>,
-) -> Outside<Records> {
+fn records(config: &CsvConfig, name: &str, mut reader: Reader) -> Outside<Records> {
     let beginning = reader
         .fill_buf()
         .map_err(|error| unreadable(name, &error))?;

@@ -78,8 +78,9 @@ impl Records {
             let number = line.number;
             let read = match &self.form {
                 Form::Jsonl => object(line),
-                Form::Csv { columns, delimiter } => fields(&mut self.lines, line, *delimiter)?
-                    .and_then(|fields| by_column(columns, fields)),
+                Form::Csv { columns, delimiter } => {
+                    record(&mut self.lines, line, columns, *delimiter)?
+                }
             };
             let item = match read {
                 Ok(record) if record.is_empty() && self.columns().is_some() => continue,
@@ -101,39 +102,46 @@ fn object(line: Line) -> Told<Map<String, Value>> {
     }
 }
 
-/// The fields of the record that begins with a line and may go on on the next ones.
-fn fields(lines: &mut Lines, first: Line, delimiter: u8) -> io::Result<Told<Vec<String>>> {
+/// The record that begins with a line and may go on on the next ones. If it makes no sense, only
+/// its first line is lost: the others may be good records of their own.
+fn record(
+    lines: &mut Lines,
+    first: Line,
+    columns: &[String],
+    delimiter: u8,
+) -> io::Result<Told<Map<String, Value>>> {
     let Some(mut bytes) = first.bytes else {
         return Ok(Err(too_long()));
     };
-    let mut quotes = Quotes::Outside { field_begins: true };
-    quotes = quotes.after(&bytes, delimiter);
+    let mut quotes = Quotes::Outside { field_begins: true }.after(&bytes, delimiter);
     let mut further = Vec::new();
-    while quotes == Quotes::Inside {
-        let next = lines.next()?;
-        let fits = further.len() < RECORD_LINES_MAX;
-        match next {
-            Some(Line {
-                number,
-                bytes: Some(next),
-            }) if fits && bytes.len() + next.len() < LINE_BYTES_MAX => {
-                quotes = quotes.after(&next, delimiter);
-                bytes.push(b'\n');
-                bytes.extend_from_slice(&next);
-                further.push(Line {
-                    number,
-                    bytes: Some(next),
-                });
-            }
-            other => {
-                // Only the first line is lost: the others may be good ones.
-                further.extend(other);
-                lines.give_back(further);
-                return Ok(Err("has a quote that is not closed".into()));
-            }
+    while quotes == Quotes::Inside
+        && let Some(line) = lines.next()?
+    {
+        let room_bytes = LINE_BYTES_MAX.saturating_sub(bytes.len());
+        let fitting = line.bytes.as_deref().filter(|next| next.len() < room_bytes);
+        let fits = fitting.is_some() && further.len() < RECORD_LINES_MAX;
+        if let Some(next) = fitting {
+            quotes = quotes.after(next, delimiter);
+            bytes.push(b'\n');
+            bytes.extend_from_slice(next);
+        }
+        further.push(line);
+        if !fits {
+            quotes = Quotes::Inside;
+            break;
         }
     }
-    Ok(utf8(bytes).map(|text| split(&text, delimiter)))
+    let read = match quotes {
+        Quotes::Inside | Quotes::Broken => Err("has quotes that do not match".into()),
+        Quotes::Outside { .. } | Quotes::MaybeClosed => {
+            utf8(bytes).and_then(|text| by_column(columns, split(&text, delimiter)))
+        }
+    };
+    if read.is_err() {
+        lines.give_back(further);
+    }
+    Ok(read)
 }
 
 fn by_column(columns: &[String], fields: Vec<String>) -> Told<Map<String, Value>> {
@@ -203,20 +211,24 @@ fn too_long() -> String {
 /// Whether a line ends within quotes. A quote opens only at the beginning of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quotes {
-    Outside { field_begins: bool },
+    Outside {
+        field_begins: bool,
+    },
     Inside,
     MaybeClosed,
+    /// Something else than a delimiter follows a closing quote.
+    Broken,
 }
 
 impl Quotes {
     fn after(self, line: &[u8], delimiter: u8) -> Self {
         line.iter()
             .fold(self, |quotes, byte| match (quotes, *byte) {
-                (Self::Outside { field_begins: true }, b'"') | (Self::MaybeClosed, b'"') => {
-                    Self::Inside
-                }
+                (Self::Outside { field_begins: true } | Self::MaybeClosed, b'"') => Self::Inside,
                 (Self::Inside, b'"') => Self::MaybeClosed,
                 (Self::Inside, _) => Self::Inside,
+                (Self::MaybeClosed, byte) if byte != delimiter => Self::Broken,
+                (Self::Broken, _) => Self::Broken,
                 (_, byte) => Self::Outside {
                     field_begins: byte == delimiter,
                 },

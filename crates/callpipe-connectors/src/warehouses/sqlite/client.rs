@@ -21,6 +21,9 @@ pub(super) const SCHEMA_VERSION: i64 = 1;
 /// How many prepared statements a connection keeps.
 const STATEMENTS_KEPT_MAX: usize = 64;
 
+/// How much of the file the writer keeps in memory, in KiB.
+const CACHE_KIB: i64 = 32 * 1024;
+
 /// What may go wrong inside a piece of work on the database.
 pub(super) enum Problem {
     /// SQLite says so.
@@ -139,6 +142,8 @@ fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, Proble
         .into());
     }
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF")?;
+    // Rows are long, and each has a place in several indexes.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
 }
 

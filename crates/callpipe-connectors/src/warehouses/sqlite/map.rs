@@ -110,14 +110,9 @@ pub(super) fn json(value: ValueRef<'_>) -> Value {
 /// A whole row by column.
 pub(super) fn row_by_column(row: &Row<'_>) -> rusqlite::Result<Value> {
     let statement: &rusqlite::Statement<'_> = row.as_ref();
-    let names: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(Into::into)
-        .collect();
     let mut object = Map::new();
-    for (position, name) in names.into_iter().enumerate() {
-        object.insert(name, json(row.get_ref(position)?));
+    for (position, name) in statement.column_names().enumerate() {
+        object.insert(name.to_owned(), json(row.get_ref(position)?));
     }
     Ok(Value::Object(object))
 }
@@ -149,7 +144,10 @@ pub(super) fn pending_call(row: &Row<'_>) -> rusqlite::Result<Option<PendingCall
 
 fn contact(row: &Row<'_>) -> rusqlite::Result<Option<Contact>> {
     let id = |name| -> rusqlite::Result<Option<ContactId>> {
-        Ok(column(row, name)?.and_then(|text| ContactId::parse(&text).ok()))
+        let text = column(row, name)?.unwrap_or_default();
+        let id = ContactId::parse(&text).ok();
+        // Under a trimmed id another row would be saved, and this one would be pending for ever.
+        Ok(id.filter(|id| id.as_str() == text))
     };
     let Some(contact_id) = id("contactId")? else {
         return Ok(None);

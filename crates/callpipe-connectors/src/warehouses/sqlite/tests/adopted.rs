@@ -16,7 +16,7 @@ const BASELINE: &str = "
     INSERT INTO recording_fetch_status
         (contactId, status, transcribed, transcription, gemini_analysed, gcs_uri) VALUES
         ('failed', 'FAILED', '0', '', '', ''),
-        ('fetched', 'SUCCESS', '', '', '', 'gs://bucket/recordings/fetched_voice-only.mp4'),
+        ('fetched', 'SUCCESS', '0', '', '', 'gs://bucket/recordings/fetched_voice-only.mp4'),
         ('unknown', 'NOT_FOUND', NULL, NULL, NULL, NULL),
         ('unrecorded', 'NO_RECORDING', '0', '', '0', ''),
         ('transcribed', 'SUCCESS', '1', 'Agent: Hello.', '0', 'gs://x'),
@@ -146,7 +146,7 @@ async fn the_questions_of_the_baselines_users_are_answered() {
             "SELECT SUM(transcribed = 1), SUM(transcribed IS NULL OR transcribed = 0), COUNT(*)
              FROM recording_fetch_status WHERE status = 'SUCCESS'"
         ),
-        ["3 0 4"]
+        ["3 1 4"]
     );
     assert_eq!(
         ask("SELECT sale_result, product_family, COUNT(*),
