@@ -15,6 +15,9 @@ pub enum Event<'a> {
     NothingToDo(SkipReason),
     /// The stage's work failed.
     Failed(&'a Failure),
+    /// The stage's work failed with the setup to blame, and yet the setup works: this call alone is
+    /// refused.
+    FailedAlone(&'a Failure),
     /// The work failed or was given up while the whole stage was known to be in trouble, or because
     /// the program was asked to stop. It says nothing about this call.
     Interrupted,
@@ -23,6 +26,16 @@ pub enum Event<'a> {
         /// From here.
         from: Stage,
     },
+}
+
+impl Event<'_> {
+    /// What went wrong, if something did.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) | Self::FailedAlone(failure) => Some(failure),
+            _ => None,
+        }
+    }
 }
 
 /// What the decision depends on besides the state and the event.
@@ -70,7 +83,8 @@ pub fn advance(
             }
         },
         Event::NothingToDo(reason) => skip_when_settled(&mut next, *reason, circumstances),
-        Event::Failed(failure) => fail(&mut next, failure, circumstances),
+        Event::Failed(failure) => fail(&mut next, failure, failure.kind.blame(), circumstances),
+        Event::FailedAlone(failure) => fail(&mut next, failure, Blame::Moment, circumstances),
         Event::Interrupted | Event::RedoAsked { .. } => {}
     }
     next
@@ -102,8 +116,8 @@ fn skip_when_settled(next: &mut CallProgress, reason: SkipReason, circumstances:
     }
 }
 
-fn fail(next: &mut CallProgress, failure: &Failure, circumstances: &Circumstances) {
-    match failure.kind.blame() {
+fn fail(next: &mut CallProgress, failure: &Failure, blame: Blame, circumstances: &Circumstances) {
+    match blame {
         // No call is counted or parked for what the setup is to blame for: the stage pauses.
         Blame::Setup => return,
         Blame::Call => {

@@ -118,6 +118,25 @@ fn what_the_setup_is_to_blame_for_costs_a_call_nothing() {
 }
 
 #[test]
+fn a_call_that_is_refused_alone_uses_up_its_own_attempts() {
+    let failure = failed(FailureKind::Denied);
+    let refused = Event::FailedAlone(&failure);
+    let next = advance(&ready(Stage::Fetch, 0), &refused, &circumstances());
+    assert_eq!(
+        (next.attempt, &next.status),
+        (
+            1,
+            &Status::Ready {
+                not_before: Some(now() + TimeDelta::seconds(1))
+            }
+        )
+    );
+    let last = advance(&ready(Stage::Fetch, 5), &refused, &circumstances());
+    assert_eq!(last.status, Status::Parked);
+    assert_eq!(last.last_failure.unwrap().kind, FailureKind::Denied);
+}
+
+#[test]
 fn a_refused_call_is_parked_at_once() {
     for kind in [
         FailureKind::Rejected,

@@ -3,7 +3,8 @@
 //! Pure: the stage loop tells it what happens and asks it what to do. An outage or a bad credential
 //! must cost no call its attempts, and a poison call must not close a stage: so after several
 //! failures in a row the gate closes and asks for a probe (the connector's own check), and opens
-//! again as soon as one succeeds.
+//! again as soon as one succeeds. What is blamed on the setup is probed at once: if the probe
+//! succeeds, the call is refused alone, and it costs that call an attempt.
 
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub enum Weight {
     Counts,
     /// The stage is in trouble: it says nothing about the call.
     StageInTrouble,
+    /// Setup or call: the next probe says which.
+    ProbeDecides,
 }
 
 /// The state of a stage's gate.
@@ -100,8 +103,8 @@ impl Gate {
                 Weight::Counts
             }
             Blame::Setup => {
-                self.close(now);
-                Weight::StageInTrouble
+                self.close(now, Duration::ZERO);
+                Weight::ProbeDecides
             }
             Blame::Moment => {
                 if failure.kind == FailureKind::RateLimited {
@@ -109,7 +112,7 @@ impl Gate {
                 }
                 self.failures_in_a_row += 1;
                 if self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX {
-                    self.close(now);
+                    self.close(now, PROBE_DELAY);
                 }
                 if self.closed.is_some() {
                     Weight::StageInTrouble
@@ -134,11 +137,11 @@ impl Gate {
         }
     }
 
-    fn close(&mut self, now: Instant) {
+    fn close(&mut self, now: Instant, wait: Duration) {
         self.closed.get_or_insert(Closed {
             since: now,
-            probe_at: now + PROBE_DELAY,
-            probe_delay: PROBE_DELAY,
+            probe_at: now + wait,
+            probe_delay: PROBE_DELAY / 2,
         });
     }
 
@@ -185,7 +188,7 @@ mod tests {
         gate.probe_failed(later);
         assert_eq!(
             gate.permission(later),
-            Permission::ProbeAt(later + PROBE_DELAY * 2)
+            Permission::ProbeAt(later + PROBE_DELAY)
         );
         assert_eq!(gate.closed_for(later), Some(PROBE_DELAY));
         gate.probe_succeeded();
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_credential_closes_at_once_and_a_refused_call_never() {
+    fn a_refused_credential_is_probed_at_once_and_a_refused_call_never() {
         let (mut gate, now) = (Gate::new(), Instant::now());
         for _ in 0..100 {
             assert_eq!(
@@ -220,9 +223,11 @@ mod tests {
         assert_eq!(gate.permission(now), Permission::Open);
         assert_eq!(
             gate.failed(&failure(FailureKind::Denied), now),
-            Weight::StageInTrouble
+            Weight::ProbeDecides
         );
-        assert!(matches!(gate.permission(now), Permission::ProbeAt(_)));
+        assert_eq!(gate.permission(now), Permission::ProbeAt(now));
+        gate.probe_failed(now);
+        assert_eq!(gate.permission(now), Permission::ProbeAt(now + PROBE_DELAY));
     }
 
     #[test]

@@ -46,6 +46,8 @@ struct StageLoop<'a> {
     buffer: VecDeque<PendingCall>,
     tasks: JoinSet<Ended>,
     taken_up: HashSet<ContactId>,
+    /// Calls that failed with the setup to blame. The next probe says whether it really is.
+    accusing: Vec<(PendingCall, Failure)>,
     next_ready: Option<Instant>,
     /// Whether the warehouse may know calls that are not in the buffer.
     maybe_more: bool,
@@ -71,6 +73,7 @@ pub async fn run_stage(
         buffer: VecDeque::new(),
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),
+        accusing: Vec::new(),
         next_ready: None,
         maybe_more: true,
     };
@@ -211,28 +214,36 @@ impl StageLoop<'_> {
         Ok(())
     }
 
-    /// Decides what happens to a call next and hands it to the committer.
+    /// Takes in what came of a call's work.
     async fn settle(&mut self, call: PendingCall, worked: Outside<Worked>) {
-        let (change, failure, weight) = match worked {
+        let failure = match worked {
             Ok(worked) => {
                 self.gate.succeeded();
-                (worked.change, Ok(worked.verdict), Weight::Counts)
+                let event = match worked.verdict {
+                    Verdict::GoesOn => Event::Finished,
+                    Verdict::EndsHere(reason) => Event::NothingToDo(reason),
+                };
+                return self.decide(call, &event, worked.change).await;
             }
-            Err(failure) => {
-                let was_open = self.gate.closed_for(Instant::now()).is_none();
-                let weight = self.gate.failed(&failure, Instant::now());
-                if was_open && weight == Weight::StageInTrouble {
-                    tracing::warn!(stage = %self.stage, reason = failure.chain(), hint = failure.hint, "stage pauses: no call is to blame");
-                }
-                (Change::None, Err(failure), weight)
+            Err(failure) => failure,
+        };
+        let was_open = self.gate.closed_for(Instant::now()).is_none();
+        let weight = self.gate.failed(&failure, Instant::now());
+        if was_open && weight != Weight::Counts {
+            tracing::debug!(stage = %self.stage, reason = failure.chain(), "stage pauses until it is known who is to blame");
+        }
+        match weight {
+            Weight::Counts => {
+                self.decide(call, &Event::Failed(&failure), Change::None)
+                    .await
             }
-        };
-        let event = match (&failure, weight) {
-            (Ok(Verdict::GoesOn), _) => Event::Finished,
-            (Ok(Verdict::EndsHere(reason)), _) => Event::NothingToDo(*reason),
-            (Err(failure), Weight::Counts) => Event::Failed(failure),
-            (Err(_), Weight::StageInTrouble) => Event::Interrupted,
-        };
+            Weight::StageInTrouble => self.let_go(&call),
+            Weight::ProbeDecides => self.accusing.push((call, failure)),
+        }
+    }
+
+    /// Decides what happens to a call next and hands it to the committer.
+    async fn decide(&mut self, call: PendingCall, event: &Event<'_>, change: Change) {
         let now = self.engine.clock.now();
         let circumstances = Circumstances {
             policy: self.engine.settings.retry,
@@ -240,15 +251,10 @@ impl StageLoop<'_> {
             call_started_at: call.contact.started_at_utc(),
             chance: rand::random(),
         };
-        let progress = advance(&call.progress, &event, &circumstances);
-        if matches!(event, Event::Interrupted) {
-            self.signals.in_hand.release(&call.contact.id);
-            self.maybe_more = true;
-            return;
-        }
+        let progress = advance(&call.progress, event, &circumstances);
         self.engine
             .monitor
-            .decided(self.stage, &progress, failure.as_ref().err());
+            .decided(self.stage, &progress, event.failure());
         let outcome = Outcome {
             contact: call.contact,
             progress,
@@ -265,29 +271,45 @@ impl StageLoop<'_> {
             .await;
     }
 
-    /// Asks the outside system whether it is back. A failure where it is time to give up.
+    /// Leaves a call as it is in the warehouse, to be taken up again.
+    fn let_go(&mut self, call: &PendingCall) {
+        self.signals.in_hand.release(&call.contact.id);
+        self.maybe_more = true;
+    }
+
+    /// Asks the outside system whether it works. A failure where it is time to give up.
     async fn probe_if_closed(&mut self) -> Option<Failure> {
         let closed_for = self.gate.closed_for(Instant::now())?;
-        match self.work.check().await {
+        let failure = match self.work.check().await {
             Ok(_) => {
                 self.gate.probe_succeeded();
                 self.maybe_more = true;
-                tracing::info!(stage = %self.stage, paused_s = closed_for.as_secs(), "stage goes on");
-                None
+                tracing::debug!(stage = %self.stage, paused_s = closed_for.as_secs(), "stage goes on");
+                for (call, failure) in std::mem::take(&mut self.accusing) {
+                    self.decide(call, &Event::FailedAlone(&failure), Change::None)
+                        .await;
+                }
+                return None;
             }
-            Err(failure) if closed_for >= self.engine.settings.outage_max => Some(failure),
-            Err(failure) => {
-                self.gate.probe_failed(Instant::now());
-                tracing::warn!(stage = %self.stage, paused_s = closed_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage still paused");
-                None
-            }
+            Err(failure) => failure,
+        };
+        for (call, _) in std::mem::take(&mut self.accusing) {
+            self.let_go(&call);
         }
+        if closed_for >= self.engine.settings.outage_max {
+            return Some(failure);
+        }
+        self.gate.probe_failed(Instant::now());
+        tracing::warn!(stage = %self.stage, paused_s = closed_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
+        None
     }
 
     /// Lets work in flight end, for a while, and saves what comes of it. Calls that were not begun
     /// stay as they are in the warehouse.
     async fn wind_down(&mut self) {
-        for call in self.buffer.drain(..) {
+        let not_begun = self.buffer.drain(..);
+        let undecided = self.accusing.drain(..).map(|(call, _)| call);
+        for call in not_begun.chain(undecided) {
             self.signals.in_hand.release(&call.contact.id);
         }
         let deadline = Instant::now() + self.engine.settings.stop_grace;

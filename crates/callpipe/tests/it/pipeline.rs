@@ -66,7 +66,7 @@ async fn contacts_can_come_from_cxone() {
 #[tokio::test]
 async fn every_passing_fault_is_survived() {
     const FAULTS: [&str; 22] = [
-        "cxone.metadata_401_once",
+        "cxone.metadata_401_once:times=1",
         "cxone.metadata_429:retry_after_s=0",
         "cxone.metadata_500",
         "cxone.metadata_503",
@@ -110,7 +110,9 @@ async fn every_passing_fault_is_survived() {
 async fn a_call_that_cannot_work_is_parked_alone() {
     let cases = [
         ("media.wrong_host", "fetch", "rejected"),
+        ("cxone.metadata_403", "fetch", "denied"),
         ("deepgram.400_corrupt", "transcribe", "unsupported"),
+        ("deepgram.401", "transcribe", "denied"),
         ("deepgram.malformed_json", "transcribe", "unusable_reply"),
         ("deepgram.504", "transcribe", "unavailable"),
         ("gemini.blocked_prompt", "classify", "unusable_reply"),

@@ -239,6 +239,18 @@ async fn contacts_that_end_meanwhile_do_not_shift_the_list() {
     assert_eq!(value(&asked[1], "orderBy"), "contactStartDate desc");
 }
 
+#[tokio::test]
+async fn an_old_version_is_asked_by_its_old_names() {
+    let stub = Stub::signing_in(|_| reply(204, "", "")).await;
+    let source = source(ContactsConfig {
+        api_version: 23,
+        ..config(&stub.url)
+    });
+    source.list(&ContactQuery::default(), None).await.unwrap();
+    let asked = stub.asked("/incontactapi/services/v23.0/contacts/completed");
+    assert!(asked[0].target.contains("orderBy=contactStart+desc"));
+}
+
 fn page(ids: &[u64], total: Option<u64>) -> String {
     let rows: Vec<Value> = ids.iter().map(|id| json!({ "contactId": id })).collect();
     reply_json(&json!({ "completedContacts": rows, "totalRecords": total,

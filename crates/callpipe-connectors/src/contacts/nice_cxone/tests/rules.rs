@@ -226,12 +226,11 @@ fn a_list_begins_at_the_later_of_the_dates_that_bound_it() {
 
 #[test]
 fn periods_go_back_without_a_gap_to_the_first_day() {
-    let mut periods = Vec::new();
-    let mut next = Some(position());
-    while let Some(position) = next {
-        periods.push((position.start().to_rfc3339(), position.end.to_rfc3339()));
-        next = position.older();
-    }
+    // Bounded, so that a list without an end fails here instead of filling the memory.
+    let periods = std::iter::successors(Some(position()), Position::older).take(9);
+    let periods: Vec<_> = periods
+        .map(|position| (position.start().to_rfc3339(), position.end.to_rfc3339()))
+        .collect();
     let period = |start: &str, end: &str| (format!("{start}+00:00"), format!("{end}+00:00"));
     assert_eq!(
         periods,
@@ -245,12 +244,10 @@ fn periods_go_back_without_a_gap_to_the_first_day() {
 
 #[test]
 fn a_refused_period_is_halved_down_to_a_day_and_begun_again() {
-    let mut days = Vec::new();
-    let mut next = Some(position());
-    while let Some(position) = next {
-        days.push((position.days, position.skip));
-        next = position.shorter();
-    }
+    let refused = std::iter::successors(Some(position()), Position::shorter).take(9);
+    let days: Vec<_> = refused
+        .map(|position| (position.days, position.skip))
+        .collect();
     assert_eq!(days, [(30, 4), (15, 0), (7, 0), (3, 0), (1, 0)]);
     // The last period is shorter than its name: half of what it is, is asked for.
     let last = Position {
