@@ -182,15 +182,8 @@ pub(crate) fn refused(refusal: Refusal, permission: &str) -> Failure {
 /// Whether a 404 comes from something that is not the API: a web page, or a gateway that knows
 /// no such path. Taken for the API's word, it would end every call as not found.
 pub(crate) fn is_foreign_404(body: &[u8]) -> bool {
-    if body.trim_ascii().is_empty() {
-        return false;
-    }
-    match serde_json::from_slice::<ApiError>(body) {
-        Ok(error) => error
-            .message
-            .is_some_and(|message| message.to_lowercase().contains("no route matched")),
-        Err(_) => true,
-    }
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    text.trim_start().starts_with('<') || text.contains("no route matched")
 }
 
 /// Reads JSON that must be there.

@@ -1,6 +1,8 @@
 //! The program from outside: the real binary, against the sandbox, over real sockets, with a real
 //! database and real files. One binary for all of them, so that linking is paid once.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 mod commands;
 mod pipeline;
 mod recovery;

@@ -109,7 +109,7 @@ async fn every_passing_fault_is_survived() {
 #[tokio::test]
 async fn a_call_that_cannot_work_is_parked_alone() {
     let cases = [
-        ("media.wrong_host", "fetch", "rejected"),
+        ("media.wrong_host", "fetch", "corrupt_transfer"),
         ("cxone.metadata_403", "fetch", "denied"),
         ("deepgram.400_corrupt", "transcribe", "unsupported"),
         ("deepgram.401", "transcribe", "denied"),

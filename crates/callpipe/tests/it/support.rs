@@ -3,31 +3,30 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::sync::Arc;
 
-use callpipe_sandbox::{Contact, Corpus, Sandbox, SandboxOptions, System, World, WorldOptions};
+use callpipe_sandbox::{Corpus, Sandbox, SandboxOptions, System, World, WorldOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
 /// A sandbox and a folder with a configuration for it.
-pub struct Bench {
-    pub sandbox: Sandbox,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What a command printed and how it ended.
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// Fails the test unless the command ended with this code.
     #[track_caller]
-    pub fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(
             self.code,
             Some(code),
@@ -38,7 +37,7 @@ impl Ran {
         self
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap()
     }
 }
@@ -48,12 +47,12 @@ impl Ran {
     clippy::disallowed_methods,
     reason = "the sandbox and the program share the machine's time"
 )]
-pub fn long_ago() -> DateTime<Utc> {
+pub(crate) fn long_ago() -> DateTime<Utc> {
     Utc::now() - TimeDelta::days(20)
 }
 
 /// A mixed world of so many calls.
-pub fn world(seed: u64, calls: usize) -> World {
+pub(crate) fn world(seed: u64, calls: usize) -> World {
     World::new(
         Corpus::embedded().unwrap(),
         &WorldOptions::new(seed, calls, long_ago()),
@@ -61,7 +60,7 @@ pub fn world(seed: u64, calls: usize) -> World {
 }
 
 /// A mixed world of so many calls of the days before yesterday.
-pub fn recent_world(seed: u64, calls: usize) -> World {
+pub(crate) fn recent_world(seed: u64, calls: usize) -> World {
     let recently = long_ago() + TimeDelta::days(18);
     World::new(
         Corpus::embedded().unwrap(),
@@ -69,13 +68,8 @@ pub fn recent_world(seed: u64, calls: usize) -> World {
     )
 }
 
-/// A world of exactly these contacts.
-pub fn exact_world(contacts: Vec<Contact>) -> World {
-    World::exact(Corpus::embedded().unwrap(), 7, contacts)
-}
-
 /// Options without the five-minute window, which tests do not wait for.
-pub fn unlimited() -> SandboxOptions {
+pub(crate) fn unlimited() -> SandboxOptions {
     SandboxOptions {
         cxone_requests_max: 1_000_000,
         ..SandboxOptions::default()
@@ -83,7 +77,7 @@ pub fn unlimited() -> SandboxOptions {
 }
 
 impl Bench {
-    pub async fn new(world: World, options: SandboxOptions) -> Self {
+    pub(crate) async fn new(world: World, options: SandboxOptions) -> Self {
         let sandbox = Sandbox::start(world, options).await.unwrap();
         let bench = Self {
             sandbox,
@@ -95,7 +89,7 @@ impl Bench {
     }
 
     /// The configuration as a user would write it by the README.
-    pub fn configuration(&self) -> String {
+    pub(crate) fn configuration(&self) -> String {
         let Sandbox {
             nice_cxone_url,
             deepgram_url,
@@ -123,24 +117,24 @@ impl Bench {
         )
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
     /// The program in this bench's folder, with nothing of the test's environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         command(self.folder.path(), arguments)
     }
 
-    pub async fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         ran(self.command(arguments).output().await.unwrap())
     }
 
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command
             .stdout(Stdio::piped())
@@ -150,12 +144,12 @@ impl Bench {
             .unwrap()
     }
 
-    pub fn database(&self) -> Connection {
+    pub(crate) fn database(&self) -> Connection {
         Connection::open(self.path("data/callpipe.db")).unwrap()
     }
 
     /// Each call's stage, status and baseline columns.
-    pub fn rows(&self) -> BTreeMap<String, Row> {
+    pub(crate) fn rows(&self) -> BTreeMap<String, Row> {
         let database = self.database();
         let mut statement = database
             .prepare(
@@ -186,7 +180,7 @@ impl Bench {
     }
 
     /// Each classification, by column.
-    pub fn labels(&self, contact_id: &str) -> BTreeMap<String, Value> {
+    pub(crate) fn labels(&self, contact_id: &str) -> BTreeMap<String, Value> {
         let database = self.database();
         let mut statement = database
             .prepare("SELECT * FROM call_classifications WHERE contactId = ?1")
@@ -212,14 +206,14 @@ impl Bench {
             .collect()
     }
 
-    pub fn count(&self, sql: &str) -> i64 {
+    pub(crate) fn count(&self, sql: &str) -> i64 {
         self.database()
             .query_row(sql, [], |row| row.get(0))
             .unwrap()
     }
 
     /// How often the most bought recording or conversation was bought.
-    pub fn bought_most(&self, system: System) -> usize {
+    pub(crate) fn bought_most(&self, system: System) -> usize {
         let purchases = self.sandbox.journal().purchases();
         purchases
             .iter()
@@ -232,19 +226,19 @@ impl Bench {
 
 /// A call as the tracking table has it.
 #[derive(Debug, PartialEq)]
-pub struct Row {
-    pub stage: String,
-    pub stage_status: String,
-    pub skip_reason: Option<String>,
-    pub status: Option<String>,
-    pub transcribed: bool,
-    pub classified: bool,
-    pub recordings: Value,
-    pub failure_kind: Option<String>,
-    pub attempt: i64,
+pub(crate) struct Row {
+    pub(crate) stage: String,
+    pub(crate) stage_status: String,
+    pub(crate) skip_reason: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) transcribed: bool,
+    pub(crate) classified: bool,
+    pub(crate) recordings: Value,
+    pub(crate) failure_kind: Option<String>,
+    pub(crate) attempt: i64,
 }
 
-pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callpipe"));
     command
         .args(arguments)
@@ -254,15 +248,10 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-pub fn ran(output: Output) -> Ran {
+pub(crate) fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
-}
-
-/// The corpus, for tests that make their own worlds.
-pub fn corpus() -> Arc<Corpus> {
-    Corpus::embedded().unwrap()
 }

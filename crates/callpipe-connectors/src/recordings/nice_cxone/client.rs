@@ -121,8 +121,9 @@ impl RecordingsClient {
                 map::master_id(&body, ASKING_HIERARCHY)
             }
             Err(refusal) => {
+                let signed_out = refusal.status == StatusCode::UNAUTHORIZED;
                 let failure = refused(refusal, REPORTING_PERMISSION);
-                if failure.kind.blame() == Blame::Moment {
+                if signed_out || failure.kind.blame() == Blame::Moment {
                     return Err(failure);
                 }
                 tracing::debug!(%failure, "the master contact stays unknown");

@@ -71,8 +71,17 @@ impl MediaHosts {
         .with_hint("if the vendor keeps recordings there, add it to `media_hosts`"))
     }
 
-    /// This machine by its address, or by the name that the issuer has. Other names are not taken
-    /// for this machine: what they mean is not in our hands.
+    /// Whether a redirect may be followed. On this machine only to the host that sent it: another
+    /// name is another server.
+    pub(super) fn check_redirect(&self, from: &Url, to: &Url, doing: &str) -> Outside<()> {
+        if self.is_local(from) && from.host() != to.host() {
+            return Err(refused(doing, "it leads to another host"));
+        }
+        self.check(to, doing)
+    }
+
+    /// This machine by its address, by `localhost`, or by the name that the issuer has. Other names
+    /// are not taken for this machine: what they mean is not in our hands.
     fn is_local(&self, url: &Url) -> bool {
         let Some(local) = &self.local else {
             return false;
@@ -80,7 +89,8 @@ impl MediaHosts {
         match url.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == local,
+            // RFC 6761 keeps `localhost` for this machine.
+            Some(Host::Domain(name)) => name == local || name == "localhost",
             None => false,
         }
     }

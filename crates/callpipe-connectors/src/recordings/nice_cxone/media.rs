@@ -105,7 +105,7 @@ impl Media {
                 .and_then(|location| url.join(location).ok())
                 .ok_or_else(|| Stop::Failed(corrupt("a redirect leads nowhere")))?;
             self.hosts
-                .check(&location, "following a redirect to a recording")
+                .check_redirect(&url, &location, "following a redirect to a recording")
                 .map_err(Stop::Failed)?;
             url = location;
         }
