@@ -23,9 +23,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most of an error body that is read, in bytes.
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// A client whose requests end after `silence_max` without a byte from the other side.
-pub fn client(silence_max: Duration) -> Outside<Client> {
-    Client::builder()
+/// A client for an endpoint, whose requests end after `silence_max` without a byte from the other
+/// side. A proxy that the environment names is used, except for this machine.
+pub fn client(endpoint: &Endpoint, silence_max: Duration) -> Outside<Client> {
+    let builder = Client::builder();
+    let builder = if endpoint.is_loopback() {
+        builder.no_proxy()
+    } else {
+        builder
+    };
+    builder
         .user_agent(concat!("callpipe/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(silence_max)

@@ -50,7 +50,7 @@ pub(crate) struct ApiRequest<'a> {
 
 impl Api {
     pub(crate) fn new(account: AccountConfig, clock: Arc<dyn Clock>) -> Outside<Self> {
-        let http = http::client(SILENCE_MAX)?;
+        let http = http::client(&account.issuer, SILENCE_MAX)?;
         Ok(Self {
             state: Mutex::new(State {
                 sign_in: SignIn::new(http.clone(), account, Arc::clone(&clock))?,

@@ -57,11 +57,12 @@ impl GeminiClient {
                  callpipe.toml",
             ));
         }
+        let endpoint = endpoint(config)?;
         Ok(Self {
-            endpoint: endpoint(config)?,
+            client: http::client(&endpoint, SILENCE_MAX)?,
+            endpoint,
             project: project.to_owned(),
             token: Box::new(GivenToken::new(config.access_token.as_ref())?),
-            client: http::client(SILENCE_MAX)?,
             clock,
         })
     }

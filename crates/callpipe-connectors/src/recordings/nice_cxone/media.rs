@@ -15,7 +15,7 @@ use url::Url;
 
 use super::hosts::MediaHosts;
 use super::kinds;
-use crate::http;
+use crate::http::{self, Endpoint};
 
 /// How long the host may say nothing while a recording is downloaded.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -41,9 +41,13 @@ enum Stop {
 }
 
 impl Media {
-    pub(super) fn new(hosts: MediaHosts, clock: Arc<dyn Clock>) -> Outside<Self> {
+    pub(super) fn new(
+        issuer: &Endpoint,
+        hosts: MediaHosts,
+        clock: Arc<dyn Clock>,
+    ) -> Outside<Self> {
         Ok(Self {
-            http: http::client(SILENCE_MAX)?,
+            http: http::client(issuer, SILENCE_MAX)?,
             hosts,
             clock,
         })

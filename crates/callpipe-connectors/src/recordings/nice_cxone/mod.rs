@@ -47,7 +47,7 @@ impl NiceCxoneRecordings {
         let hosts = MediaHosts::new(&config.media_hosts, &config.issuer)?;
         Ok(Self {
             client: RecordingsClient::new(&config, Arc::clone(&clock))?,
-            media: Media::new(hosts, clock)?,
+            media: Media::new(&config.issuer, hosts, clock)?,
             in_flight_max: config.in_flight_max.max(1),
         })
     }

@@ -124,12 +124,12 @@ impl DeepgramClient {
         let mut url = endpoint.join(&["v1", "listen"]);
         url.query_pairs_mut().extend_pairs(parameters(config));
         Ok(Self {
+            link_client: http::client(&endpoint, SILENCE_MAX)?,
+            stream_client: http::client(&endpoint, UPLOAD_MAX + SILENCE_MAX)?,
             url,
             endpoint,
             api_key: api_key.clone(),
             authorization,
-            link_client: http::client(SILENCE_MAX)?,
-            stream_client: http::client(UPLOAD_MAX + SILENCE_MAX)?,
             clock,
         })
     }
