@@ -449,6 +449,8 @@ async fn trouble_of_the_master_lookup_is_told_only_if_it_may_pass() {
     for (status, kind) in [
         (403, None),
         (400, None),
+        // Not a missing permission: the token is refused altogether.
+        (401, Some(FailureKind::Denied)),
         (503, Some(FailureKind::Unavailable)),
         (429, Some(FailureKind::RateLimited)),
     ] {
