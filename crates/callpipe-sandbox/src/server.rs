@@ -64,6 +64,8 @@ impl Sandbox {
             media: media_url.clone(),
         };
         // A fake must not go through the proxy of the machine that it runs on.
+        // An error means that a provider of cryptography was chosen before, which is as good.
+        let _chosen = rustls::crypto::ring::default_provider().install_default();
         let fetcher = reqwest::Client::builder().no_proxy().build()?;
         let shared = Arc::new(Shared::new(Arc::new(world), options, addresses, fetcher));
         let (stop, stopped) = watch::channel(false);

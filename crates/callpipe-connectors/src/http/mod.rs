@@ -26,6 +26,8 @@ const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 /// A client for an endpoint, whose requests end after `silence_max` without a byte from the other
 /// side. A proxy that the environment names is used, except for this machine.
 pub fn client(endpoint: &Endpoint, silence_max: Duration) -> Outside<Client> {
+    // An error means that a provider of cryptography was chosen before, which is as good.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder();
     let builder = if endpoint.is_loopback() {
         builder.no_proxy()

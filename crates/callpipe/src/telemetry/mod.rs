@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use indicatif::MultiProgress;
 use tokio::task::JoinHandle;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::monitor::Monitor;
 
@@ -47,37 +50,32 @@ pub fn init(level: Option<LogLevel>) -> Telemetry {
     } else {
         LogLevel::Info
     });
-    let word = match level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::new(format!(
-        "off,callpipe={word},callpipe_connectors={word},callpipe_core={word}"
-    ));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+    let ours = ["callpipe", "callpipe_connectors", "callpipe_core"];
+    let registry = tracing_subscriber::registry()
+        .with(Targets::new().with_targets(ours.map(|target| (target, level))));
     let telemetry = Telemetry {
         bars: on_terminal.then(MultiProgress::new),
     };
     // A second subscriber in one process (in tests) is no reason to stop.
     let _ = match &telemetry.bars {
         Some(bars) => {
-            let writer = AboveBars(bars.clone());
-            subscriber
-                .with_writer(writer)
-                .with_target(false)
-                .compact()
+            let layer = fmt::layer().with_target(false).compact();
+            registry
+                .with(layer.with_writer(AboveBars(bars.clone())))
                 .try_init()
         }
-        None => subscriber
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_target(false)
-            .with_writer(std::io::stderr)
-            .try_init(),
+        None => {
+            let layer = fmt::layer().json().flatten_event(true);
+            let layer = layer.with_current_span(false).with_target(false);
+            registry.with(layer.with_writer(std::io::stderr)).try_init()
+        }
     };
     telemetry
 }

@@ -472,6 +472,21 @@ async fn a_check_says_what_was_found() {
 }
 
 #[tokio::test]
+async fn of_similar_columns_the_one_with_just_the_name_counts() {
+    let read = page("contacts.csv", "contact_id,contactId\n1,7\n").await;
+    assert_eq!(
+        read.contacts,
+        [contact("7", "", json!({"contact_id": "1"}))]
+    );
+    // A header that would have more columns by another delimiter.
+    let read = page("contacts.csv", "contactId,notes (a;b;c;d)\n7,x\n").await;
+    assert_eq!(
+        read.contacts,
+        [contact("7", "", json!({"notes (a;b;c;d)": "x"}))]
+    );
+}
+
+#[tokio::test]
 async fn columns_with_one_name_or_none_are_told_apart() {
     let read = page("contacts.csv", "contactId,note,note,\n7,a,b,c\n").await;
     let expected = contact("7", "", json!({"note": "a", "note_3": "b", "4": "c"}));

@@ -54,8 +54,7 @@ pub(super) struct Database {
 impl Database {
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Outside<Self> {
         let doing = format!("opening the database {}", path.display());
-        // SQLite gives `:memory:` and the like a meaning, but no absolute path.
-        let path = std::path::absolute(path)
+        let path = absolute(path)
             .and_then(|path| {
                 path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
                 Ok(path)
@@ -116,6 +115,11 @@ impl Database {
         })
         .await
     }
+}
+
+/// SQLite gives `:memory:` and the like a meaning, but no absolute path.
+fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, Problem> {
@@ -242,6 +246,59 @@ fn hint(error: &rusqlite::Error) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_of_a_file_means_memory() {
+        for name in [":memory:", "file::memory:", "x.db"] {
+            assert!(absolute(Path::new(name)).unwrap().is_absolute());
+        }
+        assert!(absolute(Path::new("")).is_err());
+    }
+
+    #[tokio::test]
+    async fn both_connections_are_set_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("callpipe.db");
+        let database = Database::open(&path, Duration::from_millis(1_234)).unwrap();
+        let pragma = |name: &'static str| {
+            move |transaction: &Transaction<'_>| -> Result<i64, Problem> {
+                Ok(transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
+            }
+        };
+        assert_eq!(
+            database
+                .write("asking", pragma("busy_timeout"))
+                .await
+                .unwrap(),
+            1_234
+        );
+        assert_eq!(
+            database
+                .read("asking", pragma("busy_timeout"))
+                .await
+                .unwrap(),
+            1_234
+        );
+        assert_eq!(
+            database.read("asking", pragma("query_only")).await.unwrap(),
+            1
+        );
+        assert_eq!(
+            database
+                .write("asking", pragma("synchronous"))
+                .await
+                .unwrap(),
+            1,
+            "NORMAL"
+        );
+        assert_eq!(
+            database
+                .write("asking", pragma("foreign_keys"))
+                .await
+                .unwrap(),
+            0
+        );
+    }
 
     #[test]
     fn what_an_operator_can_do_is_said() {

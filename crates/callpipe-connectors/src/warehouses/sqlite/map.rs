@@ -243,3 +243,16 @@ fn number(row: &Row<'_>, name: &str) -> rusqlite::Result<u32> {
 fn parsed<T: DeserializeOwned>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
     Ok(column(row, name)?.and_then(|text| serde_json::from_str(&text).ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_in_order_as_texts() {
+        let texts = [0, 500_000, 999_999, 1_000_000]
+            .map(|micros| moment(DateTime::from_timestamp_micros(micros).unwrap()));
+        assert_eq!(texts[0], "1970-01-01T00:00:00.000000Z");
+        assert!(texts.is_sorted(), "{texts:?}");
+    }
+}

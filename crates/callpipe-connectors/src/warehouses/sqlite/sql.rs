@@ -105,9 +105,6 @@ impl Sql {
 
     /// Calls of a stage that can be done, newest first: `?1` stage, `?2` now, `?3` a date, `?4` a
     /// moment no later than the beginning of that date anywhere on earth.
-    ///
-    /// The plus signs keep SQLite from looking up `not_before` in an index of its own, which would
-    /// cost a sort of everything that is pending.
     pub(super) fn pending(&self) -> String {
         self.pending_where("call_started_at >= ?4", "call_started_at DESC, contactId")
     }
@@ -121,7 +118,7 @@ impl Sql {
         format!(
             "SELECT {CALL_COLUMNS}, CASE stage WHEN 'classify' THEN transcription END \
              AS conversation FROM {} WHERE stage = ?1 AND stage_status = 'ready' AND {started} \
-             AND (+not_before IS NULL OR +not_before <= ?2) \
+             AND (not_before IS NULL OR not_before <= ?2) \
              AND (call_date IS NULL OR call_date >= ?3) ORDER BY {order}",
             self.tracking
         )

@@ -265,31 +265,45 @@ pub(super) async fn flags_of_the_baseline_follow_the_state(warehouse: &dyn Wareh
         ..failed.clone()
     };
     let skipped = |stage, reason| state(&contact, stage, Status::Skipped { reason });
-    for (progress, status, flags) in [
-        (ready(&contact, Stage::Fetch), Value::Null, [0, 0]),
-        (failed, json!("FAILED"), [0, 0]),
-        (parked, json!("FAILED"), [0, 0]),
+    for (progress, status, flags, tried) in [
+        (ready(&contact, Stage::Fetch), None, [0, 0], false),
+        (failed, Some("FAILED"), [0, 0], true),
+        (parked, Some("FAILED"), [0, 0], true),
         (
             skipped(Stage::Fetch, SkipReason::NotFound),
-            json!("NOT_FOUND"),
+            Some("NOT_FOUND"),
             [0, 0],
+            true,
         ),
         (
             skipped(Stage::Fetch, SkipReason::NoRecording),
-            json!("NO_RECORDING"),
+            Some("NO_RECORDING"),
             [0, 0],
+            true,
         ),
-        (ready(&contact, Stage::Transcribe), json!("SUCCESS"), [0, 0]),
+        (
+            ready(&contact, Stage::Transcribe),
+            Some("SUCCESS"),
+            [0, 0],
+            true,
+        ),
         (
             skipped(Stage::Transcribe, SkipReason::NoSpeech),
-            json!("SUCCESS"),
+            Some("SUCCESS"),
             [1, 0],
+            true,
         ),
-        (ready(&contact, Stage::Classify), json!("SUCCESS"), [1, 0]),
+        (
+            ready(&contact, Stage::Classify),
+            Some("SUCCESS"),
+            [1, 0],
+            true,
+        ),
         (
             state(&contact, Stage::Classify, Status::Done),
-            json!("SUCCESS"),
+            Some("SUCCESS"),
             [1, 1],
+            true,
         ),
     ] {
         save(
@@ -298,7 +312,7 @@ pub(super) async fn flags_of_the_baseline_follow_the_state(warehouse: &dyn Wareh
         )
         .await;
         let row = found(warehouse, &contact).await.tracking;
-        assert_eq!(row["status"], status, "{progress:?}");
+        assert_eq!(row["status"].as_str(), status, "{progress:?}");
         let [transcribed, gemini_analysed] = flags.map(|flag| json!(flag));
         assert_eq!(read(&row["transcribed"]), transcribed, "{progress:?}");
         assert_eq!(read(&row["analysed"]), transcribed, "{progress:?}");
@@ -307,6 +321,25 @@ pub(super) async fn flags_of_the_baseline_follow_the_state(warehouse: &dyn Wareh
             gemini_analysed,
             "{progress:?}"
         );
+        assert_eq!(
+            !row["fetch_datetime"].is_null(),
+            tried,
+            "when it was tried: {progress:?}"
+        );
+    }
+    // What the source said stays until it says something else.
+    for (said, stays) in [
+        (Some("{\"said\":1}"), 1),
+        (None, 1),
+        (Some("{\"said\":2}"), 2),
+    ] {
+        let change = Change::NothingFound {
+            raw_metadata: said.map(str::to_owned),
+        };
+        let skipped = skipped(Stage::Fetch, SkipReason::NotFound);
+        save(warehouse, &[outcome(&contact, skipped, change)]).await;
+        let row = found(warehouse, &contact).await.tracking;
+        assert_eq!(read(&row["raw_response"])["said"], json!(stays));
     }
 }
 
