@@ -474,10 +474,7 @@ async fn a_check_says_what_was_found() {
 #[tokio::test]
 async fn of_similar_columns_the_one_with_just_the_name_counts() {
     let read = page("contacts.csv", "ContactId,contactId\n1,7\n").await;
-    assert_eq!(
-        read.contacts,
-        [contact("7", "", json!({"ContactId": "1"}))]
-    );
+    assert_eq!(read.contacts, [contact("7", "", json!({"ContactId": "1"}))]);
     // A header that would have more columns by another delimiter.
     let read = page("contacts.csv", "contactId,notes (a;b;c;d)\n7,x\n").await;
     assert_eq!(
