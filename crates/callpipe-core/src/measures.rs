@@ -60,6 +60,28 @@ pub fn measures(transcript: &Transcript) -> Measures {
     for speaker in measures.speakers.values_mut() {
         speaker.words_per_minute = per_minute(speaker.words, speaker.talk_s);
     }
+    rounded(measures)
+}
+
+/// To milliseconds and tenths of words: what is finer is noise of adding up.
+fn rounded(mut measures: Measures) -> Measures {
+    let milliseconds = |value: &mut f64| *value = (*value * 1_000.0).round() / 1_000.0;
+    let tenths = |value: &mut f64| *value = (*value * 10.0).round() / 10.0;
+    for value in [
+        &mut measures.duration_s,
+        &mut measures.talk_s,
+        &mut measures.silence_s,
+        &mut measures.overlap_s,
+        &mut measures.longest_monologue_s,
+    ] {
+        milliseconds(value);
+    }
+    tenths(&mut measures.words_per_minute);
+    for speaker in measures.speakers.values_mut() {
+        milliseconds(&mut speaker.talk_s);
+        milliseconds(&mut speaker.longest_monologue_s);
+        tenths(&mut speaker.words_per_minute);
+    }
     measures
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callpipe_connectors::archive::Archive;
-use callpipe_core::failure::Outside;
+use callpipe_core::failure::{FailureKind, Outside};
 use callpipe_core::recording::ArchiveKey;
 
 /// How often keeping a bought reply is tried before it is given up. With waits that double up to a
@@ -63,6 +63,8 @@ impl PaidReplies {
         for attempt in 1.. {
             match self.archive.put_reply(key, reply).await {
                 Ok(()) => return Ok(()),
+                // Another worker bought and kept an answer meanwhile: the next attempt finds it.
+                Err(failure) if failure.kind == FailureKind::Unavailable => return Err(failure),
                 Err(failure) if attempt == KEEP_ATTEMPTS_MAX => return Err(failure),
                 Err(failure) => {
                     tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
@@ -96,7 +98,7 @@ impl PaidReplies {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use callpipe_core::failure::{Failure, FailureKind};
+    use callpipe_core::failure::Failure;
     use callpipe_core::recording::Fingerprint;
 
     use super::*;

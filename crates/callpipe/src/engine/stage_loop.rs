@@ -4,7 +4,6 @@
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
@@ -151,10 +150,11 @@ impl StageLoop<'_> {
                 .warehouse
                 .next_ready_at(self.stage, since)
                 .await?;
-            self.next_ready = next_ready_at.and_then(|next_ready_at| {
-                let wait = (next_ready_at - now).to_std().unwrap_or(Duration::ZERO);
-                (wait <= self.engine.settings.wait_max).then(|| Instant::now() + wait)
-            });
+            // A moment that is past is that of a call in hand, whose save will wake us.
+            let wait = next_ready_at.and_then(|next_ready_at| (next_ready_at - now).to_std().ok());
+            self.next_ready = wait
+                .filter(|wait| !wait.is_zero() && *wait <= self.engine.settings.wait_max)
+                .map(|wait| Instant::now() + wait);
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! Progress bars: one for each stage.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_core::progress::Stage;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::engine::monitor::{Monitor, StageFigures};
 
@@ -45,6 +46,10 @@ fn update(bar: &ProgressBar, figures: StageFigures) {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:>10} {bar:24} {pos}/{len}  {per_sec}  {eta} left  {msg}")
+    ProgressStyle::with_template("{prefix:>10} {bar:24} {pos}/{len}  {rate}  {eta} left  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+            // A terminal that cannot be written to is no reason to stop.
+            let _ = write!(text, "{:.1}/s", state.per_sec());
+        })
 }

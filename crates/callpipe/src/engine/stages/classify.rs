@@ -84,9 +84,11 @@ impl StageWork for ClassifyStage {
 impl ClassifyStage {
     async fn conversation(&self, call: &PendingCall) -> Outside<String> {
         let key = ArchiveKey::transcript(&call.contact.id);
-        match self.archive.transcript(&key).await? {
-            Some(transcript) => Ok(transcript.conversation()),
-            None => Err(Failure::new(
+        match (self.archive.transcript(&key).await?, &call.conversation) {
+            (Some(transcript), _) => Ok(transcript.conversation()),
+            // A table that others began has conversations without transcripts.
+            (None, Some(conversation)) => Ok(conversation.clone()),
+            (None, None) => Err(Failure::new(
                 FailureKind::Rejected,
                 format!("{key} is not in the archive"),
             )
