@@ -1,56 +1,51 @@
 //! Writes the table of embedded corpus files: `include_bytes!` needs every name at compile time.
+//!
+//! Paths are written relative to the manifest, so that a checkout can be moved without building
+//! anew.
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let corpus = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("corpus");
-    let table = format!(
-        "{}{}",
-        index_constant(&corpus),
-        audio_constant(&corpus.join("audio"))?
-    );
-    fs::write(
-        PathBuf::from(env::var("OUT_DIR")?).join("corpus_files.rs"),
-        table,
-    )?;
+    let audio = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("corpus/audio");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(audio)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let table = PathBuf::from(env::var("OUT_DIR")?).join("corpus_files.rs");
+    fs::write(table, constants(&names)?)?;
     println!("cargo::rerun-if-changed=corpus");
     println!("cargo::rerun-if-changed=build.rs");
     Ok(())
 }
 
-fn index_constant(corpus: &Path) -> String {
-    let index = corpus.join("corpus.json");
-    let value = if index.exists() {
-        format!("include_str!({:?})", index.display().to_string())
-    } else {
-        "\"[]\"".to_owned()
-    };
-    format!("/// The corpus index.\npub(crate) const INDEX: &str = {value};\n")
+fn constants(names: &[String]) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "/// The corpus index.")?;
+    writeln!(
+        text,
+        "pub(crate) const INDEX: &str = include_str!({});",
+        place("corpus.json")
+    )?;
+    writeln!(text, "/// Every audio file by its name.")?;
+    writeln!(text, "pub(crate) const AUDIO: &[(&str, &[u8])] = &[")?;
+    for name in names {
+        writeln!(
+            text,
+            "    ({name:?}, include_bytes!({})),",
+            place(&format!("audio/{name}"))
+        )?;
+    }
+    writeln!(text, "];")?;
+    Ok(text)
 }
 
-fn audio_constant(folder: &Path) -> Result<String, Box<dyn Error>> {
-    let mut files = Vec::new();
-    if folder.exists() {
-        for entry in fs::read_dir(folder)? {
-            files.push(entry?.path());
-        }
-    }
-    files.sort();
-    let mut table =
-        "/// Every audio file by its name.\npub(crate) const AUDIO: &[(&str, &[u8])] = &[\n"
-            .to_owned();
-    for path in files.iter().filter(|path| path.is_file()) {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let path = path.display().to_string();
-        writeln!(table, "    ({name:?}, include_bytes!({path:?})),")?;
-    }
-    table.push_str("];\n");
-    Ok(table)
+fn place(name: &str) -> String {
+    format!(
+        "concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?})",
+        format!("/corpus/{name}")
+    )
 }

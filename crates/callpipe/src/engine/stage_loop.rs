@@ -8,7 +8,7 @@ use std::sync::Arc;
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
 use callpipe_core::failure::{Failure, Outside};
-use callpipe_core::progress::Stage;
+use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
 use futures::FutureExt;
 use tokio::task::JoinSet;
@@ -44,7 +44,10 @@ struct StageLoop<'a> {
     gate: Gate,
     buffer: VecDeque<PendingCall>,
     tasks: JoinSet<Ended>,
+    /// With a limit: the calls that count for it.
     taken_up: HashSet<ContactId>,
+    /// With a limit: those of them that are still at this stage.
+    unfinished: HashSet<ContactId>,
     /// Calls that failed with the setup to blame. The next probe says whether it really is.
     accusing: Vec<(PendingCall, Failure)>,
     next_ready: Option<Instant>,
@@ -72,6 +75,7 @@ pub async fn run_stage(
         buffer: VecDeque::new(),
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),
+        unfinished: HashSet::new(),
         accusing: Vec::new(),
         next_ready: None,
         maybe_more: true,
@@ -83,11 +87,17 @@ pub async fn run_stage(
 
 impl StageLoop<'_> {
     async fn run(&mut self, upstream_ended: &CancellationToken) -> Outside<StageEnding> {
+        let mut upstream_had_ended = false;
         loop {
             if self.engine.stop.is_cancelled() {
                 return Ok(StageEnding::Stopped);
             }
             let upstream_has_ended = upstream_ended.is_cancelled();
+            if upstream_has_ended && !upstream_had_ended {
+                // What it saved last may not have been looked for yet.
+                self.maybe_more = true;
+            }
+            upstream_had_ended = upstream_has_ended;
             if self.buffer.is_empty()
                 && self.maybe_more
                 && self.tasks.len() < self.work.in_flight_max()
@@ -110,7 +120,7 @@ impl StageLoop<'_> {
                         return Ok(StageEnding::GaveUp(failure));
                     }
                 }
-                () = upstream_ended.cancelled(), if !upstream_has_ended => self.maybe_more = true,
+                () = upstream_ended.cancelled(), if !upstream_has_ended => {}
                 () = self.engine.stop.cancelled() => {}
             }
         }
@@ -137,7 +147,10 @@ impl StageLoop<'_> {
         let answered_in_full = pending.len() == limit;
         for call in pending {
             if self.within_limit(&call) && self.signals.in_hand.take(&call.contact.id) {
-                self.taken_up.insert(call.contact.id.clone());
+                if self.engine.settings.limit.is_some() {
+                    self.taken_up.insert(call.contact.id.clone());
+                    self.unfinished.insert(call.contact.id.clone());
+                }
                 self.buffer.push_back(call);
             }
         }
@@ -199,7 +212,7 @@ impl StageLoop<'_> {
             .settings
             .limit
             .is_some_and(|limit| self.taken_up.len() >= limit);
-        if limit_reached && self.next_ready.is_none() && !self.maybe_more {
+        if limit_reached && self.unfinished.is_empty() {
             return Some(StageEnding::LimitReached);
         }
         let idle = !self.maybe_more && self.next_ready.is_none();
@@ -252,6 +265,11 @@ impl StageLoop<'_> {
             chance: rand::random(),
         };
         let progress = advance(&call.progress, event, &circumstances);
+        let comes_again =
+            progress.stage == self.stage && matches!(progress.status, Status::Ready { .. });
+        if !comes_again {
+            self.unfinished.remove(&call.contact.id);
+        }
         self.engine
             .monitor
             .decided(self.stage, &progress, event.failure());
@@ -280,7 +298,12 @@ impl StageLoop<'_> {
     /// Asks the outside system whether it works. A failure where it is time to give up.
     async fn probe_if_closed(&mut self) -> Option<Failure> {
         let closed_for = self.gate.closed_for(Instant::now())?;
-        let failure = match self.work.check().await {
+        let check = tokio::select! {
+            check = self.work.check() => check,
+            // A check may wait for its place in the vendor's quota.
+            () = self.engine.stop.cancelled() => return None,
+        };
+        let failure = match check {
             Ok(_) => {
                 self.gate.probe_succeeded();
                 self.maybe_more = true;

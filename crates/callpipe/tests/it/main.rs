@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod commands;
+mod dependencies;
 mod pipeline;
 mod recovery;
 mod secrecy;
