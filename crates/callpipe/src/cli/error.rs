@@ -3,7 +3,7 @@
 use callpipe_core::failure::{Blame, Failure, FailureKind};
 
 use super::output::tell;
-use crate::config::load::ConfigError;
+use crate::config::error::ConfigError;
 use crate::exit::Exit;
 
 /// Shows an error: a headline, its causes, a hint. Gives the exit code.

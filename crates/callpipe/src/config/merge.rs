@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::environment::{DEFAULT_KINDS, VARIABLES};
-use super::load::{ConfigError, Origin};
+use super::error::{ConfigError, Origin};
 
 /// Where the values come from, by dotted key.
 pub(super) type Origins = BTreeMap<String, Origin>;

@@ -4,6 +4,7 @@
 //! roles there are and which systems can fill them.
 
 pub mod environment;
+pub mod error;
 pub mod load;
 mod merge;
 

@@ -67,7 +67,8 @@ impl Lease {
         name: &str,
         applicant: Applicant<'_>,
     ) -> Outside<Taken> {
-        let highest = highest_number(archive, name).await?;
+        let numbers = numbers(archive, name).await?;
+        let highest = numbers.iter().copied().max().unwrap_or(0);
         if highest > 0
             && let Some(held) = held_by(archive, clock, name, highest).await?
         {
@@ -91,7 +92,7 @@ impl Lease {
                 expires_at,
             }));
         }
-        for old in 1..=highest {
+        for old in numbers {
             archive.delete(&ArchiveKey::lease(name, old)).await?;
         }
         Ok(Taken::Ours(lease))
@@ -148,16 +149,16 @@ impl Lease {
 }
 
 async fn highest_number(archive: &Archive, name: &str) -> Outside<u64> {
-    let folder = ArchiveKey::lease(name, 0);
-    let prefix = folder
-        .as_str()
-        .trim_end_matches(folder.file_name())
-        .trim_end_matches('/');
-    let names = archive.list_names(prefix).await?;
-    let numbers = names
-        .iter()
-        .filter_map(|name| name.rsplit('/').next()?.strip_suffix(".json")?.parse().ok());
-    Ok(numbers.max().unwrap_or(0))
+    Ok(numbers(archive, name).await?.into_iter().max().unwrap_or(0))
+}
+
+/// The numbers that there are.
+async fn numbers(archive: &Archive, name: &str) -> Outside<Vec<u64>> {
+    let any = ArchiveKey::lease(name, 0);
+    let folder = any.as_str().trim_end_matches(any.file_name());
+    let names = archive.list_names(folder.trim_end_matches('/')).await?;
+    let number = |name: &String| name.rsplit('/').next()?.strip_suffix(".json")?.parse().ok();
+    Ok(names.iter().filter_map(number).collect())
 }
 
 /// Who holds a number now. Nobody where it has run out, was given back, or cannot be read.
