@@ -31,6 +31,10 @@ pub(super) fn resolve(
 ) -> Result<(), ConfigError> {
     for (key, value) in table.iter_mut() {
         let path = joined(prefix, key.get_ref());
+        if let DeValue::Datetime(date) = value.get_ref() {
+            // Dates are read from text, quoted or not.
+            *value.get_mut() = DeValue::String(Cow::Owned(date.to_string()));
+        }
         if let Some((text, origin)) = referenced(value, &path, surroundings)? {
             *value.get_mut() = DeValue::String(Cow::Owned(text));
             origins.insert(path, origin);

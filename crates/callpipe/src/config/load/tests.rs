@@ -170,6 +170,14 @@ fn plain_http_is_refused_but_on_this_machine() {
 }
 
 #[test]
+fn a_date_may_be_quoted_or_not() {
+    for text in ["\"2026-01-31\"", "2026-01-31"] {
+        let (config, _) = parsed(&format!("[engine]\ncutoff_date = {text}"), &[]).unwrap();
+        assert_eq!(config.engine.cutoff_date.unwrap().to_string(), "2026-01-31");
+    }
+}
+
+#[test]
 fn two_systems_for_one_role_are_one_too_many() {
     let both = error("[contacts.csv]\npath = \"a.csv\"\n[contacts.nice_cxone]\n");
     assert!(both.contains("callpipe.toml line"), "{both}");
