@@ -54,9 +54,16 @@ impl Transcriber for DeepgramTranscriber {
         match self.client.listen_to_wav(silent_wav()).await {
             Ok(_) => Ok(format!("Deepgram at {endpoint} transcribes with {model}")),
             // Key and parameters were accepted, or it would not have looked at the audio.
-            Err(failure) if failure.kind == FailureKind::Unsupported => Ok(format!(
-                "Deepgram at {endpoint} accepts the key (and found the test's silence too short)"
-            )),
+            Err(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::Unsupported | FailureKind::Rejected
+                ) =>
+            {
+                Ok(format!(
+                    "Deepgram at {endpoint} accepts the key (but not the test's moment of silence)"
+                ))
+            }
             Err(failure) => Err(failure),
         }
     }

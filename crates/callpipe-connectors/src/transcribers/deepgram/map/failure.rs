@@ -64,6 +64,8 @@ fn meaning(
         (401 | 403, _) | (404, "PROJECT_NOT_FOUND") => (FailureKind::Denied, Some(KEY_HINT)),
         // No call is to blame for an address that is nobody's, or that sends us elsewhere.
         (300..=399 | 404 | 405, _) => (FailureKind::Denied, Some(ENDPOINT_HINT)),
+        // The same parameters are sent with every call.
+        (400, "INVALID_QUERY_PARAMETER") => (FailureKind::Denied, Some(PARAMETER_HINT)),
         (400, _) if is_about_audio(said) => (FailureKind::Unsupported, None),
         (400, _) => (FailureKind::Rejected, Some(PARAMETER_HINT)),
         _ => (by_status, None),

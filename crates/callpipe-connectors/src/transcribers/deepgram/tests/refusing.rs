@@ -47,7 +47,7 @@ fn every_line_of_the_documents_has_its_meaning() {
     check(
         400,
         &coded("INVALID_QUERY_PARAMETER", "Invalid query string."),
-        Rejected,
+        Denied,
     );
     check(
         400,

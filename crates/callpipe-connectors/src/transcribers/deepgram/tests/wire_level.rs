@@ -278,7 +278,7 @@ async fn the_check_is_content_with_an_opinion_about_its_silence() {
         (
             "400",
             r#"{"err_code":"INVALID_QUERY_PARAMETER"}"#,
-            FailureKind::Rejected,
+            FailureKind::Denied,
         ),
         ("503", "", FailureKind::Unavailable),
     ] {
