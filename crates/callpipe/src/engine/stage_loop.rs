@@ -4,10 +4,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
-use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::failure::{Blame, Failure, Outside};
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
 use futures::FutureExt;
@@ -304,17 +305,12 @@ impl StageLoop<'_> {
             () = self.engine.stop.cancelled() => return None,
         };
         let failure = match check {
-            Ok(_) => {
-                self.gate.probe_succeeded();
-                self.maybe_more = true;
-                tracing::debug!(stage = %self.stage, paused_s = closed_for.as_secs(), "stage goes on");
-                for (call, failure) in std::mem::take(&mut self.accusing) {
-                    self.decide(call, &Event::FailedAlone(&failure), Change::None)
-                        .await;
-                }
+            // Who dislikes the check's own made-up call is there, and lets us in.
+            Err(failure) if failure.kind.blame() != Blame::Call => failure,
+            _ => {
+                self.go_on(closed_for).await;
                 return None;
             }
-            Err(failure) => failure,
         };
         for (call, _) in std::mem::take(&mut self.accusing) {
             self.let_go(&call);
@@ -325,6 +321,17 @@ impl StageLoop<'_> {
         self.gate.probe_failed(Instant::now());
         tracing::warn!(stage = %self.stage, paused_s = closed_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
         None
+    }
+
+    /// Opens the gate again: what was blamed on the setup are failures of single calls.
+    async fn go_on(&mut self, closed_for: Duration) {
+        self.gate.probe_succeeded();
+        self.maybe_more = true;
+        tracing::debug!(stage = %self.stage, paused_s = closed_for.as_secs(), "stage goes on");
+        for (call, failure) in std::mem::take(&mut self.accusing) {
+            self.decide(call, &Event::FailedAlone(&failure), Change::None)
+                .await;
+        }
     }
 
     /// Lets work in flight end, for a while, and saves what comes of it. Calls that were not begun
