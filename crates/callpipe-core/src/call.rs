@@ -117,7 +117,11 @@ pub fn parse_start(text: &str) -> Option<DateTime<FixedOffset>> {
     if let Ok(start) = DateTime::parse_from_rfc3339(text) {
         return Some(start);
     }
-    for format in ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"] {
+    for format in [
+        "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%dT%H:%M:%S%.f%#z",
+        "%Y-%m-%dT%H:%M%#z",
+    ] {
         if let Ok(start) = DateTime::parse_from_str(text, format) {
             return Some(start);
         }
@@ -182,6 +186,10 @@ mod tests {
         );
         assert_eq!(
             start("2026-03-01 10:11").as_deref(),
+            Some("2026-03-01T10:11:00+00:00")
+        );
+        assert_eq!(
+            start("2026-03-01T10:11Z").as_deref(),
             Some("2026-03-01T10:11:00+00:00")
         );
         assert_eq!(start("yesterday"), None);

@@ -157,7 +157,15 @@ impl Failure {
         self
     }
 
-    /// Message and causes in one line, for a log or a table.
+    /// Message, causes and hint in one line, for a table that people read.
+    pub fn told(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} (hint: {hint})", self.chain()),
+            None => self.chain(),
+        }
+    }
+
+    /// Message and causes in one line, for a log.
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();
         let mut source = self.source();
@@ -209,5 +217,8 @@ mod tests {
             failure.chain(),
             "asking for the token: connection refused: port closed"
         );
+        assert_eq!(failure.told(), failure.chain());
+        let with_hint = Failure::bug("it broke").with_hint("mend it");
+        assert_eq!(with_hint.told(), "it broke (hint: mend it)");
     }
 }

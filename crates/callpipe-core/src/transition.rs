@@ -137,7 +137,7 @@ fn fail(next: &mut CallProgress, failure: &Failure, blame: Blame, circumstances:
     }
     next.last_failure = Some(LastFailure {
         kind: failure.kind,
-        reason: failure.chain(),
+        reason: failure.told(),
     });
 }
 

@@ -220,7 +220,9 @@ struct Incoming {
 impl Incoming {
     fn new(bytes: AudioStream) -> Self {
         Self {
-            bytes,
+            // A last part that is full is followed by one more question, and not every stream
+            // bears to be asked after its end.
+            bytes: bytes.fuse().boxed(),
             hasher: Sha256::new(),
             size_bytes: 0,
             ended: false,

@@ -26,11 +26,13 @@ fn audio(chunks: Vec<&'static [u8]>) -> AudioStream {
     stream::iter(chunks).map(|chunk| Ok(chunk.into())).boxed()
 }
 
-/// `count` chunks of a megabyte, each of other bytes.
+/// `count` chunks of a megabyte, each of other bytes. It panics if it is asked after its end, as
+/// the streams of real connectors do.
 fn megabytes(count: u8) -> AudioStream {
-    stream::iter(0..count)
-        .map(|number| Ok(vec![number; 1 << 20].into()))
-        .boxed()
+    stream::unfold(0, move |number| async move {
+        (number < count).then(|| (Ok(vec![number; 1 << 20].into()), number + 1))
+    })
+    .boxed()
 }
 
 /// A stream that breaks after what `before` gives.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::bail;
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{CallFilter, Change, Outcome, Warehouse};
 use callpipe_core::failure::FailureKind;
@@ -13,6 +12,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::Context;
+use super::error::UsageError;
 use crate::assemble;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -103,9 +103,10 @@ impl FilterArguments {
         if let Some(kind) = &self.failure
             && FailureKind::parse(kind).is_none()
         {
-            bail!(
+            return Err(UsageError(format!(
                 "there is no failure of kind {kind}; `callpipe status` shows those that occurred"
-            );
+            ))
+            .into());
         }
         let status = self.status.map(|status| match status {
             StatusArgument::Ready => "ready",
@@ -145,7 +146,10 @@ pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::R
         }
         CallsCommand::Show { contact_id } => {
             let Some(details) = warehouse.find(&ContactId::parse(&contact_id)?).await? else {
-                bail!("call {contact_id} is not known; `callpipe calls list` shows those that are");
+                return Err(UsageError(format!(
+                    "call {contact_id} is not known; `callpipe calls list` shows those that are"
+                ))
+                .into());
             };
             context
                 .output
@@ -167,7 +171,11 @@ pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::R
         } => {
             let filter = filter.filter(&contact_ids)?;
             if !all && filter == CallFilter::default() {
-                bail!("say which calls: ids, --stage, --status, --failure, --since or --all");
+                return Err(UsageError(
+                    "say which calls: ids, --stage, --status, --failure, --since or --all"
+                        .to_owned(),
+                )
+                .into());
             }
             again(context, &config, &warehouse, &filter, Some(from.into())).await?;
         }

@@ -6,6 +6,11 @@ use super::output::tell;
 use crate::config::error::ConfigError;
 use crate::exit::Exit;
 
+/// What was typed makes no sense, although it can be parsed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) String);
+
 /// Shows an error: a headline, its causes, a hint. Gives the exit code.
 pub(super) fn report(error: &anyhow::Error) -> Exit {
     tell(&format!("error: {error}"));
@@ -44,6 +49,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 fn exit(error: &anyhow::Error) -> Exit {
+    if error.is::<UsageError>() {
+        return Exit::Usage;
+    }
     if error.is::<ConfigError>() {
         return Exit::Configuration;
     }

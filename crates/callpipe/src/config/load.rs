@@ -8,7 +8,9 @@ use toml::de::DeTable;
 
 use super::Config;
 use super::error::{ConfigError, Origin};
-use super::merge::{Origins, Surroundings, override_from_environment, resolve};
+use super::merge::{
+    Origins, Surroundings, one_system_for_each_role, override_from_environment, resolve,
+};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "callpipe.toml";
@@ -92,6 +94,10 @@ pub(super) fn parse(
 ) -> Result<(Config, Origins), ConfigError> {
     let mut origins = Origins::new();
     let mut tree = DeTable::parse(text).map_err(|error| invalid(text, place, &error))?;
+    one_system_for_each_role(tree.get_ref()).map_err(|(at, message)| ConfigError::Invalid {
+        place: line_and_column(text, place, at),
+        message,
+    })?;
     resolve(tree.get_mut(), "", surroundings, &mut origins)?;
     override_from_environment(tree.get_mut(), surroundings, &mut origins);
     let config = Config::deserialize(toml::de::Deserializer::from(tree))
@@ -103,21 +109,18 @@ pub(super) fn parse(
 fn invalid(text: &str, place: &str, error: &toml::de::Error) -> ConfigError {
     let message = error.message().trim().replace('\n', ", ");
     let place = match error.span().filter(|span| span.end > 0) {
-        Some(span) => {
-            let before = &text[..span.start.min(text.len())];
-            let line = before.matches('\n').count() + 1;
-            let column = before
-                .rsplit('\n')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .count()
-                + 1;
-            format!("{place} line {line} column {column}")
-        }
+        Some(span) => line_and_column(text, place, span.start),
         None => place.to_owned(),
     };
     ConfigError::Invalid { place, message }
+}
+
+fn line_and_column(text: &str, place: &str, at: usize) -> String {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let last_line = before.rsplit('\n').next().unwrap_or_default();
+    let column = last_line.chars().count() + 1;
+    format!("{place} line {line} column {column}")
 }
 
 #[cfg(test)]

@@ -47,6 +47,27 @@ pub(super) fn resolve(
     Ok(())
 }
 
+/// Refuses two systems for one role, with the place of the second.
+pub(super) fn one_system_for_each_role(root: &DeTable<'_>) -> Result<(), (usize, String)> {
+    for (role, _) in DEFAULT_KINDS {
+        let Some(DeValue::Table(kinds)) = root.get(role).map(Spanned::get_ref) else {
+            continue;
+        };
+        let mut names: Vec<_> = kinds
+            .keys()
+            .map(|kind| (kind.span().start, kind.get_ref()))
+            .collect();
+        names.sort();
+        if let [(_, first), (place, second), ..] = names.as_slice() {
+            let message = format!(
+                "[{role}.{first}] and [{role}.{second}] are one too many: keep one of them"
+            );
+            return Err((*place, message));
+        }
+    }
+    Ok(())
+}
+
 /// Sets what the environment says, for the systems that are configured.
 pub(super) fn override_from_environment(
     root: &mut DeTable<'_>,

@@ -24,7 +24,7 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
             tracing::warn!(
                 place = problem.place,
                 problem = problem.problem,
-                "not a usable contact"
+                "a problem in the contact list"
             );
         }
         let problems = page.problems.len() as u64;

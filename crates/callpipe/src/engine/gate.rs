@@ -1,10 +1,12 @@
 //! When a stage may begin work: held back after a 429, closed while its vendor is out of order.
 //!
 //! Pure: the stage loop tells it what happens and asks it what to do. An outage or a bad credential
-//! must cost no call its attempts, and a poison call must not close a stage: so after several
-//! failures in a row the gate closes and asks for a probe (the connector's own check), and opens
-//! again as soon as one succeeds. What is blamed on the setup is probed at once: if the probe
-//! succeeds, the call is refused alone, and it costs that call an attempt.
+//! must cost no call its attempts, and a poison call must not close a stage. So only failures of
+//! calls that never failed before count against the vendor: after several in a row the gate closes
+//! and asks for a probe (the connector's own check). When that succeeds, one call at a time is let
+//! through until one succeeds, because a vendor may answer the probe and yet fail at real work.
+//! What is blamed on the setup is probed at once: if the probe succeeds, the call is refused alone,
+//! and it costs that call an attempt.
 
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ const RATE_LIMIT_DELAY: Duration = Duration::from_millis(500);
 pub enum Permission {
     /// It may.
     Open,
+    /// It may, on one call at a time.
+    OneAtATime,
     /// Not before this.
     HeldUntil(Instant),
     /// Not before a probe succeeded, and that not before this.
@@ -51,14 +55,25 @@ pub struct Gate {
     failures_in_a_row: u32,
     rate_limits_in_a_row: u32,
     held_until: Option<Instant>,
-    closed: Option<Closed>,
+    trouble: Option<Trouble>,
 }
 
+/// Since when and how the stage is in trouble.
 #[derive(Debug)]
-struct Closed {
+struct Trouble {
     since: Instant,
-    probe_at: Instant,
-    probe_delay: Duration,
+    delay: Duration,
+    state: TroubleState,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum TroubleState {
+    /// Closed, because calls fail.
+    Closed { probe_at: Instant },
+    /// Closed, until it is known whether the setup is to blame.
+    Accused { probe_at: Instant },
+    /// A probe succeeded; no call has yet.
+    OnTrial,
 }
 
 impl Gate {
@@ -68,34 +83,42 @@ impl Gate {
             failures_in_a_row: 0,
             rate_limits_in_a_row: 0,
             held_until: None,
-            closed: None,
+            trouble: None,
         }
     }
 
     /// Whether work may begin now.
     pub fn permission(&self, now: Instant) -> Permission {
-        if let Some(closed) = &self.closed {
-            return Permission::ProbeAt(closed.probe_at);
+        let state = self.trouble.as_ref().map(|trouble| &trouble.state);
+        if let Some(TroubleState::Closed { probe_at } | TroubleState::Accused { probe_at }) = state
+        {
+            return Permission::ProbeAt(*probe_at);
         }
         match self.held_until {
             Some(held_until) if held_until > now => Permission::HeldUntil(held_until),
+            _ if state.is_some() => Permission::OneAtATime,
             _ => Permission::Open,
         }
     }
 
-    /// For how long the gate has been closed.
-    pub fn closed_for(&self, now: Instant) -> Option<Duration> {
-        self.closed.as_ref().map(|closed| now - closed.since)
+    /// For how long the gate has not been open.
+    pub fn in_trouble_for(&self, now: Instant) -> Option<Duration> {
+        self.trouble.as_ref().map(|trouble| now - trouble.since)
     }
 
     /// A call's work went well.
     pub fn succeeded(&mut self) {
         self.failures_in_a_row = 0;
         self.rate_limits_in_a_row = 0;
+        let on_trial = |trouble: &Trouble| trouble.state == TroubleState::OnTrial;
+        if self.trouble.as_ref().is_some_and(on_trial) {
+            self.trouble = None;
+        }
     }
 
-    /// A call's work failed. Says how that counts, and closes the gate if it is time to.
-    pub fn failed(&mut self, failure: &Failure, now: Instant) -> Weight {
+    /// A call's work failed, which had failed `attempts_before` times before. Says how that counts,
+    /// and closes the gate if it is time to.
+    pub fn failed(&mut self, failure: &Failure, attempts_before: u32, now: Instant) -> Weight {
         match failure.kind.blame() {
             Blame::Call => {
                 // The vendor answered, so it is there.
@@ -103,55 +126,85 @@ impl Gate {
                 Weight::Counts
             }
             Blame::Setup => {
-                self.close(now, Duration::ZERO);
+                self.close(now, |now| TroubleState::Accused { probe_at: now });
                 Weight::ProbeDecides
             }
             Blame::Moment => {
                 if failure.kind == FailureKind::RateLimited {
                     self.hold(failure.retry_after, now);
                 }
-                self.failures_in_a_row += 1;
-                if self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX {
-                    self.close(now, PROBE_DELAY);
-                }
-                if self.closed.is_some() {
-                    Weight::StageInTrouble
-                } else {
-                    Weight::Counts
-                }
+                self.failed_for_the_moment(attempts_before, now)
             }
         }
     }
 
+    fn failed_for_the_moment(&mut self, attempts_before: u32, now: Instant) -> Weight {
+        if let Some(trouble) = &mut self.trouble {
+            if trouble.state != TroubleState::OnTrial {
+                return Weight::StageInTrouble;
+            }
+            // It counts, so that the next trial is another call's.
+            trouble.delay = (trouble.delay * 2).min(PROBE_DELAY_MAX);
+            trouble.state = TroubleState::Closed {
+                probe_at: now + trouble.delay,
+            };
+            return Weight::Counts;
+        }
+        if attempts_before == 0 {
+            self.failures_in_a_row += 1;
+        }
+        if self.failures_in_a_row < FAILURES_IN_A_ROW_MAX {
+            return Weight::Counts;
+        }
+        self.close(now, |now| TroubleState::Closed {
+            probe_at: now + PROBE_DELAY,
+        });
+        Weight::StageInTrouble
+    }
+
     /// A probe went well.
     pub fn probe_succeeded(&mut self) {
-        self.closed = None;
-        self.succeeded();
+        self.failures_in_a_row = 0;
+        match &mut self.trouble {
+            Some(trouble) if matches!(trouble.state, TroubleState::Closed { .. }) => {
+                trouble.state = TroubleState::OnTrial;
+            }
+            _ => self.trouble = None,
+        }
     }
 
     /// A probe failed: the next one waits longer.
     pub fn probe_failed(&mut self, now: Instant) {
-        if let Some(closed) = &mut self.closed {
-            closed.probe_delay = (closed.probe_delay * 2).min(PROBE_DELAY_MAX);
-            closed.probe_at = now + closed.probe_delay;
+        if let Some(trouble) = &mut self.trouble {
+            trouble.delay = (trouble.delay * 2).min(PROBE_DELAY_MAX);
+            trouble.state = TroubleState::Closed {
+                probe_at: now + trouble.delay,
+            };
         }
     }
 
-    fn close(&mut self, now: Instant, wait: Duration) {
-        self.closed.get_or_insert(Closed {
+    fn close(&mut self, now: Instant, state: impl FnOnce(Instant) -> TroubleState) {
+        let trouble = self.trouble.get_or_insert(Trouble {
             since: now,
-            probe_at: now + wait,
-            probe_delay: PROBE_DELAY / 2,
+            delay: PROBE_DELAY / 2,
+            state: TroubleState::OnTrial,
         });
+        if trouble.state == TroubleState::OnTrial {
+            trouble.state = state(now);
+        }
     }
 
+    /// A burst of 429s, which all in flight get at once, is one of them.
     fn hold(&mut self, retry_after: Option<Duration>, now: Instant) {
-        let doublings = self.rate_limits_in_a_row.min(7);
-        let wait = retry_after
-            .unwrap_or(RATE_LIMIT_DELAY * (1 << doublings))
-            .min(Duration::from_secs(3600));
+        let is_held = self.held_until.is_some_and(|held_until| held_until > now);
+        if is_held && retry_after.is_none() {
+            return;
+        }
+        let doublings = self.rate_limits_in_a_row.min(6);
+        let wait = retry_after.unwrap_or(RATE_LIMIT_DELAY * (1 << doublings));
         self.rate_limits_in_a_row += 1;
-        self.held_until = self.held_until.max(Some(now + wait));
+        let until = now + wait.min(Duration::from_secs(3600));
+        self.held_until = self.held_until.max(Some(until));
     }
 }
 
@@ -169,72 +222,105 @@ mod tests {
         Failure::new(kind, "it broke")
     }
 
-    #[test]
-    fn an_outage_closes_the_gate_until_a_probe_succeeds() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
-        for _ in 0..FAILURES_IN_A_ROW_MAX - 1 {
-            assert_eq!(
-                gate.failed(&failure(FailureKind::Unavailable), now),
-                Weight::Counts
-            );
+    fn unavailable(gate: &mut Gate, attempts_before: u32, now: Instant) -> Weight {
+        gate.failed(&failure(FailureKind::Unavailable), attempts_before, now)
+    }
+
+    /// A gate that an outage has just closed.
+    fn closed(now: Instant) -> Gate {
+        let mut gate = Gate::new();
+        for _ in 1..FAILURES_IN_A_ROW_MAX {
+            assert_eq!(unavailable(&mut gate, 0, now), Weight::Counts);
         }
         assert_eq!(gate.permission(now), Permission::Open);
-        assert_eq!(
-            gate.failed(&failure(FailureKind::Unavailable), now),
-            Weight::StageInTrouble
-        );
+        assert_eq!(unavailable(&mut gate, 0, now), Weight::StageInTrouble);
+        gate
+    }
+
+    #[test]
+    fn an_outage_closes_the_gate_until_a_probe_and_a_call_succeed() {
+        let now = Instant::now();
+        let mut gate = closed(now);
         assert_eq!(gate.permission(now), Permission::ProbeAt(now + PROBE_DELAY));
+        assert_eq!(unavailable(&mut gate, 0, now), Weight::StageInTrouble);
         let later = now + PROBE_DELAY;
         gate.probe_failed(later);
         assert_eq!(
             gate.permission(later),
             Permission::ProbeAt(later + PROBE_DELAY)
         );
-        assert_eq!(gate.closed_for(later), Some(PROBE_DELAY));
+        assert_eq!(gate.in_trouble_for(later), Some(PROBE_DELAY));
         gate.probe_succeeded();
+        assert_eq!(gate.permission(later), Permission::OneAtATime);
+        gate.succeeded();
         assert_eq!(gate.permission(later), Permission::Open);
-        assert_eq!(
-            gate.failed(&failure(FailureKind::Unavailable), later),
-            Weight::Counts
-        );
+        assert_eq!(gate.in_trouble_for(later), None);
+    }
+
+    #[test]
+    fn a_vendor_that_answers_only_the_probe_costs_one_attempt_a_trial() {
+        let now = Instant::now();
+        let mut gate = closed(now);
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            gate.probe_succeeded();
+            assert_eq!(unavailable(&mut gate, 0, now), Weight::Counts);
+            let Permission::ProbeAt(probe_at) = gate.permission(now) else {
+                panic!("open after a failed trial");
+            };
+            waits.push((probe_at - now).as_secs());
+        }
+        assert_eq!(waits, [1, 2, 4, 8]);
     }
 
     #[test]
     fn a_success_in_between_keeps_it_open() {
         let (mut gate, now) = (Gate::new(), Instant::now());
         for _ in 0..5 * FAILURES_IN_A_ROW_MAX {
-            assert_eq!(
-                gate.failed(&failure(FailureKind::CorruptTransfer), now),
-                Weight::Counts
-            );
+            assert_eq!(unavailable(&mut gate, 0, now), Weight::Counts);
             gate.succeeded();
         }
+    }
+
+    #[test]
+    fn calls_that_failed_before_say_nothing_about_the_vendor() {
+        let (mut gate, now) = (Gate::new(), Instant::now());
+        for _ in 0..5 * FAILURES_IN_A_ROW_MAX {
+            assert_eq!(unavailable(&mut gate, 1, now), Weight::Counts);
+        }
+        assert_eq!(gate.permission(now), Permission::Open);
     }
 
     #[test]
     fn a_refused_credential_is_probed_at_once_and_a_refused_call_never() {
         let (mut gate, now) = (Gate::new(), Instant::now());
         for _ in 0..100 {
-            assert_eq!(
-                gate.failed(&failure(FailureKind::Rejected), now),
-                Weight::Counts
-            );
+            let refused = gate.failed(&failure(FailureKind::Rejected), 0, now);
+            assert_eq!(refused, Weight::Counts);
         }
         assert_eq!(gate.permission(now), Permission::Open);
-        assert_eq!(
-            gate.failed(&failure(FailureKind::Denied), now),
-            Weight::ProbeDecides
-        );
+        let denied = gate.failed(&failure(FailureKind::Denied), 0, now);
+        assert_eq!(denied, Weight::ProbeDecides);
         assert_eq!(gate.permission(now), Permission::ProbeAt(now));
         gate.probe_failed(now);
         assert_eq!(gate.permission(now), Permission::ProbeAt(now + PROBE_DELAY));
     }
 
     #[test]
+    fn a_call_that_is_refused_alone_leaves_the_gate_open() {
+        let (mut gate, now) = (Gate::new(), Instant::now());
+        gate.failed(&failure(FailureKind::Denied), 0, now);
+        gate.probe_succeeded();
+        assert_eq!(gate.permission(now), Permission::Open);
+    }
+
+    #[test]
     fn a_429_holds_the_stage_for_as_long_as_it_says_or_longer_each_time() {
         let (mut gate, now) = (Gate::new(), Instant::now());
+        let nine = Some(Duration::from_secs(9));
         gate.failed(
-            &failure(FailureKind::RateLimited).with_retry_after(Some(Duration::from_secs(9))),
+            &failure(FailureKind::RateLimited).with_retry_after(nine),
+            0,
             now,
         );
         assert_eq!(
@@ -243,10 +329,22 @@ mod tests {
         );
         let later = now + Duration::from_secs(10);
         assert_eq!(gate.permission(later), Permission::Open);
-        gate.failed(&failure(FailureKind::RateLimited), later);
+        gate.failed(&failure(FailureKind::RateLimited), 0, later);
         assert_eq!(
             gate.permission(later),
             Permission::HeldUntil(later + Duration::from_secs(1))
+        );
+    }
+
+    #[test]
+    fn a_burst_of_429s_is_one() {
+        let (mut gate, now) = (Gate::new(), Instant::now());
+        for _ in 0..10 {
+            gate.failed(&failure(FailureKind::RateLimited), 1, now);
+        }
+        assert_eq!(
+            gate.permission(now),
+            Permission::HeldUntil(now + RATE_LIMIT_DELAY)
         );
     }
 }

@@ -54,6 +54,8 @@ pub struct RunReport {
     /// How it ended.
     #[serde(flatten)]
     pub ending: Ending,
+    /// Whether a list of contacts was asked for.
+    pub lists_contacts: bool,
     /// Contacts listed.
     pub contacts_listed: u64,
     /// Contacts that were new.
@@ -290,6 +292,7 @@ async fn report(engine: &Engine, ending: Ending) -> Outside<RunReport> {
     let (contacts_listed, contacts_added, contact_problems) = engine.monitor.contacts();
     Ok(RunReport {
         ending,
+        lists_contacts: engine.contacts.is_some(),
         contacts_listed,
         contacts_added,
         contact_problems,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
-use callpipe_core::failure::{Blame, Failure, Outside};
+use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
 use futures::FutureExt;
@@ -183,11 +183,12 @@ impl StageLoop<'_> {
     /// Begins work on as many calls as allowed. Says when to look at the gate again, where it is
     /// not open.
     fn begin_work(&mut self) -> Option<Instant> {
-        match self.gate.permission(Instant::now()) {
-            Permission::Open => {}
+        let in_flight_max = match self.gate.permission(Instant::now()) {
+            Permission::Open => self.work.in_flight_max(),
+            Permission::OneAtATime => 1,
             Permission::HeldUntil(moment) | Permission::ProbeAt(moment) => return Some(moment),
-        }
-        while self.tasks.len() < self.work.in_flight_max() {
+        };
+        while self.tasks.len() < in_flight_max {
             let Some(call) = self.buffer.pop_front() else {
                 break;
             };
@@ -241,8 +242,10 @@ impl StageLoop<'_> {
             }
             Err(failure) => failure,
         };
-        let was_open = self.gate.closed_for(Instant::now()).is_none();
-        let weight = self.gate.failed(&failure, Instant::now());
+        let was_open = self.gate.in_trouble_for(Instant::now()).is_none();
+        let weight = self
+            .gate
+            .failed(&failure, call.progress.attempt, Instant::now());
         if was_open && weight != Weight::Counts {
             tracing::debug!(stage = %self.stage, reason = failure.chain(), "stage pauses until it is known who is to blame");
         }
@@ -298,36 +301,42 @@ impl StageLoop<'_> {
 
     /// Asks the outside system whether it works. A failure where it is time to give up.
     async fn probe_if_closed(&mut self) -> Option<Failure> {
-        let closed_for = self.gate.closed_for(Instant::now())?;
+        if !matches!(self.gate.permission(Instant::now()), Permission::ProbeAt(_)) {
+            return None;
+        }
+        let paused_for = self.gate.in_trouble_for(Instant::now()).unwrap_or_default();
+        let gives_up = paused_for >= self.engine.settings.outage_max;
         let check = tokio::select! {
             check = self.work.check() => check,
             // A check may wait for its place in the vendor's quota.
             () = self.engine.stop.cancelled() => return None,
         };
-        let failure = match check {
+        match check {
             // Who dislikes the check's own made-up call is there, and lets us in.
-            Err(failure) if failure.kind.blame() != Blame::Call => failure,
-            _ => {
-                self.go_on(closed_for).await;
-                return None;
+            Err(failure) if failure.kind.blame() != Blame::Call => {
+                for (call, _) in std::mem::take(&mut self.accusing) {
+                    self.let_go(&call);
+                }
+                self.gate.probe_failed(Instant::now());
+                tracing::warn!(stage = %self.stage, paused_s = paused_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
+                gives_up.then_some(failure)
             }
-        };
-        for (call, _) in std::mem::take(&mut self.accusing) {
-            self.let_go(&call);
+            _ if gives_up && self.accusing.is_empty() => Some(Failure::new(
+                FailureKind::Unavailable,
+                "every call fails although the check works",
+            )),
+            _ => {
+                self.go_on(paused_for).await;
+                None
+            }
         }
-        if closed_for >= self.engine.settings.outage_max {
-            return Some(failure);
-        }
-        self.gate.probe_failed(Instant::now());
-        tracing::warn!(stage = %self.stage, paused_s = closed_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
-        None
     }
 
-    /// Opens the gate again: what was blamed on the setup are failures of single calls.
-    async fn go_on(&mut self, closed_for: Duration) {
+    /// Lets work begin again: what was blamed on the setup are failures of single calls.
+    async fn go_on(&mut self, paused_for: Duration) {
         self.gate.probe_succeeded();
         self.maybe_more = true;
-        tracing::debug!(stage = %self.stage, paused_s = closed_for.as_secs(), "stage goes on");
+        tracing::debug!(stage = %self.stage, paused_s = paused_for.as_secs(), "stage goes on");
         for (call, failure) in std::mem::take(&mut self.accusing) {
             self.decide(call, &Event::FailedAlone(&failure), Change::None)
                 .await;

@@ -7,18 +7,14 @@ use crate::engine::{Ending, RunReport};
 /// The report of a run as text.
 pub fn text(report: &RunReport) -> String {
     let mut text = String::new();
-    if report.contacts_listed > 0 || report.contact_problems > 0 {
+    if report.lists_contacts {
         let _ = write!(
             text,
             "contacts    {} listed, {} new",
             report.contacts_listed, report.contacts_added
         );
         if report.contact_problems > 0 {
-            let _ = write!(
-                text,
-                ", {} lines could not be used",
-                report.contact_problems
-            );
+            let _ = write!(text, ", {} problems in the list", report.contact_problems);
         }
         text.push('\n');
     }
@@ -38,6 +34,17 @@ pub fn text(report: &RunReport) -> String {
         text.push('\n');
     }
     text.push_str(&ending(&report.ending));
+    let parked: u64 = report
+        .stages
+        .iter()
+        .map(|(_, figures)| figures.parked)
+        .sum();
+    if parked > 0 {
+        let _ = write!(
+            text,
+            "\n{parked} calls failed for good: `callpipe status` says why, `callpipe calls retry` tries them again."
+        );
+    }
     text
 }
 

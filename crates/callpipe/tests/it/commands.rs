@@ -176,10 +176,7 @@ async fn status_lists_and_shows_what_a_run_left() {
         "{}",
         shown.stdout
     );
-    let unknown = bench
-        .run(&["calls", "show", "nobody"])
-        .await
-        .expect_code(70);
+    let unknown = bench.run(&["calls", "show", "nobody"]).await.expect_code(2);
     assert!(unknown.stderr.contains("is not known"));
 }
 

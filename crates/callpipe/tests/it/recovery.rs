@@ -142,6 +142,28 @@ async fn an_outage_parks_no_call_and_ends_in_try_again() {
     );
 }
 
+/// The check's own audio is answered while every recording fails: it takes real calls to see that
+/// the outage goes on.
+#[tokio::test]
+async fn an_outage_that_the_check_does_not_see_parks_no_call() {
+    let bench = Bench::new(world(27, 40), unlimited()).await;
+    for call in bench.sandbox.world().corpus().calls() {
+        let fault = format!("deepgram.503:call={},probability=1.0", call.id);
+        bench.sandbox.faults().arm_text(&fault).unwrap();
+    }
+    let ran = bench.run(&["run"]).await.expect_code(75);
+    assert!(
+        ran.stdout
+            .contains("every call fails although the check works"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        bench.count("SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'parked'"),
+        0
+    );
+}
+
 #[tokio::test]
 async fn a_refused_key_harms_no_call() {
     let bench = Bench::new(world(25, 20), unlimited()).await;

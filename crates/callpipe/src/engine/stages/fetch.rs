@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::CheckReport;
-use callpipe_core::contracts::recording_source::{RecordingReference, RecordingSource};
+use callpipe_core::contracts::recording_source::{
+    OpenRecording, RecordingReference, RecordingSource,
+};
 use callpipe_core::contracts::warehouse::{Change, PendingCall};
 use callpipe_core::failure::{FailureKind, Outside};
 use callpipe_core::progress::Stage;
@@ -14,8 +16,8 @@ use callpipe_core::recording::{ArchiveKey, Recording};
 
 use super::{StageWork, Verdict, Worked};
 
-/// The wait before a broken transfer is tried again from the same link. A second failure is left
-/// to the state machine: the next attempt asks for a fresh link.
+/// The wait before a transfer that broke in the middle is tried again from the same link. A second
+/// failure is left to the state machine: the next attempt asks for a fresh link.
 const SAME_LINK_DELAY: Duration = Duration::from_secs(1);
 
 /// The fetch stage.
@@ -77,42 +79,38 @@ impl FetchStage {
         reference: &RecordingReference,
         number: usize,
     ) -> Outside<Recording> {
-        match self.bring_once(call, reference, number).await {
+        let open = self.source.open(reference).await?;
+        match self.keep(call, reference, number, open).await {
             Err(failure)
                 if matches!(
                     failure.kind,
                     FailureKind::CorruptTransfer | FailureKind::Unavailable
                 ) =>
             {
-                tracing::debug!(
-                    contact_id = call.contact.id.as_str(),
-                    reason = failure.chain(),
-                    "same link again"
-                );
+                let (contact_id, reason) = (call.contact.id.as_str(), failure.chain());
+                tracing::debug!(contact_id, reason, "the same link is tried again");
                 tokio::time::sleep(SAME_LINK_DELAY).await;
-                self.bring_once(call, reference, number).await
+                let open = self.source.open(reference).await?;
+                self.keep(call, reference, number, open).await
             }
-            brought => brought,
+            kept => kept,
         }
     }
 
-    async fn bring_once(
+    async fn keep(
         &self,
         call: &PendingCall,
         reference: &RecordingReference,
         number: usize,
+        open: OpenRecording,
     ) -> Outside<Recording> {
-        let open = self.source.open(reference).await?;
-        let key = ArchiveKey::recording(
-            &call.contact.id,
-            &reference.media_type,
-            number,
-            &open.extension,
-        );
+        let contact_id = &call.contact.id;
+        let media_type = &reference.media_type;
+        let key = ArchiveKey::recording(contact_id, media_type, number, &open.extension);
         let stored = self.archive.put_recording(&key, open.bytes).await?;
         Ok(Recording {
             key: stored.key,
-            media_type: reference.media_type.clone(),
+            media_type: media_type.clone(),
             content_type: open.content_type,
             sha256: stored.sha256,
             size_bytes: stored.size_bytes,
