@@ -18,6 +18,9 @@ pub enum Event<'a> {
     /// The stage's work failed with the setup to blame, and yet the setup works: this call alone is
     /// refused.
     FailedAlone(&'a Failure),
+    /// The stage's work failed while it was being tried whether the vendor works again: the call
+    /// waits as after any failure, and is not parked for it.
+    FailedOnTrial(&'a Failure),
     /// The work failed or was given up while the whole stage was known to be in trouble, or because
     /// the program was asked to stop. It says nothing about this call.
     Interrupted,
@@ -32,7 +35,9 @@ impl Event<'_> {
     /// What went wrong, if something did.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Failed(failure) | Self::FailedAlone(failure) => Some(failure),
+            Self::Failed(failure) | Self::FailedAlone(failure) | Self::FailedOnTrial(failure) => {
+                Some(failure)
+            }
             _ => None,
         }
     }
@@ -85,6 +90,7 @@ pub fn advance(
         Event::NothingToDo(reason) => skip_when_settled(&mut next, *reason, circumstances),
         Event::Failed(failure) => fail(&mut next, failure, failure.kind.blame(), circumstances),
         Event::FailedAlone(failure) => fail(&mut next, failure, Blame::Moment, circumstances),
+        Event::FailedOnTrial(failure) => wait(&mut next, failure, circumstances),
         Event::Interrupted | Event::RedoAsked { .. } => {}
     }
     next
@@ -124,17 +130,25 @@ fn fail(next: &mut CallProgress, failure: &Failure, blame: Blame, circumstances:
             next.attempt += 1;
             next.status = Status::Parked;
         }
-        Blame::Moment => {
+        Blame::Moment if next.attempt + 1 >= circumstances.policy.attempts_max => {
             next.attempt += 1;
-            next.status = if next.attempt >= circumstances.policy.attempts_max {
-                Status::Parked
-            } else {
-                Status::Ready {
-                    not_before: Some(retry_at(next.attempt, failure, circumstances)),
-                }
-            };
+            next.status = Status::Parked;
         }
+        Blame::Moment => return wait(next, failure, circumstances),
     }
+    next.last_failure = Some(LastFailure {
+        kind: failure.kind,
+        reason: failure.told(),
+    });
+}
+
+/// Leaves the call at its stage, for later. The last attempt is not used up by this.
+fn wait(next: &mut CallProgress, failure: &Failure, circumstances: &Circumstances) {
+    let last = circumstances.policy.attempts_max.saturating_sub(1).max(1);
+    next.attempt = (next.attempt + 1).min(last);
+    next.status = Status::Ready {
+        not_before: Some(retry_at(next.attempt, failure, circumstances)),
+    };
     next.last_failure = Some(LastFailure {
         kind: failure.kind,
         reason: failure.told(),

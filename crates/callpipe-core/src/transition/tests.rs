@@ -137,6 +137,22 @@ fn a_call_that_is_refused_alone_uses_up_its_own_attempts() {
 }
 
 #[test]
+fn a_trial_never_parks_a_call() {
+    let failure = failed(FailureKind::Unavailable);
+    let mut progress = ready(Stage::Transcribe, 0);
+    for _ in 0..50 {
+        progress = advance(&progress, &Event::FailedOnTrial(&failure), &circumstances());
+        assert!(matches!(
+            progress.status,
+            Status::Ready {
+                not_before: Some(_)
+            }
+        ));
+    }
+    assert_eq!(progress.attempt, circumstances().policy.attempts_max - 1);
+}
+
+#[test]
 fn a_refused_call_is_parked_at_once() {
     for kind in [
         FailureKind::Rejected,

@@ -22,6 +22,10 @@ const PROBE_DELAY: Duration = Duration::from_secs(1);
 /// The longest wait between two probes.
 const PROBE_DELAY_MAX: Duration = Duration::from_secs(30);
 
+/// The longest wait between two trials. Short, because a row of calls that cannot work looks like an
+/// outage until one behind them succeeds.
+const TRIAL_DELAY_MAX: Duration = Duration::from_secs(2);
+
 /// The wait after a 429 that names none; doubled while they go on.
 const RATE_LIMIT_DELAY: Duration = Duration::from_millis(500);
 
@@ -43,6 +47,8 @@ pub enum Permission {
 pub enum Weight {
     /// It is the call's own.
     Counts,
+    /// Call or vendor: it counts, but is no reason to park the call.
+    OnTrial,
     /// The stage is in trouble: it says nothing about the call.
     StageInTrouble,
     /// Setup or call: the next probe says which.
@@ -144,11 +150,11 @@ impl Gate {
                 return Weight::StageInTrouble;
             }
             // It counts, so that the next trial is another call's.
-            trouble.delay = (trouble.delay * 2).min(PROBE_DELAY_MAX);
+            trouble.delay = (trouble.delay * 2).min(TRIAL_DELAY_MAX);
             trouble.state = TroubleState::Closed {
                 probe_at: now + trouble.delay,
             };
-            return Weight::Counts;
+            return Weight::OnTrial;
         }
         if attempts_before == 0 {
             self.failures_in_a_row += 1;
@@ -170,6 +176,15 @@ impl Gate {
                 trouble.state = TroubleState::OnTrial;
             }
             _ => self.trouble = None,
+        }
+    }
+
+    /// Only calls are left that failed before: there is nobody whom trials could protect, and each
+    /// of them is to use up its own attempts.
+    pub fn nobody_else_is_left(&mut self) {
+        let on_trial = |trouble: &Trouble| trouble.state == TroubleState::OnTrial;
+        if self.trouble.as_ref().is_some_and(on_trial) {
+            self.trouble = None;
         }
     }
 
@@ -264,13 +279,24 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..4 {
             gate.probe_succeeded();
-            assert_eq!(unavailable(&mut gate, 0, now), Weight::Counts);
+            assert_eq!(unavailable(&mut gate, 0, now), Weight::OnTrial);
             let Permission::ProbeAt(probe_at) = gate.permission(now) else {
                 panic!("open after a failed trial");
             };
             waits.push((probe_at - now).as_secs());
         }
-        assert_eq!(waits, [1, 2, 4, 8]);
+        assert_eq!(waits, [1, 2, 2, 2]);
+    }
+
+    #[test]
+    fn the_last_calls_are_not_on_trial_when_all_of_them_failed_before() {
+        let now = Instant::now();
+        let mut gate = closed(now);
+        gate.nobody_else_is_left();
+        assert_eq!(gate.permission(now), Permission::ProbeAt(now + PROBE_DELAY));
+        gate.probe_succeeded();
+        gate.nobody_else_is_left();
+        assert_eq!(gate.permission(now), Permission::Open);
     }
 
     #[test]

@@ -104,6 +104,9 @@ impl StageLoop<'_> {
                 && self.tasks.len() < self.work.in_flight_max()
             {
                 self.refill().await?;
+                if upstream_has_ended && self.only_failed_calls_are_left() {
+                    self.gate.nobody_else_is_left();
+                }
             }
             let gate_opens_at = self.begin_work();
             if let Some(ending) = self.ending(upstream_has_ended) {
@@ -171,6 +174,12 @@ impl StageLoop<'_> {
                 .map(|wait| Instant::now() + wait);
         }
         Ok(())
+    }
+
+    /// Whether each call that can be done now has failed before. What waits for a later moment has,
+    /// too.
+    fn only_failed_calls_are_left(&self) -> bool {
+        !self.maybe_more && self.buffer.iter().all(|call| call.progress.attempt > 0)
     }
 
     fn within_limit(&self, call: &PendingCall) -> bool {
@@ -252,6 +261,10 @@ impl StageLoop<'_> {
         match weight {
             Weight::Counts => {
                 self.decide(call, &Event::Failed(&failure), Change::None)
+                    .await
+            }
+            Weight::OnTrial => {
+                self.decide(call, &Event::FailedOnTrial(&failure), Change::None)
                     .await
             }
             Weight::StageInTrouble => self.let_go(&call),
