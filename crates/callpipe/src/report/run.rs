@@ -42,7 +42,7 @@ pub fn text(report: &RunReport) -> String {
     if parked > 0 {
         let _ = write!(
             text,
-            "\n{parked} calls failed for good: `callpipe status` says why, `callpipe calls retry` tries them again."
+            "\nFailed for good: {parked}. `callpipe status` says why, `callpipe calls retry` tries again."
         );
     }
     text
