@@ -50,9 +50,7 @@ pub fn text(report: &RunReport) -> String {
 
 fn ending(ending: &Ending) -> String {
     match ending {
-        Ending::Done => {
-            "Nothing is left to do. `callpipe status` shows where all calls stand.".into()
-        }
+        Ending::Done => "Nothing is left to do.".into(),
         Ending::LimitReached => "The limit of calls is reached. Run again for more.".into(),
         Ending::CallsWaiting { calls } => {
             format!(
