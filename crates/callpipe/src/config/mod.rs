@@ -179,7 +179,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             cutoff_date: None,
-            attempts_max: 8,
+            attempts_max: 6,
             retry_delay_ms: 1_000,
             retry_delay_ms_max: 300_000,
             settle_for_s: 3_600,

@@ -35,7 +35,7 @@ fn deepgram_key(config: &Config) -> Option<String> {
 fn an_empty_file_is_a_good_one() {
     let (config, origins) = parsed("", &[]).unwrap();
     assert!(matches!(config.contacts, ContactsConfig::Csv(_)));
-    assert_eq!(config.engine.attempts_max, 8);
+    assert_eq!(config.engine.attempts_max, 6);
     assert!(origins.is_empty());
 }
 
