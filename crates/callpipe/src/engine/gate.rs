@@ -149,11 +149,10 @@ impl Gate {
             if trouble.state != TroubleState::OnTrial {
                 return Weight::StageInTrouble;
             }
-            // It counts, so that the next trial is another call's.
+            // It counts, so that the next trial is another call's. A probe would tell less than the
+            // trial did, and costs a request of the vendor's quota.
             trouble.delay = (trouble.delay * 2).min(TRIAL_DELAY_MAX);
-            trouble.state = TroubleState::Closed {
-                probe_at: now + trouble.delay,
-            };
+            self.held_until = self.held_until.max(Some(now + trouble.delay));
             return Weight::OnTrial;
         }
         if attempts_before == 0 {
@@ -276,14 +275,15 @@ mod tests {
     fn a_vendor_that_answers_only_the_probe_costs_one_attempt_a_trial() {
         let now = Instant::now();
         let mut gate = closed(now);
+        gate.probe_succeeded();
         let mut waits = Vec::new();
         for _ in 0..4 {
-            gate.probe_succeeded();
             assert_eq!(unavailable(&mut gate, 0, now), Weight::OnTrial);
-            let Permission::ProbeAt(probe_at) = gate.permission(now) else {
+            let Permission::HeldUntil(trial_at) = gate.permission(now) else {
                 panic!("open after a failed trial");
             };
-            waits.push((probe_at - now).as_secs());
+            assert_eq!(gate.permission(trial_at), Permission::OneAtATime);
+            waits.push((trial_at - now).as_secs());
         }
         assert_eq!(waits, [1, 2, 2, 2]);
     }

@@ -51,6 +51,8 @@ struct StageLoop<'a> {
     unfinished: HashSet<ContactId>,
     /// Calls that failed with the setup to blame. The next probe says whether it really is.
     accusing: Vec<(PendingCall, Failure)>,
+    /// The last failure, when trials have failed for too long.
+    hopeless: Option<String>,
     next_ready: Option<Instant>,
     /// Whether the warehouse may know calls that are not in the buffer.
     maybe_more: bool,
@@ -78,6 +80,7 @@ pub async fn run_stage(
         taken_up: HashSet::new(),
         unfinished: HashSet::new(),
         accusing: Vec::new(),
+        hopeless: None,
         next_ready: None,
         maybe_more: true,
     };
@@ -92,6 +95,13 @@ impl StageLoop<'_> {
         loop {
             if self.engine.stop.is_cancelled() {
                 return Ok(StageEnding::Stopped);
+            }
+            if let Some(reason) = self.hopeless.take() {
+                let message = format!("every call fails although the check works: {reason}");
+                return Ok(StageEnding::GaveUp(Failure::new(
+                    FailureKind::Unavailable,
+                    message,
+                )));
             }
             let upstream_has_ended = upstream_ended.is_cancelled();
             if upstream_has_ended && !upstream_had_ended {
@@ -264,6 +274,10 @@ impl StageLoop<'_> {
                     .await
             }
             Weight::OnTrial => {
+                let trouble_for = self.gate.in_trouble_for(Instant::now());
+                if trouble_for.is_some_and(|time| time >= self.engine.settings.outage_max) {
+                    self.hopeless = Some(failure.chain());
+                }
                 self.decide(call, &Event::FailedOnTrial(&failure), Change::None)
                     .await
             }
@@ -334,10 +348,6 @@ impl StageLoop<'_> {
                 tracing::warn!(stage = %self.stage, paused_s = paused_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
                 gives_up.then_some(failure)
             }
-            _ if gives_up && self.accusing.is_empty() => Some(Failure::new(
-                FailureKind::Unavailable,
-                "every call fails although the check works",
-            )),
             _ => {
                 self.go_on(paused_for).await;
                 None
