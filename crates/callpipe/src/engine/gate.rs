@@ -116,10 +116,7 @@ impl Gate {
     pub fn succeeded(&mut self) {
         self.failures_in_a_row = 0;
         self.rate_limits_in_a_row = 0;
-        let on_trial = |trouble: &Trouble| trouble.state == TroubleState::OnTrial;
-        if self.trouble.as_ref().is_some_and(on_trial) {
-            self.trouble = None;
-        }
+        self.end_trial();
     }
 
     /// A call's work failed, which had failed `attempts_before` times before. Says how that counts,
@@ -181,6 +178,10 @@ impl Gate {
     /// Only calls are left that failed before: there is nobody whom trials could protect, and each
     /// of them is to use up its own attempts.
     pub fn nobody_else_is_left(&mut self) {
+        self.end_trial();
+    }
+
+    fn end_trial(&mut self) {
         let on_trial = |trouble: &Trouble| trouble.state == TroubleState::OnTrial;
         if self.trouble.as_ref().is_some_and(on_trial) {
             self.trouble = None;
