@@ -13,6 +13,7 @@ pub mod measures;
 pub mod progress;
 pub mod recording;
 pub mod retry;
+pub mod shard;
 pub mod taxonomy;
 pub mod transcript;
 pub mod transition;

@@ -77,6 +77,15 @@ impl ArchiveKey {
         Self(format!("probes/{}", escaped(name)))
     }
 
+    /// The name of a recording that others put into the archive: `recordings/` and one segment
+    /// that could be ours.
+    pub fn adopted(path: &str) -> Option<Self> {
+        let name = path.strip_prefix("recordings/")?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
+        let like_ours = !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain);
+        like_ours.then(|| Self(path.to_owned()))
+    }
+
     /// The key as a path with forward slashes.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -233,6 +242,24 @@ mod tests {
             key.beside(&Sha256Hex::of(b"")).as_str(),
             "recordings/700123_voice-only-e3b0c44298fc1c149afbf4c8996fb924.mp4"
         );
+    }
+
+    #[test]
+    fn only_names_like_ours_are_adopted() {
+        let key = ArchiveKey::recording(&id("700123"), "voice-only", 1, "mp4");
+        assert_eq!(ArchiveKey::adopted(key.as_str()), Some(key));
+        for hostile in [
+            "recordings/",
+            "recordings/../x",
+            "recordings/.x",
+            "recordings/a/b",
+            "recordings/a\\b",
+            "recordings/a%2Fb",
+            "leases/fetch",
+            "/recordings/a",
+        ] {
+            assert_eq!(ArchiveKey::adopted(hostile), None, "{hostile}");
+        }
     }
 
     #[test]

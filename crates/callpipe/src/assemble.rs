@@ -20,6 +20,7 @@ use callpipe_core::contracts::warehouse::Warehouse;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
+use callpipe_core::shard::Shard;
 use callpipe_core::taxonomy::Taxonomy;
 
 use crate::config::{
@@ -168,6 +169,7 @@ pub fn settings(engine: &EngineConfig) -> Settings {
     Settings {
         retry: retry_policy(engine),
         since: engine.cutoff_date,
+        shard: Shard::WHOLE,
         limit: None,
         outage_max: Duration::from_secs(engine.outage_max_s),
         wait_max: Duration::from_secs(engine.wait_max_s),

@@ -1,3 +1,4 @@
 //! Where state and results are kept.
 
 pub mod sqlite;
+mod stored;

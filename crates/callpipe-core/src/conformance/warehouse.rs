@@ -9,7 +9,7 @@ mod queue;
 mod reports;
 
 use super::{assert_name, good};
-use crate::contracts::warehouse::{CallFilter, Summary, Warehouse};
+use crate::contracts::warehouse::{CallFilter, Scope, Summary, Warehouse};
 use crate::progress::Stage;
 use crate::taxonomy::Taxonomy;
 use examples::{id, now};
@@ -22,6 +22,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     queue::contacts_are_taken_up_once(warehouse).await;
     queue::newest_calls_come_first(warehouse).await;
     queue::a_call_waits_for_its_moment(warehouse).await;
+    queue::workers_share_the_calls(warehouse).await;
     lives::a_call_goes_through_all_stages(warehouse).await;
     lives::every_state_reads_back(warehouse).await;
     lives::flags_of_the_baseline_follow_the_state(warehouse).await;
@@ -48,13 +49,17 @@ async fn nothing_yet(warehouse: &dyn Warehouse) {
     assert_eq!(summary, Summary::default(), "an empty warehouse");
     for stage in Stage::ALL {
         assert_eq!(examples::pending_ids(warehouse, stage).await, [""; 0]);
-        let waiting = warehouse.next_ready_at(stage, None).await;
+        let waiting = warehouse.next_ready_at(&Scope::of(stage)).await;
         assert_eq!(good(waiting, "looking for waiting calls"), None);
     }
     let found = warehouse.find(&id("nobody")).await;
     assert_eq!(good(found, "looking for a call"), None);
     let listed = warehouse.list(&CallFilter::default()).await;
     assert_eq!(good(listed, "listing calls"), []);
+    let ready = warehouse.ready_counts(now()).await;
+    assert_eq!(good(ready, "counting ready calls"), []);
+    let batching = warehouse.batching();
+    assert!(batching.rows_max > 0 && batching.size_bytes_max > 0);
     good(warehouse.save(&[]).await, "saving nothing");
     let added = warehouse.add_contacts(&[], now()).await;
     assert_eq!(good(added, "taking up nothing"), 0);

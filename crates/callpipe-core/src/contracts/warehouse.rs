@@ -1,5 +1,7 @@
 //! Where the state and the results of all calls are kept, for us and for any SQL client.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use crate::failure::Outside;
 use crate::measures::Measures;
 use crate::progress::{CallProgress, Stage};
 use crate::recording::{ArchiveKey, Recording};
+use crate::shard::Shard;
 use crate::taxonomy::Taxonomy;
 
 /// A call whose stage is to be done, with all that the stage needs to know.
@@ -24,22 +27,57 @@ pub struct PendingCall {
     pub progress: CallProgress,
     /// What was fetched so far.
     pub recordings: Vec<Recording>,
-    /// The stored conversation, for [`Stage::Classify`] only: calls that others transcribed have
-    /// one here and none in the archive.
+    /// Audio that others put into the archive, of which nothing else is known: there where the
+    /// table names an object of the archive and `recordings` is empty.
+    pub archived_audio: Option<ArchiveKey>,
+    /// The stored conversation, for [`Stage::Classify`] only, and only of calls that others
+    /// transcribed: all others have a transcript in the archive.
     pub conversation: Option<String>,
+}
+
+/// The calls that a worker is responsible for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// At this stage.
+    pub stage: Stage,
+    /// Calls that started before this date are left out.
+    pub since: Option<NaiveDate>,
+    /// Only this part of the calls.
+    pub shard: Shard,
+}
+
+impl Scope {
+    /// All calls at a stage.
+    pub fn of(stage: Stage) -> Self {
+        Self {
+            stage,
+            since: None,
+            shard: Shard::WHOLE,
+        }
+    }
 }
 
 /// Which pending calls are asked for: newest call first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingQuery {
-    /// At this stage.
-    pub stage: Stage,
+    /// Among these.
+    pub scope: Scope,
     /// Ready at this moment.
     pub now: DateTime<Utc>,
-    /// Calls that started before this date are left out.
-    pub since: Option<NaiveDate>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// How outcomes are best saved together. A batch is saved when one of the limits is reached, or
+/// when nothing else is being worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// At most so many outcomes.
+    pub rows_max: usize,
+    /// About so many bytes of text.
+    pub size_bytes_max: usize,
+    /// An outcome waits at most so long for others to be saved with.
+    pub delay_max: Duration,
 }
 
 /// What transcribing gave.
@@ -241,13 +279,20 @@ pub trait Warehouse: Send + Sync {
     /// Calls whose stage can be done now, newest first.
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>>;
 
-    /// When the earliest call with a moment to wait for becomes ready, if any waits at this stage.
+    /// When the earliest call with a moment to wait for becomes ready, if any of these waits.
     /// That moment may be past, for instance if the call is being worked on.
-    async fn next_ready_at(
-        &self,
-        stage: Stage,
-        since: Option<NaiveDate>,
-    ) -> Outside<Option<DateTime<Utc>>>;
+    async fn next_ready_at(&self, scope: &Scope) -> Outside<Option<DateTime<Utc>>>;
+
+    /// How many calls are ready at each stage, now or at a later moment, whoever is responsible
+    /// for them.
+    async fn ready_counts(&self, now: DateTime<Utc>) -> Outside<Vec<(Stage, u64)>> {
+        let counts = self.summary(now).await?.counts.into_iter();
+        let ready = counts.filter(|count| count.status == "ready");
+        Ok(ready.map(|count| (count.stage, count.count)).collect())
+    }
+
+    /// How outcomes are best saved together.
+    fn batching(&self) -> Batching;
 
     /// Saves all of a batch or none of it. Saving twice changes nothing.
     async fn save(&self, outcomes: &[Outcome]) -> Outside<()>;

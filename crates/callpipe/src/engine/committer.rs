@@ -5,20 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use callpipe_core::call::ContactId;
-use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
+use callpipe_core::contracts::warehouse::{Batching, Change, Outcome, Warehouse};
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::progress::{Stage, Status};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-/// At most so many outcomes in a batch …
-const BATCH_ROWS_MAX: usize = 500;
-
-/// … and about so many bytes of text.
-const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// An outcome waits at most so long for others to be saved with.
-const BATCH_DELAY: Duration = Duration::from_millis(100);
+/// For how long nothing else must be worked on before a batch is saved early: a stage that takes up
+/// its next calls is idle for a moment, too.
+const IDLE_DELAY: Duration = Duration::from_millis(100);
 
 /// Attempts to save a batch before the run gives up. With waits that double up to 30 s, about
 /// three minutes in which a locked database or a full disk can be mended.
@@ -73,6 +68,11 @@ pub struct StageSignals {
 pub struct Signals([StageSignals; 3]);
 
 impl Signals {
+    /// How many calls are worked on or not saved yet, at all stages.
+    fn calls_in_hand(&self) -> usize {
+        self.0.iter().map(|signals| signals.in_hand.len()).sum()
+    }
+
     /// Those of one stage.
     pub fn of(&self, stage: Stage) -> &StageSignals {
         match stage {
@@ -106,8 +106,9 @@ pub async fn commit(
     mut inbox: mpsc::Receiver<Done>,
     signals: &Signals,
 ) -> Outside<()> {
+    let batching = warehouse.batching();
     while let Some(first) = inbox.recv().await {
-        let batch = batch(first, &mut inbox).await;
+        let batch = batch(first, &mut inbox, signals, batching).await;
         let (stages, outcomes): (Vec<Stage>, Vec<Outcome>) = batch
             .into_iter()
             .map(|done| (done.stage, done.outcome))
@@ -124,17 +125,32 @@ pub async fn commit(
     Ok(())
 }
 
-async fn batch(first: Done, inbox: &mut mpsc::Receiver<Done>) -> Vec<Done> {
-    let deadline = Instant::now() + BATCH_DELAY;
+/// Gathers outcomes until one of the limits is reached, or until every call in hand is in the
+/// batch and nothing comes any more: then waiting longer would only keep the stages idle.
+async fn batch(
+    first: Done,
+    inbox: &mut mpsc::Receiver<Done>,
+    signals: &Signals,
+    batching: Batching,
+) -> Vec<Done> {
+    let deadline = Instant::now() + batching.delay_max;
     let mut size_bytes = size_bytes(&first.outcome);
     let mut batch = vec![first];
-    while batch.len() < BATCH_ROWS_MAX && size_bytes < BATCH_BYTES_MAX {
-        match timeout_at(deadline, inbox.recv()).await {
+    while batch.len() < batching.rows_max && size_bytes < batching.size_bytes_max {
+        let idle = inbox.is_empty() && signals.calls_in_hand() <= batch.len();
+        let until = if idle {
+            deadline.min(Instant::now() + IDLE_DELAY)
+        } else {
+            deadline
+        };
+        match timeout_at(until, inbox.recv()).await {
             Ok(Some(done)) => {
                 size_bytes += self::size_bytes(&done.outcome);
                 batch.push(done);
             }
-            Ok(None) | Err(_) => break,
+            Ok(None) => break,
+            Err(_) if Instant::now() >= deadline || signals.calls_in_hand() <= batch.len() => break,
+            Err(_) => {}
         }
     }
     batch

@@ -30,6 +30,7 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
         let problems = page.problems.len() as u64;
         let listed = page.contacts.len() as u64;
         let mut contacts = page.contacts;
+        contacts.retain(|contact| engine.settings.shard.contains(&contact.id));
         if let Some(since) = engine.settings.since {
             contacts.retain(|contact| contact.date().is_none_or(|date| date >= since));
         }

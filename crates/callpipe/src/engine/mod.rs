@@ -21,8 +21,10 @@ use std::time::Duration;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::contact_source::ContactSource;
-use callpipe_core::contracts::warehouse::Warehouse;
+use callpipe_core::contracts::warehouse::{Scope, Warehouse};
+use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
+use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +60,8 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Calls that started before this date are left alone.
     pub since: Option<NaiveDate>,
+    /// The part of the calls that this run works on.
+    pub shard: Shard,
     /// At most so many calls are taken up by each stage.
     pub limit: Option<usize>,
     /// For how long a stage waits for its vendor to come back before the run gives up.
@@ -70,4 +74,15 @@ pub struct Settings {
     pub lease_ttl: Duration,
     /// Who holds the leases, for people: host and process.
     pub holder: String,
+}
+
+impl Settings {
+    /// The calls that this run is responsible for at a stage.
+    pub fn scope(&self, stage: Stage) -> Scope {
+        Scope {
+            stage,
+            since: self.since,
+            shard: self.shard,
+        }
+    }
 }

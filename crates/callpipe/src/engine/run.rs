@@ -218,13 +218,8 @@ async fn discovered(
 }
 
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
-    let summary = engine.warehouse.summary(engine.clock.now()).await?;
-    for count in summary
-        .counts
-        .iter()
-        .filter(|count| count.status == "ready")
-    {
-        engine.monitor.expect(count.stage, count.count);
+    for (stage, calls) in engine.warehouse.ready_counts(engine.clock.now()).await? {
+        engine.monitor.expect(stage, calls);
     }
     Ok(())
 }
@@ -269,13 +264,8 @@ async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<
 async fn calls_left(engine: &Engine) -> Outside<u64> {
     let mut left = 0;
     for work in &engine.stages {
-        let since = engine.settings.since;
-        if engine
-            .warehouse
-            .next_ready_at(work.stage(), since)
-            .await?
-            .is_some()
-        {
+        let scope = engine.settings.scope(work.stage());
+        if engine.warehouse.next_ready_at(&scope).await?.is_some() {
             let summary = engine.warehouse.summary(engine.clock.now()).await?;
             left += summary
                 .counts

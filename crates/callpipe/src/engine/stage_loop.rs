@@ -146,18 +146,10 @@ impl StageLoop<'_> {
         // Calls in hand are still pending in the warehouse and come first in its answer.
         let limit = wanted + self.signals.in_hand.len();
         let now = self.engine.clock.now();
-        let since = self.engine.settings.since;
+        let scope = self.engine.settings.scope(self.stage);
         self.maybe_more = false;
-        let pending = self
-            .engine
-            .warehouse
-            .pending(&PendingQuery {
-                stage: self.stage,
-                now,
-                since,
-                limit,
-            })
-            .await?;
+        let query = PendingQuery { scope, now, limit };
+        let pending = self.engine.warehouse.pending(&query).await?;
         let answered_in_full = pending.len() == limit;
         for call in pending {
             if self.within_limit(&call) && self.signals.in_hand.take(&call.contact.id) {
@@ -172,11 +164,7 @@ impl StageLoop<'_> {
             self.maybe_more = true;
         }
         if self.buffer.is_empty() {
-            let next_ready_at = self
-                .engine
-                .warehouse
-                .next_ready_at(self.stage, since)
-                .await?;
+            let next_ready_at = self.engine.warehouse.next_ready_at(&scope).await?;
             // A moment that is past is that of a call in hand, whose save will wake us.
             let wait = next_ready_at.and_then(|next_ready_at| (next_ready_at - now).to_std().ok());
             self.next_ready = wait

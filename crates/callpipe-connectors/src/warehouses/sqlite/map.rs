@@ -7,78 +7,14 @@ use callpipe_core::call::{Contact, ContactId, parse_start};
 use callpipe_core::contracts::warehouse::{CallRow, PendingCall};
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{CallProgress, LastFailure, SkipReason, Stage, Status};
-use chrono::{DateTime, SecondsFormat, Utc};
+use callpipe_core::recording::Recording;
+use chrono::Utc;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// A moment as it is stored: of one length, so that the order of texts is that of time.
-pub(super) fn moment(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-/// A contact as it is stored.
-pub(super) struct ContactColumns {
-    pub(super) call_started_at: Option<String>,
-    pub(super) call_date: Option<String>,
-    pub(super) start_date: Option<String>,
-    pub(super) metadata: String,
-}
-
-impl ContactColumns {
-    pub(super) fn of(contact: &Contact) -> Self {
-        Self {
-            call_started_at: contact.started_at_utc().map(moment),
-            call_date: contact.date().map(|date| date.to_string()),
-            start_date: contact.started_at.map(|start| start.to_rfc3339()),
-            metadata: Value::Object(contact.metadata.clone()).to_string(),
-        }
-    }
-}
-
-/// The baseline's columns that say where a call stands. They follow from our state, so that they
-/// can never tell another story.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct BaselineFlags {
-    /// Nothing while fetching was not tried, or is to be done again.
-    pub(super) status: Option<&'static str>,
-    pub(super) transcribed: bool,
-    pub(super) gemini_analysed: bool,
-}
-
-impl BaselineFlags {
-    pub(super) fn of(progress: &CallProgress) -> Self {
-        let status = match (&progress.status, progress.stage) {
-            (
-                Status::Skipped {
-                    reason: SkipReason::NotFound,
-                },
-                _,
-            ) => Some("NOT_FOUND"),
-            (
-                Status::Skipped {
-                    reason: SkipReason::NoRecording,
-                },
-                _,
-            ) => Some("NO_RECORDING"),
-            (Status::Parked, Stage::Fetch) => Some("FAILED"),
-            (Status::Ready { .. }, Stage::Fetch) => {
-                progress.last_failure.as_ref().map(|_| "FAILED")
-            }
-            _ => Some("SUCCESS"),
-        };
-        let silent = progress.status
-            == Status::Skipped {
-                reason: SkipReason::NoSpeech,
-            };
-        Self {
-            status,
-            transcribed: progress.stage > Stage::Transcribe || silent,
-            gemini_analysed: progress.status == Status::Done,
-        }
-    }
-}
+use crate::warehouses::stored::adopted_audio;
 
 /// A text, also where another program has stored a number.
 pub(super) fn text(value: ValueRef<'_>) -> Option<String> {
@@ -118,7 +54,10 @@ pub(super) fn row_by_column(row: &Row<'_>) -> rusqlite::Result<Value> {
 }
 
 /// A call with its state, or nothing where the row makes no sense.
-pub(super) fn pending_call(row: &Row<'_>) -> rusqlite::Result<Option<PendingCall>> {
+pub(super) fn pending_call(
+    row: &Row<'_>,
+    archive_base_uri: &str,
+) -> rusqlite::Result<Option<PendingCall>> {
     let id = column(row, "contactId")?;
     let Some(contact) = contact(row)? else {
         tracing::warn!(
@@ -134,10 +73,16 @@ pub(super) fn pending_call(row: &Row<'_>) -> rusqlite::Result<Option<PendingCall
         );
         return Ok(None);
     };
+    let recordings: Vec<Recording> = parsed(row, "recordings")?.unwrap_or_default();
+    let archived_audio = match column(row, "gcs_uri")? {
+        Some(uri) if recordings.is_empty() => adopted_audio(&uri, archive_base_uri),
+        _ => None,
+    };
     Ok(Some(PendingCall {
         contact,
         progress,
-        recordings: parsed(row, "recordings")?.unwrap_or_default(),
+        recordings,
+        archived_audio,
         conversation: column(row, "conversation")?,
     }))
 }
@@ -242,17 +187,4 @@ fn number(row: &Row<'_>, name: &str) -> rusqlite::Result<u32> {
 
 fn parsed<T: DeserializeOwned>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>> {
     Ok(column(row, name)?.and_then(|text| serde_json::from_str(&text).ok()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_in_order_as_texts() {
-        let texts = [0, 500_000, 999_999, 1_000_000]
-            .map(|micros| moment(DateTime::from_timestamp_micros(micros).unwrap()));
-        assert_eq!(texts[0], "1970-01-01T00:00:00.000000Z");
-        assert!(texts.is_sorted(), "{texts:?}");
-    }
 }

@@ -21,19 +21,26 @@ use async_trait::async_trait;
 use callpipe_core::call::{Contact, ContactId, parse_start};
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, Outcome, PendingCall, PendingQuery, Summary, ValueCount,
-    Warehouse,
+    Batching, CallDetails, CallFilter, CallRow, Outcome, PendingCall, PendingQuery, Scope, Summary,
+    ValueCount, Warehouse,
 };
 use callpipe_core::failure::{Failure, FailureKind, Outside};
-use callpipe_core::progress::Stage;
 use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, ToSql};
 
 pub use config::{SqliteConfig, TableName, TableNameError};
 
+use super::stored::moment;
 use client::{Database, Problem};
 use sql::Sql;
+
+/// A transaction costs little, so that the next stage need not wait for its calls.
+const BATCHING: Batching = Batching {
+    rows_max: 500,
+    size_bytes_max: 4 * 1024 * 1024,
+    delay_max: Duration::from_millis(100),
+};
 
 /// The two tables in a SQLite file.
 pub struct SqliteWarehouse {
@@ -101,30 +108,25 @@ impl Warehouse for SqliteWarehouse {
 
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
         let (sql, query) = (Arc::clone(&self.sql), *query);
+        let archive_base_uri = Arc::clone(&self.archive_base_uri);
         self.database
             .read("looking for pending calls", move |transaction| {
-                Ok(pending(transaction, &sql, &query)?)
+                Ok(pending(transaction, &sql, &archive_base_uri, &query)?)
             })
             .await
     }
 
-    async fn next_ready_at(
-        &self,
-        stage: Stage,
-        since: Option<NaiveDate>,
-    ) -> Outside<Option<DateTime<Utc>>> {
-        let sql = Arc::clone(&self.sql);
+    async fn next_ready_at(&self, scope: &Scope) -> Outside<Option<DateTime<Utc>>> {
+        let (sql, scope) = (Arc::clone(&self.sql), *scope);
         self.database
             .read("looking for waiting calls", move |transaction| {
-                let moment: Option<String> = transaction
-                    .prepare_cached(&sql.next_ready_at())?
-                    .query_row((stage.as_str(), date_text(since)), |row| row.get(0))
-                    .optional()?;
-                Ok(moment
-                    .and_then(|moment| parse_start(&moment))
-                    .map(|moment| moment.with_timezone(&Utc)))
+                Ok(next_ready_at(transaction, &sql, &scope)?)
             })
             .await
+    }
+
+    fn batching(&self) -> Batching {
+        BATCHING
     }
 
     async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
@@ -155,8 +157,8 @@ impl Warehouse for SqliteWarehouse {
     }
 
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>> {
-        let filter = filter.clone();
-        self.report(move |connection, sql| report::progress(connection, sql, &filter))
+        let (filter, base_uri) = (filter.clone(), Arc::clone(&self.archive_base_uri));
+        self.report(move |connection, sql| report::progress(connection, sql, &base_uri, &filter))
             .await
     }
 
@@ -183,16 +185,18 @@ impl SqliteWarehouse {
 }
 
 /// The newest calls first, then those without a start. Rows that make no sense do not count
-/// towards the limit: they would hold up all others.
+/// towards the limit, and neither do those of other shards: they would hold up all others.
 fn pending(
     connection: &Connection,
     sql: &Sql,
+    archive_base_uri: &str,
     query: &PendingQuery,
 ) -> rusqlite::Result<Vec<PendingCall>> {
-    let stage = query.stage.as_str();
-    let now = map::moment(query.now);
-    let since = date_text(query.since);
-    let from = query.since.and_then(earliest_moment).unwrap_or_default();
+    let scope = &query.scope;
+    let stage = scope.stage.as_str();
+    let now = moment(query.now);
+    let since = date_text(scope.since);
+    let from = scope.since.and_then(earliest_moment).unwrap_or_default();
     let values: [&dyn ToSql; 4] = [&stage, &now, &since, &from];
     let statements = [(sql.pending(), 4), (sql.pending_without_start(), 3)];
     let mut calls = Vec::new();
@@ -202,10 +206,29 @@ fn pending(
         while calls.len() < query.limit
             && let Some(row) = rows.next()?
         {
-            calls.extend(map::pending_call(row)?);
+            let call = map::pending_call(row, archive_base_uri)?;
+            calls.extend(call.filter(|call| scope.shard.contains(&call.contact.id)));
         }
     }
     Ok(calls)
+}
+
+/// The earliest moment that a call of the shard waits for.
+fn next_ready_at(
+    connection: &Connection,
+    sql: &Sql,
+    scope: &Scope,
+) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    let mut statement = connection.prepare_cached(&sql.next_ready_at())?;
+    let mut rows = statement.query((scope.stage.as_str(), date_text(scope.since)))?;
+    while let Some(row) = rows.next()? {
+        let id = ContactId::parse(&map::column(row, "contactId")?.unwrap_or_default());
+        if id.is_ok_and(|id| scope.shard.contains(&id)) {
+            let moment = map::column(row, "not_before")?.and_then(|moment| parse_start(&moment));
+            return Ok(moment.map(|moment| moment.with_timezone(&Utc)));
+        }
+    }
+    Ok(None)
 }
 
 /// A date as it is stored; a text before all dates where there is none.
@@ -216,5 +239,5 @@ fn date_text(date: Option<NaiveDate>) -> String {
 /// A moment at which a date has begun nowhere yet: an offset is always less than a day.
 fn earliest_moment(date: NaiveDate) -> Option<String> {
     let before = date.checked_sub_days(Days::new(1))?;
-    Some(map::moment(before.and_time(NaiveTime::MIN).and_utc()))
+    Some(moment(before.and_time(NaiveTime::MIN).and_utc()))
 }

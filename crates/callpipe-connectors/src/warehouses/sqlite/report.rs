@@ -15,6 +15,7 @@ use super::client::Problem;
 use super::map;
 use super::schema::column_names;
 use super::sql::Sql;
+use crate::warehouses::stored::moment;
 
 /// How many calls stand where.
 pub(super) fn summary(
@@ -25,7 +26,7 @@ pub(super) fn summary(
     let mut counts: Vec<StageCount> = rows(
         connection,
         &sql.stage_counts(),
-        &[map::moment(now).into()],
+        &[moment(now).into()],
         |row| {
             let Some(stage) = stage(row)? else {
                 return Ok(None);
@@ -79,15 +80,13 @@ pub(super) fn list(
 pub(super) fn progress(
     connection: &Connection,
     sql: &Sql,
+    archive_base_uri: &str,
     filter: &CallFilter,
 ) -> Result<Vec<PendingCall>, Problem> {
     let (conditions, values) = conditions(filter);
-    rows(
-        connection,
-        &sql.progress(&conditions),
-        &values,
-        map::pending_call,
-    )
+    rows(connection, &sql.progress(&conditions), &values, |row| {
+        map::pending_call(row, archive_base_uri)
+    })
 }
 
 /// All that is known of a call.

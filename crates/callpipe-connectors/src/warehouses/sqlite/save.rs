@@ -3,7 +3,7 @@
 use callpipe_core::call::Contact;
 use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, Outcome, TranscribedCall};
 use callpipe_core::failure::Failure;
-use callpipe_core::progress::{Stage, Status};
+use callpipe_core::progress::Status;
 use callpipe_core::recording::Recording;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ToSql, named_params, params_from_iter};
@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::client::Problem;
-use super::map::{BaselineFlags, ContactColumns, moment};
 use super::sql::Sql;
+use crate::warehouses::stored::{BaselineFlags, ContactColumns, fetch_was_tried, moment};
 
 /// Takes up those contacts that are not known, and says how many those were.
 pub(super) fn add_contacts(
@@ -95,10 +95,6 @@ fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(
         Status::Skipped { reason } => Some(reason.as_str()),
         _ => None,
     };
-    let fetch_tried = match outcome.change {
-        Change::NothingFound { .. } | Change::Fetched { .. } => true,
-        _ => progress.stage == Stage::Fetch && progress.last_failure.is_some(),
-    };
     let failure = progress.last_failure.as_ref();
     let at = moment(outcome.at);
     connection
@@ -110,7 +106,7 @@ fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(
             ":call_date": columns.call_date,
             ":start_date": columns.start_date,
             ":contact_metadata": columns.metadata,
-            ":fetch_datetime": fetch_tried.then_some(&at),
+            ":fetch_datetime": fetch_was_tried(outcome).then_some(&at),
             ":stage": progress.stage.as_str(),
             ":stage_status": progress.status.as_str(),
             ":skip_reason": skip_reason,

@@ -15,7 +15,7 @@ pub(super) const PROBE: &str =
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of.
 const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_metadata, stage, \
      stage_status, skip_reason, attempt, not_before, redo_count, failure_kind, failure_reason, \
-     recordings";
+     recordings, gcs_uri";
 
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
@@ -116,20 +116,20 @@ impl Sql {
 
     fn pending_where(&self, started: &str, order: &str) -> String {
         format!(
-            "SELECT {CALL_COLUMNS}, CASE stage WHEN 'classify' THEN transcription END \
-             AS conversation FROM {} WHERE stage = ?1 AND stage_status = 'ready' AND {started} \
+            "SELECT {CALL_COLUMNS}, CASE WHEN stage = 'classify' AND transcript_key IS NULL \
+             THEN transcription END AS conversation FROM {} WHERE stage = ?1 AND stage_status = 'ready' AND {started} \
              AND (not_before IS NULL OR not_before <= ?2) \
              AND (call_date IS NULL OR call_date >= ?3) ORDER BY {order}",
             self.tracking
         )
     }
 
-    /// The earliest moment that a call waits for: `?1` stage, `?2` a date.
+    /// The moments that calls wait for, earliest first: `?1` stage, `?2` a date.
     pub(super) fn next_ready_at(&self) -> String {
         format!(
-            "SELECT not_before FROM {} WHERE stage = ?1 AND stage_status = 'ready' \
+            "SELECT contactId, not_before FROM {} WHERE stage = ?1 AND stage_status = 'ready' \
              AND not_before IS NOT NULL AND (call_date IS NULL OR call_date >= ?2) \
-             ORDER BY not_before LIMIT 1",
+             ORDER BY not_before",
             self.tracking
         )
     }
@@ -212,7 +212,7 @@ impl Sql {
     ///
     /// Classified calls are done; transcribed ones are to be classified, or are skipped if nobody
     /// spoke; calls without a recording are skipped. All others are fetched, also those whose audio
-    /// was fetched before: its hash and size are not known, and fetching costs nothing.
+    /// is in the archive: fetching finds it there, with its hash and size.
     pub(super) fn adopt(&self) -> String {
         let done = "CAST(gemini_analysed AS INTEGER) = 1";
         let transcribed = "CAST(transcribed AS INTEGER) = 1";

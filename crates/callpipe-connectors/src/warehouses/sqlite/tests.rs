@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use callpipe_core::conformance;
+use callpipe_core::progress::Stage;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -42,9 +43,8 @@ fn contact(id: &str, start: &str) -> Contact {
 
 fn pending_query(limit: usize) -> PendingQuery {
     PendingQuery {
-        stage: Stage::Fetch,
+        scope: Scope::of(Stage::Fetch),
         now: now(),
-        since: None,
         limit,
     }
 }

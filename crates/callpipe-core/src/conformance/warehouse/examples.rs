@@ -8,7 +8,7 @@ use crate::call::{Contact, ContactId, parse_start};
 use crate::classification::Classification;
 use crate::conformance::good;
 use crate::contracts::warehouse::{
-    CallDetails, CallFilter, Change, ClassifiedCall, Outcome, PendingCall, PendingQuery,
+    CallDetails, CallFilter, Change, ClassifiedCall, Outcome, PendingCall, PendingQuery, Scope,
     TranscribedCall, Warehouse,
 };
 use crate::failure::FailureKind;
@@ -175,9 +175,8 @@ pub(super) fn classified(conversation: &str, classification: Classification) -> 
 /// The ids of calls whose stage can be done at [`now`], as they come.
 pub(super) async fn pending_ids(warehouse: &dyn Warehouse, stage: Stage) -> Vec<String> {
     let query = PendingQuery {
-        stage,
+        scope: Scope::of(stage),
         now: now(),
-        since: None,
         limit: 1_000,
     };
     ids(&good(

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::examples::*;
 use crate::call::Contact;
 use crate::conformance::good;
-use crate::contracts::warehouse::{Change, PendingQuery, Warehouse};
+use crate::contracts::warehouse::{Change, PendingQuery, Scope, Warehouse};
 use crate::progress::{CallProgress, Stage, Status};
+use crate::shard::Shard;
 
 pub(super) async fn contacts_are_taken_up_once(warehouse: &dyn Warehouse) {
     let mut full = contact("taken-1", "2026-03-02T08:00:00.5+11:00");
@@ -76,9 +77,11 @@ pub(super) async fn newest_calls_come_first(warehouse: &dyn Warehouse) {
 
     let ask = async |since: &str, limit: usize| {
         let query = PendingQuery {
-            stage: Stage::Fetch,
+            scope: Scope {
+                since: since.parse::<NaiveDate>().ok(),
+                ..Scope::of(Stage::Fetch)
+            },
             now: now(),
-            since: since.parse::<NaiveDate>().ok(),
             limit,
         };
         ids(&good(
@@ -141,9 +144,12 @@ pub(super) async fn a_call_waits_for_its_moment(warehouse: &dyn Warehouse) {
     end(warehouse, &contacts[2..]).await;
 
     let next = async |since: &str| {
-        let since = since.parse::<NaiveDate>().ok();
+        let scope = Scope {
+            since: since.parse::<NaiveDate>().ok(),
+            ..Scope::of(Stage::Transcribe)
+        };
         good(
-            warehouse.next_ready_at(Stage::Transcribe, since).await,
+            warehouse.next_ready_at(&scope).await,
             "looking for waiting calls",
         )
     };
@@ -154,13 +160,12 @@ pub(super) async fn a_call_waits_for_its_moment(warehouse: &dyn Warehouse) {
         "of those since a date"
     );
     assert_eq!(next("2026-03-06").await, None);
-    let other_stage = warehouse.next_ready_at(Stage::Fetch, None).await;
+    let other_stage = warehouse.next_ready_at(&Scope::of(Stage::Fetch)).await;
     assert_eq!(good(other_stage, "looking for waiting calls"), None);
 
     let query = PendingQuery {
-        stage: Stage::Transcribe,
+        scope: Scope::of(Stage::Transcribe),
         now: later(60),
-        since: None,
         limit: 9,
     };
     let pending = good(warehouse.pending(&query).await, "looking for pending calls");
@@ -173,4 +178,53 @@ pub(super) async fn a_call_waits_for_its_moment(warehouse: &dyn Warehouse) {
     );
     end(warehouse, &contacts).await;
     assert_eq!(next("").await, None);
+}
+
+pub(super) async fn workers_share_the_calls(warehouse: &dyn Warehouse) {
+    let contacts: Vec<Contact> = (0..24)
+        .map(|number| contact(&format!("shared-{number}"), "2026-03-02"))
+        .collect();
+    add(warehouse, &contacts).await;
+    let shards = [0, 1, 2].map(|index| Shard::new(index, 3).unwrap_or_default());
+    let mut seen = Vec::new();
+    for shard in shards {
+        let scope = Scope {
+            shard,
+            ..Scope::of(Stage::Fetch)
+        };
+        // As many as the shard has: those of other shards must not use up the limit.
+        let own = contacts
+            .iter()
+            .filter(|contact| shard.contains(&contact.id));
+        let limit = own.count();
+        assert!(limit > 0, "the example gives each shard something");
+        let now = now();
+        let query = PendingQuery { scope, now, limit };
+        let calls = good(warehouse.pending(&query).await, "looking for pending calls");
+        assert!(calls.iter().all(|call| shard.contains(&call.contact.id)));
+        seen.extend(ids(&calls));
+    }
+    seen.sort();
+    let mut all: Vec<String> = contacts.iter().map(|call| call.id.to_string()).collect();
+    all.sort();
+    assert_eq!(seen, all, "each call is somebody's, and nobody else's");
+    let counts = good(warehouse.ready_counts(now()).await, "counting ready calls");
+    assert_eq!(counts, [(Stage::Fetch, 24)]);
+
+    let Some(first) = contacts.iter().find(|call| shards[0].contains(&call.id)) else {
+        panic!("the example gives each shard something");
+    };
+    let not_before = Some(later(60));
+    let status = Status::Ready { not_before };
+    let wait = outcome(first, state(first, Stage::Fetch, status), Change::None);
+    save(warehouse, &[wait]).await;
+    for (shard, expected) in [(shards[0], not_before), (shards[1], None)] {
+        let scope = Scope {
+            shard,
+            ..Scope::of(Stage::Fetch)
+        };
+        let next = warehouse.next_ready_at(&scope).await;
+        assert_eq!(good(next, "looking for waiting calls"), expected);
+    }
+    end(warehouse, &contacts).await;
 }

@@ -59,7 +59,7 @@ async fn an_existing_table_goes_on_where_it_was_left() {
     assert_eq!(lines(&connection, states), expected);
 
     let query = PendingQuery {
-        stage: Stage::Classify,
+        scope: Scope::of(Stage::Classify),
         ..pending_query(9)
     };
     let pending = warehouse.pending(&query).await.unwrap();

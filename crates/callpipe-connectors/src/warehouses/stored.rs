@@ -1,0 +1,103 @@
+//! What every warehouse stores in the same way, whatever its SQL: contacts, moments, and the
+//! baseline's flags.
+
+use callpipe_core::call::Contact;
+use callpipe_core::contracts::warehouse::{Change, Outcome};
+use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
+use callpipe_core::recording::ArchiveKey;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
+
+/// A moment as it is stored: of one length, so that the order of texts is that of time.
+pub(crate) fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// A contact as it is stored.
+pub(crate) struct ContactColumns {
+    pub(crate) call_started_at: Option<String>,
+    pub(crate) call_date: Option<String>,
+    pub(crate) start_date: Option<String>,
+    pub(crate) metadata: String,
+}
+
+impl ContactColumns {
+    pub(crate) fn of(contact: &Contact) -> Self {
+        Self {
+            call_started_at: contact.started_at_utc().map(moment),
+            call_date: contact.date().map(|date| date.to_string()),
+            start_date: contact.started_at.map(|start| start.to_rfc3339()),
+            metadata: Value::Object(contact.metadata.clone()).to_string(),
+        }
+    }
+}
+
+/// The baseline's columns that say where a call stands. They follow from our state, so that they
+/// can never tell another story.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BaselineFlags {
+    /// Nothing while fetching was not tried, or is to be done again.
+    pub(crate) status: Option<&'static str>,
+    pub(crate) transcribed: bool,
+    pub(crate) gemini_analysed: bool,
+}
+
+impl BaselineFlags {
+    pub(crate) fn of(progress: &CallProgress) -> Self {
+        let status = match (&progress.status, progress.stage) {
+            (
+                Status::Skipped {
+                    reason: SkipReason::NotFound,
+                },
+                _,
+            ) => Some("NOT_FOUND"),
+            (
+                Status::Skipped {
+                    reason: SkipReason::NoRecording,
+                },
+                _,
+            ) => Some("NO_RECORDING"),
+            (Status::Parked, Stage::Fetch) => Some("FAILED"),
+            (Status::Ready { .. }, Stage::Fetch) => {
+                progress.last_failure.as_ref().map(|_| "FAILED")
+            }
+            _ => Some("SUCCESS"),
+        };
+        let silent = progress.status
+            == Status::Skipped {
+                reason: SkipReason::NoSpeech,
+            };
+        Self {
+            status,
+            transcribed: progress.stage > Stage::Transcribe || silent,
+            gemini_analysed: progress.status == Status::Done,
+        }
+    }
+}
+
+/// Whether an outcome tells that fetching was tried.
+pub(crate) fn fetch_was_tried(outcome: &Outcome) -> bool {
+    match outcome.change {
+        Change::NothingFound { .. } | Change::Fetched { .. } => true,
+        _ => outcome.progress.stage == Stage::Fetch && outcome.progress.last_failure.is_some(),
+    }
+}
+
+/// The object of the archive that a table's address names, if it is one that could be ours.
+pub(crate) fn adopted_audio(uri: &str, archive_base_uri: &str) -> Option<ArchiveKey> {
+    let path = uri.strip_prefix(archive_base_uri)?.strip_prefix('/')?;
+    ArchiveKey::adopted(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_in_order_as_texts() {
+        let texts = [0, 500_000, 999_999, 1_000_000]
+            .map(|micros| moment(DateTime::from_timestamp_micros(micros).unwrap()));
+        assert_eq!(texts[0], "1970-01-01T00:00:00.000000Z");
+        assert!(texts.is_sorted(), "{texts:?}");
+    }
+}
