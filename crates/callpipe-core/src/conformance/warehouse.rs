@@ -11,6 +11,7 @@ mod reports;
 use super::{assert_name, good};
 use crate::contracts::warehouse::{CallFilter, Scope, Summary, Warehouse};
 use crate::progress::Stage;
+use crate::shard::Shard;
 use crate::taxonomy::Taxonomy;
 use examples::{id, now};
 
@@ -56,7 +57,7 @@ async fn nothing_yet(warehouse: &dyn Warehouse) {
     assert_eq!(good(found, "looking for a call"), None);
     let listed = warehouse.list(&CallFilter::default()).await;
     assert_eq!(good(listed, "listing calls"), []);
-    let ready = warehouse.ready_counts(now()).await;
+    let ready = warehouse.ready_counts(Shard::WHOLE, now()).await;
     assert_eq!(good(ready, "counting ready calls"), []);
     let batching = warehouse.batching();
     assert!(batching.rows_max > 0 && batching.size_bytes_max > 0);

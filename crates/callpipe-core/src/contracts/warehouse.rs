@@ -283,12 +283,15 @@ pub trait Warehouse: Send + Sync {
     /// That moment may be past, for instance if the call is being worked on.
     async fn next_ready_at(&self, scope: &Scope) -> Outside<Option<DateTime<Utc>>>;
 
-    /// How many calls are ready at each stage, now or at a later moment, whoever is responsible
-    /// for them.
-    async fn ready_counts(&self, now: DateTime<Utc>) -> Outside<Vec<(Stage, u64)>> {
+    /// About how many calls of a part are ready at each stage, now or at a later moment: for
+    /// showing how much there is to do.
+    async fn ready_counts(&self, shard: Shard, now: DateTime<Utc>) -> Outside<Vec<(Stage, u64)>> {
         let counts = self.summary(now).await?.counts.into_iter();
         let ready = counts.filter(|count| count.status == "ready");
-        Ok(ready.map(|count| (count.stage, count.count)).collect())
+        let share = |calls: u64| calls.div_ceil(u64::from(shard.count()));
+        Ok(ready
+            .map(|count| (count.stage, share(count.count)))
+            .collect())
     }
 
     /// How outcomes are best saved together.

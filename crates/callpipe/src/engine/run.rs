@@ -218,7 +218,8 @@ async fn discovered(
 }
 
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
-    for (stage, calls) in engine.warehouse.ready_counts(engine.clock.now()).await? {
+    let (shard, now) = (engine.settings.shard, engine.clock.now());
+    for (stage, calls) in engine.warehouse.ready_counts(shard, now).await? {
         engine.monitor.expect(stage, calls);
     }
     Ok(())
