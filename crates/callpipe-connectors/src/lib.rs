@@ -9,9 +9,11 @@ pub mod http;
 pub mod secret;
 
 pub mod archive;
+pub mod bigquery;
 pub mod classifiers;
 pub mod contacts;
 pub mod nice_cxone;
+mod random;
 pub mod recordings;
 pub mod transcribers;
 pub mod warehouses;

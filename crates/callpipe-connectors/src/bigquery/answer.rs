@@ -167,14 +167,29 @@ mod tests {
     #[test]
     fn the_reason_decides_and_not_the_status() {
         for (status, reason, kind, remedy) in [
-            (403, "rateLimitExceeded", FailureKind::RateLimited, Remedy::Again),
+            (
+                403,
+                "rateLimitExceeded",
+                FailureKind::RateLimited,
+                Remedy::Again,
+            ),
             (403, "quotaExceeded", FailureKind::RateLimited, Remedy::None),
             (403, "accessDenied", FailureKind::Denied, Remedy::None),
             (403, "responseTooLarge", FailureKind::Denied, Remedy::None),
             (503, "backendError", FailureKind::Unavailable, Remedy::Again),
             (400, "backendError", FailureKind::Unavailable, Remedy::Again),
-            (400, "jobBackendError", FailureKind::Unavailable, Remedy::NewJob),
-            (400, "jobRateLimitExceeded", FailureKind::RateLimited, Remedy::NewJob),
+            (
+                400,
+                "jobBackendError",
+                FailureKind::Unavailable,
+                Remedy::NewJob,
+            ),
+            (
+                400,
+                "jobRateLimitExceeded",
+                FailureKind::RateLimited,
+                Remedy::NewJob,
+            ),
             (409, "duplicate", FailureKind::StoreFailed, Remedy::Exists),
             (404, "notFound", FailureKind::StoreFailed, Remedy::Missing),
             (400, "invalidQuery", FailureKind::StoreFailed, Remedy::None),
@@ -183,7 +198,11 @@ mod tests {
             (401, "", FailureKind::Denied, Remedy::None),
         ] {
             let refusal = refused(status, reason, "");
-            assert_eq!((refusal.failure.kind, refusal.remedy), (kind, remedy), "{reason}");
+            assert_eq!(
+                (refusal.failure.kind, refusal.remedy),
+                (kind, remedy),
+                "{reason}"
+            );
         }
     }
 
@@ -193,14 +212,25 @@ mod tests {
             reason: reason.into(),
             message: String::new(),
         };
-        assert_eq!(Refusal::of_job(&error("backendError"), "x").remedy, Remedy::NewJob);
+        assert_eq!(
+            Refusal::of_job(&error("backendError"), "x").remedy,
+            Remedy::NewJob
+        );
         assert_eq!(Refusal::of_job(&error("invalid"), "x").remedy, Remedy::None);
     }
 
     #[test]
     fn words_of_a_call_are_not_repeated() {
-        let refusal = refused(400, "invalid", "Error while reading data, JSON: {\"summary\": \"secret\"");
-        assert!(!refusal.failure.chain().contains("secret"), "{}", refusal.failure.chain());
+        let refusal = refused(
+            400,
+            "invalid",
+            "Error while reading data, JSON: {\"summary\": \"secret\"",
+        );
+        assert!(
+            !refusal.failure.chain().contains("secret"),
+            "{}",
+            refusal.failure.chain()
+        );
         let refusal = refused(400, "invalidQuery", "Unrecognized name: x at [1:8]");
         assert!(refusal.failure.chain().contains("Unrecognized name"));
     }

@@ -43,6 +43,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 const CHANGES_MAX: usize = 25;
 const CHANGES_WINDOW: Duration = Duration::from_secs(10);
 
+/// No body.
+pub(super) const NOTHING: Option<&()> = None;
+
 pub(super) const LABELS: Labels = Labels { app: "callpipe" };
 
 /// BigQuery, as one account sees it.
@@ -118,8 +121,7 @@ impl Statement {
 }
 
 impl BigQuery {
-    /// A client; nothing is asked yet. `changes_share` of the account's 25 changes in 10 seconds
-    /// may be made through it.
+    /// A client; nothing is asked yet.
     pub(crate) fn new(
         endpoint: Endpoint,
         identity: &Identity,
@@ -152,6 +154,11 @@ impl BigQuery {
         format!("project {} at {}", self.project, self.endpoint)
     }
 
+    /// Whether it is a stand-in on this machine.
+    pub(crate) fn is_emulator(&self) -> bool {
+        self.endpoint.is_loopback()
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
@@ -180,15 +187,28 @@ impl BigQuery {
         rows_max: u32,
         doing: &str,
     ) -> Outside<Page> {
-        let run = async || {
-            // The id makes the request the same one for as long as it is sent again.
-            let request_id = random::name();
-            let body = self.query_request(statement, rows_max, &request_id);
-            let url = self.url(&["projects", &self.project, "queries"]);
-            let response = self.asked(Method::POST, url, Some(&body), doing).await?;
-            self.ended(response, rows_max, doing).await
-        };
-        Ok(Page::read(self.retries.job(run).await?))
+        let mut attempts = self.retries.of_job();
+        loop {
+            match self.asked_once(statement, rows_max, doing).await {
+                Ok(response) => return Ok(Page::read(response)),
+                Err(refusal) => attempts.after(refusal).await?,
+            }
+        }
+    }
+
+    /// One job, to its end.
+    async fn asked_once(
+        &self,
+        statement: &Statement,
+        rows_max: u32,
+        doing: &str,
+    ) -> Result<QueryResponse, Refusal> {
+        // The id makes the request the same one for as long as it is sent again.
+        let request_id = random::name();
+        let body = self.query_request(statement, rows_max, &request_id);
+        let url = self.url(&["projects", &self.project, "queries"]);
+        let response = self.asked(Method::POST, url, Some(&body), doing).await?;
+        self.ended(response, rows_max, doing).await
     }
 
     /// More rows of a query.
@@ -271,8 +291,7 @@ impl BigQuery {
                 query.append_pair("pageToken", page_token);
             }
         }
-        let mut response: QueryResponse =
-            self.asked(Method::GET, url, None::<&()>, doing).await?;
+        let mut response: QueryResponse = self.asked(Method::GET, url, NOTHING, doing).await?;
         if response.job_reference.is_none() {
             response.job_reference = Some(job.clone());
         }
@@ -298,35 +317,39 @@ impl BigQuery {
         &self,
         method: Method,
         url: Url,
-        body: Option<&impl Serialize>,
+        body: Option<&(impl Serialize + Sync)>,
         doing: &str,
     ) -> Result<T, Refusal> {
         let body = body.map(serde_json::to_vec).transpose().map_err(|error| {
             let failure = Failure::bug(format!("{doing}: the request cannot be written"));
             Refusal::of_transport(failure.with_source(error))
         })?;
-        let body = body.map(Bytes::from);
-        self.sent(doing, || {
-            let request = self.http.request(method.clone(), url.clone());
-            match &body {
-                Some(body) => request
-                    .header(CONTENT_TYPE, "application/json")
-                    .body(body.clone()),
-                None => request,
-            }
-        })
-        .await
+        let body = body.map(|body| ("application/json".to_owned(), Bytes::from(body)));
+        self.sent(method, url, body, doing).await
     }
 
-    /// The same for a request of any form.
+    /// The same with a body of any type.
     pub(super) async fn sent<T: DeserializeOwned + Default>(
         &self,
+        method: Method,
+        url: Url,
+        body: Option<(String, Bytes)>,
         doing: &str,
-        request: impl Fn() -> RequestBuilder,
     ) -> Result<T, Refusal> {
-        self.retries
-            .request(async || self.sent_once(request(), doing).await)
-            .await
+        let mut attempts = self.retries.of_request();
+        loop {
+            let request = self.http.request(method.clone(), url.clone());
+            let request = match &body {
+                Some((content_type, body)) => request
+                    .header(CONTENT_TYPE, content_type.as_str())
+                    .body(body.clone()),
+                None => request,
+            };
+            match self.sent_once(request, doing).await {
+                Ok(answer) => return Ok(answer),
+                Err(refusal) => attempts.after(refusal).await?,
+            }
+        }
     }
 
     async fn sent_once<T: DeserializeOwned + Default>(
@@ -339,7 +362,9 @@ impl BigQuery {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,
         };
-        let response = http::send(request, doing).await.map_err(Refusal::of_transport)?;
+        let response = http::send(request, doing)
+            .await
+            .map_err(Refusal::of_transport)?;
         let response = http::success(response, doing, self.now())
             .await
             .map_err(|answer| Refusal::of_answer(*answer, doing))?;
@@ -360,10 +385,6 @@ impl BigQuery {
                 .with_source(place),
             )
         })
-    }
-
-    pub(super) fn post(&self, url: Url) -> RequestBuilder {
-        self.http.post(url)
     }
 
     /// Whether nothing helps against a refusal but to go on without: `true` where what was to be

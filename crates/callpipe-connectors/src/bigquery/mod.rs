@@ -11,12 +11,14 @@ mod retrying;
 mod rows;
 mod tables;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 pub(crate) mod wire;
 
 pub(crate) use client::{BigQuery, Statement};
 pub use names::{TableNameError, TableReference};
-pub(crate) use rows::{Page, Row};
+pub(crate) use rows::Row;
 
 use callpipe_core::failure::Outside;
 

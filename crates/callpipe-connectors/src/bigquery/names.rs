@@ -15,7 +15,9 @@ pub struct TableReference {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableNameError {
     /// Too few or too many parts, or characters that no name has.
-    #[error("`{0}` cannot be the name of a table: write project.dataset.table, dataset.table or table, in letters, digits, `_` and `-`")]
+    #[error(
+        "`{0}` cannot be the name of a table: write project.dataset.table, dataset.table or table, in letters, digits, `_` and `-`"
+    )]
     Malformed(String),
     /// A part is missing and there is no default for it.
     #[error("`{0}` does not say in which {1} it is")]
@@ -62,7 +64,10 @@ impl TableReference {
                 .to_owned(),
             table: table.to_owned(),
         };
-        reference.is_well_formed().then_some(reference).ok_or_else(malformed)
+        reference
+            .is_well_formed()
+            .then_some(reference)
+            .ok_or_else(malformed)
     }
 
     fn is_well_formed(&self) -> bool {
@@ -73,7 +78,9 @@ impl TableReference {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
         };
-        made_of(&self.project, b"-.:") && made_of(&self.dataset, b"_") && made_of(&self.table, b"_-")
+        made_of(&self.project, b"-.:")
+            && made_of(&self.dataset, b"_")
+            && made_of(&self.table, b"_-")
     }
 
     /// The project's id.
@@ -107,7 +114,11 @@ impl TableReference {
 
 impl fmt::Display for TableReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}.{}", self.project, self.dataset, self.table)
+        write!(
+            formatter,
+            "{}.{}.{}",
+            self.project, self.dataset, self.table
+        )
     }
 }
 
@@ -132,13 +143,28 @@ mod tests {
             assert_eq!(parsed(text).as_deref(), Ok(expected), "{text}");
         }
         let alone = |text| TableReference::parse(text, None, None).unwrap_err();
-        assert_eq!(alone("d.t"), TableNameError::Incomplete("d.t".into(), "project"));
-        assert_eq!(alone("p:t"), TableNameError::Incomplete("p:t".into(), "dataset"));
+        assert_eq!(
+            alone("d.t"),
+            TableNameError::Incomplete("d.t".into(), "project")
+        );
+        assert_eq!(
+            alone("p:t"),
+            TableNameError::Incomplete("p:t".into(), "dataset")
+        );
     }
 
     #[test]
     fn a_name_cannot_leave_its_quotes() {
-        for text in ["", "a`b", "a b", "a.b.c.d e", "x; DROP TABLE y", "d..t", "a\"b", "ü"] {
+        for text in [
+            "",
+            "a`b",
+            "a b",
+            "a.b.c.d e",
+            "x; DROP TABLE y",
+            "d..t",
+            "a\"b",
+            "ü",
+        ] {
             assert!(
                 matches!(parsed(text), Err(TableNameError::Malformed(_))),
                 "{text}"

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use callpipe_core::failure::Outside;
-
 use super::answer::{Refusal, Remedy};
 
 /// How often, and after which waits.
@@ -28,49 +26,51 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// Sends a request until it succeeds or something else than waiting is needed.
-    pub(super) async fn request<T>(
-        &self,
-        send: impl AsyncFn() -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let mut attempt = 1;
-        loop {
-            match send().await {
-                Err(refusal)
-                    if refusal.remedy == Remedy::Again && attempt < self.requests_max =>
-                {
-                    self.wait(attempt, &refusal).await;
-                    attempt += 1;
-                }
-                answer => return answer,
-            }
-        }
+    /// Attempts at one request.
+    pub(super) fn of_request(&self) -> Attempts {
+        self.attempts(Remedy::Again, self.requests_max)
     }
 
-    /// Does a job until it succeeds or a new one would not help.
-    pub(super) async fn job<T>(&self, run: impl AsyncFn() -> Result<T, Refusal>) -> Outside<T> {
-        let mut attempt = 1;
-        loop {
-            match run().await {
-                Err(refusal) if refusal.remedy == Remedy::NewJob && attempt < self.jobs_max => {
-                    self.wait(attempt, &refusal).await;
-                    attempt += 1;
-                }
-                answer => return Ok(answer?),
-            }
-        }
+    /// Attempts at one job.
+    pub(super) fn of_job(&self) -> Attempts {
+        self.attempts(Remedy::NewJob, self.jobs_max)
     }
 
-    async fn wait(&self, attempt: u32, refusal: &Refusal) {
-        let doubled = self.delay * 2_u32.saturating_pow(attempt - 1);
+    fn attempts(&self, remedy: Remedy, attempts_max: u32) -> Attempts {
+        Attempts {
+            remedy,
+            left: attempts_max.saturating_sub(1),
+            delay: self.delay,
+            delay_max: self.delay_max,
+        }
+    }
+}
+
+/// The attempts that are left.
+pub(super) struct Attempts {
+    remedy: Remedy,
+    left: u32,
+    delay: Duration,
+    delay_max: Duration,
+}
+
+impl Attempts {
+    /// Waits before the next attempt. The refusal comes back where another attempt would not help,
+    /// or none is left.
+    pub(super) async fn after(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        if refusal.remedy != self.remedy || self.left == 0 {
+            return Err(refusal);
+        }
+        self.left -= 1;
         let asked_for = refusal.failure.retry_after.unwrap_or_default();
-        let wait = doubled.max(asked_for).min(self.delay_max);
+        let wait = self.delay.max(asked_for).min(self.delay_max);
+        self.delay *= 2;
         tracing::debug!(
-            attempt,
             wait_ms = wait.as_millis() as u64,
             reason = refusal.failure.chain(),
             "BigQuery is asked again"
         );
         tokio::time::sleep(wait).await;
+        Ok(())
     }
 }

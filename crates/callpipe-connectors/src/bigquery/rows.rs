@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::de::DeserializeOwned;
+use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::wire::{Cell, Field, QueryResponse, WireRow};
@@ -54,23 +53,16 @@ impl Row {
         self.text(name)?.parse().ok()
     }
 
-    /// A moment.
-    pub(crate) fn moment(&self, name: &str) -> Option<DateTime<Utc>> {
-        let text = self.text(name)?;
-        DateTime::parse_from_rfc3339(&text)
-            .ok()
-            .map(|moment| moment.with_timezone(&Utc))
-    }
-
-    /// A value that is stored as JSON text.
-    pub(crate) fn parsed<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_str(&self.text(name)?).ok()
-    }
-
     /// A value with its parts.
     pub(crate) fn value(&self, name: &str) -> Option<Value> {
-        let position = self.columns.iter().position(|field| field.is_called(name))?;
-        Some(json(self.columns.get(position)?, &self.cells.get(position)?.v))
+        let position = self
+            .columns
+            .iter()
+            .position(|field| field.is_called(name))?;
+        Some(json(
+            self.columns.get(position)?,
+            &self.cells.get(position)?.v,
+        ))
     }
 
     /// The whole row by column.
@@ -97,9 +89,7 @@ fn json(field: &Field, value: &Value) -> Value {
             ..field.clone()
         };
         let cells = value.as_array().into_iter().flatten();
-        return cells
-            .map(|cell| json(&element, &cell["v"]))
-            .collect();
+        return cells.map(|cell| json(&element, &cell["v"])).collect();
     }
     if field.is_record() {
         return match value.get("f").and_then(Value::as_array) {
@@ -113,7 +103,11 @@ fn json(field: &Field, value: &Value) -> Value {
     let read = match field.r#type.as_str() {
         "INTEGER" | "INT64" => text.parse::<i64>().ok().map(Value::from),
         "FLOAT" | "FLOAT64" => text.parse::<f64>().ok().map(Value::from),
-        "BOOLEAN" | "BOOL" => text.to_ascii_lowercase().parse::<bool>().ok().map(Value::from),
+        "BOOLEAN" | "BOOL" => text
+            .to_ascii_lowercase()
+            .parse::<bool>()
+            .ok()
+            .map(Value::from),
         "TIMESTAMP" => moment(text).map(Value::from),
         _ => None,
     };
@@ -176,13 +170,15 @@ mod tests {
         );
         assert_eq!(row.text("CONTACTID").as_deref(), Some("007"));
         assert_eq!((row.number("attempt"), row.text("empty")), (Some(42), None));
-        assert_eq!(row.moment("seen_at").map(|at| at.timestamp()), Some(1_795_334_400));
         assert_eq!(row.text("missing"), None);
     }
 
     #[test]
     fn a_moment_is_read_in_both_forms() {
-        assert_eq!(moment("1795334400.5").as_deref(), Some("2026-11-22T08:00:00.500000Z"));
+        assert_eq!(
+            moment("1795334400.5").as_deref(),
+            Some("2026-11-22T08:00:00.500000Z")
+        );
         assert_eq!(moment("soon"), None);
     }
 }

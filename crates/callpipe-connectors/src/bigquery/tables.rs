@@ -5,10 +5,9 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use callpipe_core::failure::{Failure, Outside};
 use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
 
 use super::answer::{Refusal, Remedy};
-use super::client::{BigQuery, LABELS};
+use super::client::{BigQuery, LABELS, NOTHING};
 use super::names::TableReference;
 use super::wire::{
     DatasetReference, Job, JobReference, Load, LoadConfiguration, LoadJob, NewDataset, NewTable,
@@ -21,7 +20,7 @@ const JOB_DELAY: Duration = Duration::from_millis(100);
 const JOB_DELAY_MAX: Duration = Duration::from_secs(2);
 
 impl TableReference {
-    pub(super) fn wire(&self) -> WireTable<'_> {
+    pub(crate) fn wire(&self) -> WireTable<'_> {
         WireTable {
             project_id: self.project(),
             dataset_id: self.dataset(),
@@ -35,8 +34,7 @@ impl BigQuery {
     pub(crate) async fn schema(&self, table: &TableReference) -> Outside<Option<TableSchema>> {
         let doing = format!("looking at the table {table}");
         let url = self.table_url(table);
-        let found: Result<Table, Refusal> =
-            self.asked(Method::GET, url, None::<&()>, &doing).await;
+        let found: Result<Table, Refusal> = self.asked(Method::GET, url, NOTHING, &doing).await;
         match found {
             Ok(found) => Ok(Some(found.schema)),
             Err(refusal) if refusal.remedy == Remedy::Missing => Ok(None),
@@ -67,7 +65,7 @@ impl BigQuery {
         let doing = format!("looking at the dataset {project}.{dataset}");
         let url = self.url(&["projects", project, "datasets", dataset]);
         let found: Result<serde_json::Value, Refusal> =
-            self.asked(Method::GET, url, None::<&()>, &doing).await;
+            self.asked(Method::GET, url, NOTHING, &doing).await;
         match found {
             Ok(_) => Ok(true),
             Err(refusal) if refusal.remedy == Remedy::Missing => Ok(false),
@@ -105,7 +103,7 @@ impl BigQuery {
         let doing = format!("removing the table {table}");
         let url = self.table_url(table);
         let gone: Result<serde_json::Value, Refusal> =
-            self.asked(Method::DELETE, url, None::<&()>, &doing).await;
+            self.asked(Method::DELETE, url, NOTHING, &doing).await;
         match gone {
             Err(refusal) if refusal.remedy != Remedy::Missing => Err(refusal.into()),
             _ => Ok(()),
@@ -120,33 +118,42 @@ impl BigQuery {
         rows: &Bytes,
         doing: &str,
     ) -> Outside<()> {
-        let run = async || {
-            // One id for as long as the same load is asked for: whether an earlier request was
-            // taken up need not be known.
-            let job = JobReference {
-                project_id: self.project.clone(),
-                job_id: format!("callpipe_{}", random::name()),
-                location: self.location.clone(),
-            };
-            let body = multipart(&load_job(&job, table, schema), rows, &job.job_id)?;
-            let mut url = self.upload_url(&["projects", &self.project, "jobs"]);
-            url.query_pairs_mut().append_pair("uploadType", "multipart");
-            let content_type = format!("multipart/related; boundary={}", job.job_id);
-            let inserted: Result<Job, Refusal> = self
-                .sent(doing, || {
-                    self.post(url.clone())
-                        .header(CONTENT_TYPE, &content_type)
-                        .body(body.clone())
-                })
-                .await;
-            let job_now = match inserted {
-                Ok(job_now) => job_now,
-                Err(refusal) if refusal.remedy == Remedy::Exists => Job::default(),
-                Err(refusal) => return Err(refusal),
-            };
-            self.ended_well(&job, job_now, doing).await
+        let mut attempts = self.retries.of_job();
+        loop {
+            match self.loaded_once(table, schema, rows, doing).await {
+                Ok(()) => return Ok(()),
+                Err(refusal) => attempts.after(refusal).await?,
+            }
+        }
+    }
+
+    /// One load, to its end.
+    async fn loaded_once(
+        &self,
+        table: &TableReference,
+        schema: &TableSchema,
+        rows: &Bytes,
+        doing: &str,
+    ) -> Result<(), Refusal> {
+        // One id for as long as the same load is asked for: whether an earlier request was taken up
+        // need not be known.
+        let job = JobReference {
+            project_id: self.project.clone(),
+            job_id: format!("callpipe_{}", random::name()),
+            location: self.location.clone(),
         };
-        self.retries.job(run).await
+        let body = multipart(&load_job(&job, table, schema), rows, &job.job_id)?;
+        let mut url = self.upload_url(&["projects", &self.project, "jobs"]);
+        url.query_pairs_mut().append_pair("uploadType", "multipart");
+        let content_type = format!("multipart/related; boundary={}", job.job_id);
+        let body = Some((content_type, body));
+        let inserted: Result<Job, Refusal> = self.sent(Method::POST, url, body, doing).await;
+        let job_now = match inserted {
+            Ok(job_now) => job_now,
+            Err(refusal) if refusal.remedy == Remedy::Exists => Job::default(),
+            Err(refusal) => return Err(refusal),
+        };
+        self.ended_well(&job, job_now, doing).await
     }
 
     /// Waits until a job has ended, and says how.
@@ -173,7 +180,7 @@ impl BigQuery {
             if let Some(location) = &job.location {
                 url.query_pairs_mut().append_pair("location", location);
             }
-            job_now = self.asked(Method::GET, url, None::<&()>, doing).await?;
+            job_now = self.asked(Method::GET, url, NOTHING, doing).await?;
             if job_now.status.is_none() {
                 let failure = Failure::bug(format!("{doing}: BigQuery gives a job no status"));
                 return Err(Refusal::of_transport(failure));
@@ -212,9 +219,7 @@ fn multipart(job: &LoadJob<'_>, rows: &Bytes, boundary: &str) -> Result<Bytes, R
         ("application/json; charset=UTF-8", job.as_slice()),
         ("application/octet-stream", rows),
     ] {
-        body.put_slice(
-            format!("--{boundary}\r\nContent-Type: {content_type}\r\n\r\n").as_bytes(),
-        );
+        body.put_slice(format!("--{boundary}\r\nContent-Type: {content_type}\r\n\r\n").as_bytes());
         body.put_slice(part);
         body.put_slice(b"\r\n");
     }

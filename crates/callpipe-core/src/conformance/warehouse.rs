@@ -11,7 +11,6 @@ mod reports;
 use super::{assert_name, good};
 use crate::contracts::warehouse::{CallFilter, Scope, Summary, Warehouse};
 use crate::progress::Stage;
-use crate::shard::Shard;
 use crate::taxonomy::Taxonomy;
 use examples::{id, now};
 
@@ -57,8 +56,8 @@ async fn nothing_yet(warehouse: &dyn Warehouse) {
     assert_eq!(good(found, "looking for a call"), None);
     let listed = warehouse.list(&CallFilter::default()).await;
     assert_eq!(good(listed, "listing calls"), []);
-    let ready = warehouse.ready_counts(Shard::WHOLE, now()).await;
-    assert_eq!(good(ready, "counting ready calls"), []);
+    let ready = warehouse.ready_count(&Scope::of(Stage::Fetch), now()).await;
+    assert_eq!(good(ready, "counting ready calls"), 0);
     let batching = warehouse.batching();
     assert!(batching.rows_max > 0 && batching.size_bytes_max > 0);
     good(warehouse.save(&[]).await, "saving nothing");

@@ -218,9 +218,10 @@ async fn discovered(
 }
 
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
-    let (shard, now) = (engine.settings.shard, engine.clock.now());
-    for (stage, calls) in engine.warehouse.ready_counts(shard, now).await? {
-        engine.monitor.expect(stage, calls);
+    for work in &engine.stages {
+        let scope = engine.settings.scope(work.stage());
+        let calls = engine.warehouse.ready_count(&scope, engine.clock.now());
+        engine.monitor.expect(work.stage(), calls.await?);
     }
     Ok(())
 }

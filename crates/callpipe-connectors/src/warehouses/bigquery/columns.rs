@@ -89,7 +89,10 @@ pub(super) fn classifications(taxonomy: &Taxonomy) -> Outside<Vec<Field>> {
     }
     fields.extend(baseline_labels());
     for section in &taxonomy.sections {
-        if !fields.iter().any(|field| field.is_called(section.field.as_str())) {
+        if !fields
+            .iter()
+            .any(|field| field.is_called(section.field.as_str()))
+        {
             fields.push(label(section));
         }
     }
@@ -160,7 +163,11 @@ fn nullable(columns: &[Column]) -> impl Iterator<Item = Field> {
 pub(super) fn widened(existing: &TableSchema, wanted: &[Field]) -> Option<TableSchema> {
     let mut schema = existing.clone();
     for field in wanted {
-        match schema.fields.iter_mut().find(|known| known.is_called(&field.name)) {
+        match schema
+            .fields
+            .iter_mut()
+            .find(|known| known.is_called(&field.name))
+        {
             Some(known) if known.is_record() && field.is_record() => {
                 let parts = TableSchema {
                     fields: std::mem::take(&mut known.fields),
@@ -188,7 +195,9 @@ mod tests {
         let baseline = baseline_labels();
         assert_eq!(ours.len(), CLASSIFICATION.len() + baseline.len());
         for section in &Taxonomy::built_in().sections {
-            let theirs = baseline.iter().find(|field| field.is_called(section.field.as_str()));
+            let theirs = baseline
+                .iter()
+                .find(|field| field.is_called(section.field.as_str()));
             assert_eq!(theirs, Some(&label(section)), "{}", section.field);
         }
     }
@@ -208,7 +217,11 @@ mod tests {
         ];
         let schema = widened(&existing, &wanted).unwrap();
         assert_eq!(schema.fields[0], existing.fields[0]);
-        let parts: Vec<&str> = schema.fields[1].fields.iter().map(|part| part.name.as_str()).collect();
+        let parts: Vec<&str> = schema.fields[1]
+            .fields
+            .iter()
+            .map(|part| part.name.as_str())
+            .collect();
         assert_eq!(parts, ["a", "b"]);
         assert_eq!(schema.fields[2].mode, None);
         assert_eq!(widened(&schema, &wanted), None);

@@ -46,12 +46,18 @@ impl BigQueryConfig {
     /// The project, or what to do where there is none.
     pub(super) fn project(&self) -> Outside<&str> {
         let project = self.project.as_deref().map(str::trim);
-        project.filter(|project| !project.is_empty()).ok_or_else(|| {
-            Failure::new(FailureKind::Denied, "`warehouse.bigquery.project` is not set").with_hint(
-                "set the environment variable GCP_PROJECT_ID, or `project` under \
+        project
+            .filter(|project| !project.is_empty())
+            .ok_or_else(|| {
+                Failure::new(
+                    FailureKind::Denied,
+                    "`warehouse.bigquery.project` is not set",
+                )
+                .with_hint(
+                    "set the environment variable GCP_PROJECT_ID, or `project` under \
                  [warehouse.bigquery] in callpipe.toml",
-            )
-        })
+                )
+            })
     }
 
     /// The tracking table in full. Also for others that must know it.

@@ -104,13 +104,10 @@ impl Mirror {
             .min()
     }
 
-    /// How many calls are ready at each stage, those that were not read included.
-    pub(super) fn ready_counts(&self) -> Vec<(Stage, u64)> {
-        let count = |stage: &StageMirror| stage.calls.len() as u64 + stage.left_out;
-        let counts = Stage::ALL
-            .into_iter()
-            .filter_map(|stage| Some((stage, count(self.stages.get(&stage)?))));
-        counts.filter(|(_, count)| *count > 0).collect()
+    /// How many calls are ready at a stage, those that were left out included.
+    pub(super) fn ready_count(&self, stage: Stage) -> u64 {
+        let stage = self.stages.get(&stage);
+        stage.map_or(0, |stage| stage.calls.len() as u64 + stage.left_out)
     }
 
     /// Takes in a call that was not known before.
@@ -167,7 +164,11 @@ impl Mirror {
     }
 
     /// Takes in conversations that were read, by call. Those of others stay unread.
-    pub(super) fn tell(&mut self, stage: Stage, mut conversations: HashMap<String, Option<String>>) {
+    pub(super) fn tell(
+        &mut self,
+        stage: Stage,
+        mut conversations: HashMap<String, Option<String>>,
+    ) {
         let calls = self.stages.entry(stage).or_default().calls.values_mut();
         for mirrored in calls.filter(|mirrored| mirrored.conversation_unread) {
             if let Some(told) = conversations.remove(mirrored.call.contact.id.as_str()) {

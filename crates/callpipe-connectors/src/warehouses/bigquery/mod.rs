@@ -6,6 +6,7 @@
 
 mod columns;
 mod config;
+mod emulator;
 mod mirror;
 mod report;
 mod sql;
@@ -13,7 +14,7 @@ mod staged;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +28,8 @@ use callpipe_core::contracts::warehouse::{
 };
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::progress::{CallProgress, Stage};
-use callpipe_core::shard::Shard;
 use callpipe_core::taxonomy::Taxonomy;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 
 pub use config::BigQueryConfig;
@@ -52,6 +52,9 @@ const CONVERSATIONS_MAX: usize = 500;
 /// A load has no limit that matters here; what waits to be saved is held in memory.
 const BATCH_ROWS_MAX: usize = 2_500;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The first day that BigQuery knows.
+const DATE_MIN: &str = "0001-01-01";
 
 /// Staging tables that a crash left behind are removed by BigQuery after so long.
 const STAGING_KEPT_FOR: TimeDelta = TimeDelta::hours(6);
@@ -154,6 +157,7 @@ impl BigQueryWarehouse {
                 Some(_) => Err(failure),
             };
         }
+        emulator::carry_out_widening(&self.bigquery, table, &existing, &schema).await?;
         Ok((schema, Before::Narrow))
     }
 
@@ -164,7 +168,11 @@ impl BigQueryWarehouse {
             return Ok(schemas.clone());
         }
         let read = Schemas {
-            tracking: self.bigquery.schema(&self.tracking).await?.unwrap_or_default(),
+            tracking: self
+                .bigquery
+                .schema(&self.tracking)
+                .await?
+                .unwrap_or_default(),
             classifications: self
                 .bigquery
                 .schema(&self.classifications)
@@ -173,6 +181,37 @@ impl BigQueryWarehouse {
         };
         *schemas = Some(read.clone());
         Ok(read)
+    }
+
+    /// Those of some contacts that are new, and those whose start was not known.
+    async fn unknown<'a>(
+        &self,
+        contacts: &'a [Contact],
+    ) -> Outside<(Vec<&'a Contact>, Vec<&'a Contact>)> {
+        let ids = contacts.iter().map(|contact| contact.id.to_string());
+        let statement = Statement::new(self.sql.known()).bind_texts("ids", ids.collect());
+        let rows = self
+            .bigquery
+            .rows(&statement, "looking for known contacts")
+            .await?;
+        let known: HashMap<String, bool> = rows
+            .iter()
+            .filter_map(|row| {
+                let has_start = row.text("has_start").is_some_and(|word| word == "true");
+                Some((row.text("contactId")?, has_start))
+            })
+            .collect();
+        let mut listed = HashSet::new();
+        let (mut new, mut changed) = (Vec::new(), Vec::new());
+        for contact in contacts {
+            let first = listed.insert(contact.id.as_str());
+            match known.get(contact.id.as_str()) {
+                None if first => new.push(contact),
+                Some(false) if first && contact.started_at.is_some() => changed.push(contact),
+                _ => {}
+            }
+        }
+        Ok((new, changed))
     }
 
     async fn adopt(&self) -> Outside<()> {
@@ -208,15 +247,26 @@ impl BigQueryWarehouse {
                 .load(&staging, &staged.schema, &staged.rows, doing)
                 .await?;
             for statement in statements(&staging) {
-                self.bigquery.change(&Statement::new(statement), doing).await?;
+                self.bigquery
+                    .change(&Statement::new(statement), doing)
+                    .await?;
             }
             Ok(())
         }
         .await;
         if let Err(failure) = self.bigquery.delete_table(&staging).await {
-            tracing::debug!(reason = failure.chain(), "a staging table is left to expire");
+            tracing::debug!(
+                reason = failure.chain(),
+                "a staging table is left to expire"
+            );
         }
         merged
+    }
+
+    async fn row_of(&self, contact_id: &ContactId, sql: String) -> Outside<Option<Row>> {
+        let statement = Statement::new(sql).bind("id", "STRING", contact_id.to_string());
+        let rows = self.bigquery.rows(&statement, "looking for a call").await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Does something with a mirror that covers a scope, which is read if need be.
@@ -266,10 +316,10 @@ impl BigQueryWarehouse {
     }
 
     async fn ready_rows(&self, scope: &Scope, now: DateTime<Utc>) -> Outside<Vec<Row>> {
-        let since = scope.since.unwrap_or(NaiveDate::MIN_SQL);
+        let since = scope.since.map(|since| since.to_string());
         let statement = Statement::new(self.sql.ready(scope.shard))
             .bind_moment("now", now)
-            .bind("since", "DATE", since.to_string())
+            .bind("since", "DATE", since.unwrap_or_else(|| DATE_MIN.into()))
             .bind("rows_max", "INT64", MIRRORED_MAX.to_string());
         self.bigquery
             .rows(&statement, "looking for pending calls")
@@ -279,9 +329,11 @@ impl BigQueryWarehouse {
     /// Reads conversations that stand in the table only, for the next calls that need one.
     async fn read_conversations(&self, scope: &Scope) -> Outside<()> {
         let ids = self
-            .with_mirror(scope, |_| true, |mirror| {
-                mirror.unread(scope.stage, CONVERSATIONS_MAX)
-            })
+            .with_mirror(
+                scope,
+                |_| true,
+                |mirror| mirror.unread(scope.stage, CONVERSATIONS_MAX),
+            )
             .await?;
         let statement = Statement::new(self.sql.conversations()).bind_texts("ids", ids);
         let rows = self
@@ -314,7 +366,10 @@ impl Warehouse for BigQueryWarehouse {
 
     async fn check(&self) -> Outside<CheckReport> {
         self.bigquery
-            .rows(&Statement::new("SELECT 1 AS one".into()), "asking BigQuery something")
+            .rows(
+                &Statement::new("SELECT 1 AS one".into()),
+                "asking BigQuery something",
+            )
             .await?;
         let place = self.bigquery.describe();
         let dataset = self.tracking.dataset();
@@ -331,30 +386,33 @@ impl Warehouse for BigQueryWarehouse {
             classification_columns: Vec::new(),
         };
         self.with_staging(&staged, "checking the dataset", |staging| {
-            vec![format!("DELETE FROM {} WHERE content = 'written'", staging.quoted())]
+            vec![format!(
+                "DELETE FROM {} WHERE content = 'written'",
+                staging.quoted()
+            )]
         })
         .await?;
-        Ok(format!("{place}; the dataset {dataset} can be written and read"))
+        Ok(format!(
+            "{place}; the dataset {dataset} can be written and read"
+        ))
     }
 
     async fn prepare(&self, taxonomy: &Taxonomy) -> Outside<()> {
         let labels = columns::classifications(taxonomy)?;
-        let clustered = |fields| Clustering { fields };
-        let (tracking, before) = match self.bigquery.dataset_exists(&self.tracking).await? {
-            true => Ok(()),
-            false => self.bigquery.create_dataset(&self.tracking).await,
+        if !self.bigquery.dataset_exists(&self.tracking).await? {
+            self.bigquery.create_dataset(&self.tracking).await?;
         }
-        .map(|()| {
-            // What is pending is found by stage and status.
-            let layout = (None, clustered(&["stage", "stage_status", "contactId"]));
-            self.table(&self.tracking, columns::tracking(), layout)
-        })?
-        .await?;
+        let clustered = |fields| Clustering { fields };
+        // What is pending is found by stage and status.
+        let layout = (None, clustered(&["stage", "stage_status", "contactId"][..]));
+        let (tracking, before) = self
+            .table(&self.tracking, columns::tracking(), layout)
+            .await?;
         let by_month = TimePartitioning {
             r#type: "MONTH",
             field: "call_date",
         };
-        let layout = (Some(by_month), clustered(&["contactId"]));
+        let layout = (Some(by_month), clustered(&["contactId"][..]));
         let (classifications, _) = self.table(&self.classifications, labels, layout).await?;
         *self.schemas.lock().await = Some(Schemas {
             tracking,
@@ -375,7 +433,11 @@ impl Warehouse for BigQueryWarehouse {
         if new.is_empty() && changed.is_empty() {
             return Ok(0);
         }
-        let all: Vec<Contact> = new.iter().chain(&changed).map(|contact| (*contact).clone()).collect();
+        let all: Vec<Contact> = new
+            .iter()
+            .chain(&changed)
+            .map(|contact| (*contact).clone())
+            .collect();
         let staged = staged::contacts(&all, now, &self.schemas().await?)?;
         self.with_staging(&staged, "taking up contacts", |staging| {
             vec![self.sql.merge_contacts(staging)]
@@ -414,11 +476,15 @@ impl Warehouse for BigQueryWarehouse {
             return Ok(calls);
         }
         self.read_conversations(scope).await?;
-        self.with_mirror(scope, |_| true, |mirror| {
-            let read = mirror.pending(query).into_iter();
-            let read = read.take_while(|call| !call.conversation_unread);
-            read.map(|call| call.call.clone()).collect()
-        })
+        self.with_mirror(
+            scope,
+            |_| true,
+            |mirror| {
+                let read = mirror.pending(query).into_iter();
+                let read = read.take_while(|call| !call.conversation_unread);
+                read.map(|call| call.call.clone()).collect()
+            },
+        )
         .await
     }
 
@@ -427,12 +493,8 @@ impl Warehouse for BigQueryWarehouse {
             .await
     }
 
-    async fn ready_counts(&self, shard: Shard, _now: DateTime<Utc>) -> Outside<Vec<(Stage, u64)>> {
-        let scope = Scope {
-            shard,
-            ..Scope::of(Stage::Fetch)
-        };
-        self.with_mirror(&scope, |_| true, |mirror| mirror.ready_counts())
+    async fn ready_count(&self, scope: &Scope, _now: DateTime<Utc>) -> Outside<u64> {
+        self.with_mirror(scope, |_| true, |mirror| mirror.ready_count(scope.stage))
             .await
     }
 
@@ -450,7 +512,11 @@ impl Warehouse for BigQueryWarehouse {
         }
         let schemas = self.schemas().await?;
         let staged = staged::outcomes(outcomes, &self.archive_base_uri, &schemas)?;
-        let labels: Vec<&str> = staged.classification_columns.iter().map(String::as_str).collect();
+        let labels: Vec<&str> = staged
+            .classification_columns
+            .iter()
+            .map(String::as_str)
+            .collect();
         self.with_staging(&staged, "saving calls", |staging| {
             // A call is done when its labels are there, never before.
             let mut statements = Vec::with_capacity(2);
@@ -481,26 +547,22 @@ impl Warehouse for BigQueryWarehouse {
     }
 
     async fn list(&self, filter: &CallFilter) -> Outside<Vec<CallRow>> {
-        let statement = report::filtered(filter, |conditions, limit| {
-            self.sql.list(conditions, limit)
-        });
+        let statement =
+            report::filtered(filter, |conditions, limit| self.sql.list(conditions, limit));
         let rows = self.bigquery.rows(&statement, "listing calls").await?;
         Ok(rows.iter().filter_map(super::stored::call_row).collect())
     }
 
     async fn find(&self, contact_id: &ContactId) -> Outside<Option<CallDetails>> {
-        let row = async |sql: String| {
-            let statement = Statement::new(sql).bind("id", "STRING", contact_id.to_string());
-            let rows = self.bigquery.rows(&statement, "looking for a call").await?;
-            Ok::<_, Failure>(rows.into_iter().next())
-        };
-        let Some(tracking) = row(self.sql.tracking_row()).await? else {
+        let Some(tracking) = self.row_of(contact_id, self.sql.tracking_row()).await? else {
             return Ok(None);
         };
         let Some(listed) = super::stored::call_row(&tracking) else {
             return Ok(None);
         };
-        let classification = row(self.sql.classification_row()).await?;
+        let classification = self
+            .row_of(contact_id, self.sql.classification_row())
+            .await?;
         Ok(Some(CallDetails {
             row: listed,
             tracking: tracking.by_column(),
@@ -525,7 +587,10 @@ impl Warehouse for BigQueryWarehouse {
             Some(field) if !field.is_record() => self.sql.value_counts(&field.name),
             _ => return Ok(Vec::new()),
         };
-        let rows = self.bigquery.rows(&Statement::new(sql), "counting values").await?;
+        let rows = self
+            .bigquery
+            .rows(&Statement::new(sql), "counting values")
+            .await?;
         let count = |row: &Row| {
             Some(ValueCount {
                 value: row.text("value")?,

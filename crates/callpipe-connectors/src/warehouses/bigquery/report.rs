@@ -19,7 +19,13 @@ pub(super) fn summary(rows: &[Row]) -> Summary {
         let status = word("stage_status");
         let count = row.number("calls").unwrap_or(0);
         summary.total += count;
-        add_count(&mut summary.counts, stage, &status, count, row.number("waiting").unwrap_or(0));
+        add_count(
+            &mut summary.counts,
+            stage,
+            &status,
+            count,
+            row.number("waiting").unwrap_or(0),
+        );
         if status == "skipped"
             && let Some(reason) = row.text("skip_reason")
         {
@@ -40,15 +46,21 @@ pub(super) fn summary(rows: &[Row]) -> Summary {
             });
         }
     }
-    summary.counts.sort_by(|one, other| {
-        (one.stage, &one.status).cmp(&(other.stage, &other.status))
-    });
+    summary
+        .counts
+        .sort_by(|one, other| (one.stage, &one.status).cmp(&(other.stage, &other.status)));
     summary.failures.sort_by(|one, other| {
         let order = |group: &FailureGroup| (group.stage, group.status.clone(), group.kind.clone());
-        other.count.cmp(&one.count).then_with(|| order(one).cmp(&order(other)))
+        other
+            .count
+            .cmp(&one.count)
+            .then_with(|| order(one).cmp(&order(other)))
     });
     summary.skips.sort_by(|one, other| {
-        other.count.cmp(&one.count).then_with(|| one.reason.cmp(&other.reason))
+        other
+            .count
+            .cmp(&one.count)
+            .then_with(|| one.reason.cmp(&other.reason))
     });
     summary
 }
@@ -94,7 +106,11 @@ pub(super) fn filtered(
     let stage = filter.stage.map(|stage| stage.as_str().to_owned());
     text("stage = @stage", "stage", stage);
     text("stage_status = @status", "status", filter.status.clone());
-    text("failure_kind = @failure_kind", "failure_kind", filter.failure_kind.clone());
+    text(
+        "failure_kind = @failure_kind",
+        "failure_kind",
+        filter.failure_kind.clone(),
+    );
     if !filter.contact_ids.is_empty() {
         conditions.push("contactId IN UNNEST(@ids)");
     }

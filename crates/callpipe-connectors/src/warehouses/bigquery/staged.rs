@@ -41,7 +41,11 @@ pub(super) struct Schemas {
 }
 
 /// Stages new contacts.
-pub(super) fn contacts(contacts: &[Contact], now: DateTime<Utc>, schemas: &Schemas) -> Outside<Staged> {
+pub(super) fn contacts(
+    contacts: &[Contact],
+    now: DateTime<Utc>,
+    schemas: &Schemas,
+) -> Outside<Staged> {
     let rows = contacts.iter().map(|contact| {
         let mut row = StagedRow::default();
         let progress = CallProgress::new(contact.id.clone());
@@ -93,7 +97,10 @@ fn set_outcome(row: &mut StagedRow, outcome: &Outcome, archive_base_uri: &str) -
             let first = recordings.first().map(|recording| &recording.key);
             let uri = first.map(|key| format!("{archive_base_uri}/{key}"));
             tracking.insert("recordings".into(), text(&recordings)?);
-            tracking.insert("recording_filename".into(), json!(first.map(|key| key.file_name())));
+            tracking.insert(
+                "recording_filename".into(),
+                json!(first.map(|key| key.file_name())),
+            );
             tracking.insert("gcs_uri".into(), json!(uri));
             set_raw(tracking, raw_metadata.as_deref());
         }
@@ -142,8 +149,14 @@ fn set_state(tracking: &mut Map<String, Value>, progress: &CallProgress, at: Dat
         ("attempt", json!(progress.attempt)),
         ("not_before", json!(not_before)),
         ("redo_count", json!(progress.redo_count)),
-        ("failure_kind", json!(failure.map(|failure| failure.kind.as_str()))),
-        ("failure_reason", json!(failure.map(|failure| &failure.reason))),
+        (
+            "failure_kind",
+            json!(failure.map(|failure| failure.kind.as_str())),
+        ),
+        (
+            "failure_reason",
+            json!(failure.map(|failure| &failure.reason)),
+        ),
         ("status", json!(flags.status)),
         ("transcribed", json!(u8::from(flags.transcribed))),
         ("analysed", json!(u8::from(flags.transcribed))),
@@ -210,7 +223,9 @@ fn staged(rows: Vec<(ContactId, StagedRow)>, schemas: &Schemas) -> Outside<Stage
     let labels: Vec<String> = labels.into_iter().cloned().collect();
     let tracking = sql::written_columns().map(|name| own_column(&schemas.tracking, name));
     let tracking: Vec<Field> = tracking.collect::<Outside<_>>()?;
-    let classification = labels.iter().map(|name| own_column(&schemas.classifications, name));
+    let classification = labels
+        .iter()
+        .map(|name| own_column(&schemas.classifications, name));
     let classification: Vec<Field> = classification.collect::<Outside<_>>()?;
     let mut lines = BytesMut::new();
     for (contact_id, row) in rows {
@@ -235,7 +250,9 @@ fn staged(rows: Vec<(ContactId, StagedRow)>, schemas: &Schemas) -> Outside<Stage
 
 fn staging_schema(tracking: Vec<Field>, classification: Vec<Field>) -> TableSchema {
     let mut fields = vec![Field::required("contactId", "STRING")];
-    fields.extend(["fetched", "transcribed", "classified"].map(|flag| Field::nullable(flag, "BOOLEAN")));
+    fields.extend(
+        ["fetched", "transcribed", "classified"].map(|flag| Field::nullable(flag, "BOOLEAN")),
+    );
     fields.push(Field::record("tracking", tracking));
     if !classification.is_empty() {
         fields.push(Field::record("classification", classification));
@@ -247,8 +264,11 @@ fn staging_schema(tracking: Vec<Field>, classification: Vec<Field>) -> TableSche
 fn own_column(schema: &TableSchema, name: &str) -> Outside<Field> {
     let field = schema.fields.iter().find(|field| field.is_called(name));
     let field = field.cloned().ok_or_else(|| {
-        Failure::new(FailureKind::StoreFailed, format!("the table has no column `{name}`"))
-            .with_hint("run again: columns that are missing are added at the start")
+        Failure::new(
+            FailureKind::StoreFailed,
+            format!("the table has no column `{name}`"),
+        )
+        .with_hint("run again: columns that are missing are added at the start")
     })?;
     Ok(Field {
         // Where the table requires a value, a call that has none must not fail the whole batch here.
