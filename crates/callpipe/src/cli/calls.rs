@@ -131,7 +131,8 @@ impl FilterArguments {
 pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::Result<Exit> {
     let config = context.load()?.config;
     let archive = assemble::archive(&config)?;
-    let warehouse = assemble::warehouse(&config, &archive)?;
+    let google = assemble::Google::new(&config);
+    let warehouse = assemble::warehouse(&config, &google, &archive, &context.clock)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     match command {
         CallsCommand::List { filter, limit } => {

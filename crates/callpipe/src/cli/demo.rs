@@ -12,6 +12,7 @@ use super::output::tell;
 use super::run::{RunArguments, work};
 use super::sandbox::{DEMO_REQUESTS_MAX, configuration, for_demo};
 use crate::assemble;
+use crate::config::Config;
 use crate::config::load::load;
 use crate::engine::RunReport;
 use crate::exit::Exit;
@@ -84,7 +85,7 @@ pub(super) async fn demo(context: &Context, arguments: &DemoArguments) -> anyhow
         run_report: &run_report,
         sandbox: &sandbox,
     };
-    let labels = labels(&config).await?;
+    let labels = labels(context, &config).await?;
     if context.output.json {
         context.output.json(&run_report)?;
     } else {
@@ -138,9 +139,10 @@ struct Figures<'a> {
 }
 
 /// The bars of each question.
-async fn labels(config: &crate::config::Config) -> anyhow::Result<String> {
+async fn labels(context: &Context, config: &Config) -> anyhow::Result<String> {
     let archive = assemble::archive(config)?;
-    let warehouse = assemble::warehouse(config, &archive)?;
+    let google = assemble::Google::new(config);
+    let warehouse = assemble::warehouse(config, &google, &archive, &context.clock)?;
     let mut text = String::new();
     for (field, title) in QUESTIONS {
         text.push_str(&report::labels::bars(

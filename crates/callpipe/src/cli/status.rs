@@ -8,7 +8,8 @@ use crate::report;
 pub(super) async fn status(context: &Context) -> anyhow::Result<Exit> {
     let config = context.load()?.config;
     let archive = assemble::archive(&config)?;
-    let warehouse = assemble::warehouse(&config, &archive)?;
+    let google = assemble::Google::new(&config);
+    let warehouse = assemble::warehouse(&config, &google, &archive, &context.clock)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     let summary = warehouse.summary(context.clock.now()).await?;
     context

@@ -9,7 +9,8 @@ use toml::de::DeTable;
 use super::Config;
 use super::error::{ConfigError, Origin};
 use super::merge::{
-    Origins, Surroundings, one_system_for_each_role, override_from_environment, resolve,
+    Origins, Surroundings, choose_from_environment, one_system_for_each_role,
+    override_from_environment, resolve,
 };
 
 /// The file that is read when none is named.
@@ -38,20 +39,7 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
         })?,
         None => String::new(),
     };
-    let dot_env = dot_env()?;
-    let variable = |name: &str| {
-        let from_process = std::env::var(name)
-            .ok()
-            .map(|text| (text, Origin::Environment(name.to_owned())));
-        let from_file = || {
-            dot_env
-                .get(name)
-                .map(|text| (text.clone(), Origin::DotEnv(name.to_owned())))
-        };
-        from_process
-            .filter(|(text, _)| !text.is_empty())
-            .or_else(from_file)
-    };
+    let variable = variables()?;
     let surroundings = Surroundings {
         variable: &variable,
         read_file: &|path| std::fs::read_to_string(path),
@@ -65,6 +53,26 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
         config,
         file: file.map(Path::to_owned),
         origins,
+    })
+}
+
+/// Reads a variable from the environment, or else from `.env`, and says from which. Empty ones count
+/// as not set.
+pub fn variables() -> Result<impl Fn(&str) -> Option<(String, Origin)>, ConfigError> {
+    let dot_env = dot_env()?;
+    Ok(move |name: &str| {
+        let from_process = std::env::var(name)
+            .ok()
+            .map(|text| (text, Origin::Environment(name.to_owned())));
+        let from_file = || {
+            dot_env
+                .get(name)
+                .map(|text| (text.clone(), Origin::DotEnv(name.to_owned())))
+        };
+        let is_set = |(text, _): &(String, Origin)| !text.is_empty();
+        from_process
+            .filter(is_set)
+            .or_else(|| from_file().filter(is_set))
     })
 }
 
@@ -99,6 +107,7 @@ pub(super) fn parse(
         message,
     })?;
     resolve(tree.get_mut(), "", surroundings, &mut origins)?;
+    choose_from_environment(tree.get_mut(), surroundings);
     override_from_environment(tree.get_mut(), surroundings, &mut origins);
     let config = Config::deserialize(toml::de::Deserializer::from(tree))
         .map_err(|error| invalid(text, place, &error))?;
