@@ -26,16 +26,17 @@ locals {
       filter = "${local.our_lines} AND severity>=ERROR AND logName:(\"%2Fstdout\" OR \"%2Fstderr\")"
       text   = "callpipe could not keep something: a batch of results, a paid reply, or its lease. The log line says what and what can be done."
     }
-    # 75 means: run again later. 0 is no failure. The words are Cloud Run's own.
+    # 0 is no failure, 75 means "run again later", and 4 comes from `callpipe check`, whose reader waits
+    # for it. The words are Cloud Run's own.
     attempt_failed = {
       title = "an attempt failed"
       filter = join(" AND ", [
         local.our_lines,
         "logName:\"%2Fvarlog%2Fsystem\"",
         "(textPayload=~\"^Container called exit\" OR textPayload=~\"^Container terminated on signal\" OR textPayload=~\"^Memory limit\")",
-        "NOT textPayload=~\"exit[(](0|75)[)]\"",
+        "NOT textPayload=~\"exit[(](0|4|75)[)]\"",
       ])
-      text = "An attempt ended with a code other than 0 and 75, was killed, or ran out of memory. docs/DEPLOYMENT.md lists the codes."
+      text = "An attempt ended with exit code 2, 3 or 70, was killed, or ran out of memory. docs/DEPLOYMENT.md says what the codes mean."
     }
   }
 }

@@ -46,7 +46,7 @@ resource "google_bigquery_dataset_iam_member" "keeps_tables" {
 # SELECT from the source table: only the fetch stage lists contacts. A table in the dataset above needs
 # no second grant. A view needs its own: on the tables it reads, or as an authorized view.
 resource "google_bigquery_table_iam_member" "reads_contacts" {
-  count = local.source_is_apart ? 1 : 0
+  count = local.source_is_apart && var.grant_source_table ? 1 : 0
 
   project    = local.source_project
   dataset_id = local.source_dataset

@@ -143,6 +143,12 @@ variable "source_table" {
   }
 }
 
+variable "grant_source_table" {
+  description = "False where the source table belongs to others, who let the fetch stage's account read it themselves."
+  type        = bool
+  default     = true
+}
+
 variable "tracking_table" {
   description = "The table that says where each call stands."
   type        = string
