@@ -32,8 +32,8 @@ resource "google_project_iam_member" "runs_queries" {
   member  = google_service_account.stage[each.key].member
 }
 
-# tables.insert, tables.get, tables.patch (columns), tables.delete (staging), load, MERGE and SELECT.
-# On this one dataset. Every stage keeps its own state, so all three need it.
+# datasets.get, tables.insert, tables.get, tables.patch (columns), tables.delete (staging), load, MERGE and
+# SELECT. On this one dataset. Every stage keeps its own state, so all three need it.
 resource "google_bigquery_dataset_iam_member" "keeps_tables" {
   for_each = local.stages
 
