@@ -1,4 +1,4 @@
-//! What tests need: an emulator where there is one, and a server that answers as it is told.
+//! What tests need: a server that answers as it is told.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,23 +7,17 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use callpipe_core::contracts::clock::Clock;
+use callpipe_sandbox::peers::Emulator;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::http::Endpoint;
 
-/// Names the emulator to test with, such as `http://127.0.0.1:9050`.
-const EMULATOR: &str = "CALLPIPE_TEST_BIGQUERY_EMULATOR";
-
-/// The emulator, or a word about what is left out without it.
-pub(crate) fn emulator(left_out: &str) -> Option<Endpoint> {
-    match std::env::var(EMULATOR) {
-        Ok(address) => Some(Endpoint::parse(&address).unwrap()),
-        Err(_) => {
-            eprintln!("left out, since {EMULATOR} is not set: {left_out}");
-            None
-        }
-    }
+/// goccy's emulator and where it is, if there is one.
+pub(crate) fn emulator(left_out: &str) -> Option<(Emulator, Endpoint)> {
+    let emulator = Emulator::bigquery(left_out).unwrap()?;
+    let endpoint = Endpoint::parse(emulator.url()).unwrap();
+    Some((emulator, endpoint))
 }
 
 pub(crate) struct FixedClock;

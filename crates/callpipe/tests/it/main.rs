@@ -5,6 +5,7 @@
 
 mod commands;
 mod dependencies;
+mod google;
 mod pipeline;
 mod recovery;
 mod secrecy;

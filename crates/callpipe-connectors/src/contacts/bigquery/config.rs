@@ -25,6 +25,9 @@ pub struct BigQueryContactsConfig {
     pub contact_id_column: String,
     /// The column with the start of the call: a date, a date and time, or a moment.
     pub start_date_column: String,
+    /// The column with the id of the whole conversation, which CXone's recordings are found by; used
+    /// where the table has it.
+    pub master_contact_id_column: String,
     /// Where BigQuery is, if not at Google: an emulator on this machine.
     pub endpoint: Option<Endpoint>,
 }
@@ -38,9 +41,18 @@ impl Default for BigQueryContactsConfig {
             location: None,
             contact_id_column: "contactId".into(),
             start_date_column: "startDate".into(),
+            master_contact_id_column: "masterContactId".into(),
             endpoint: None,
         }
     }
+}
+
+/// The names of the columns, quoted.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub(super) id: String,
+    pub(super) start: String,
+    pub(super) master_id: String,
 }
 
 impl BigQueryContactsConfig {
@@ -55,8 +67,8 @@ impl BigQueryContactsConfig {
             .map_err(|error| denied(format!("`contacts.bigquery.table`: {error}")))
     }
 
-    /// The two columns, quoted.
-    pub(super) fn columns(&self) -> Outside<(String, String)> {
+    /// The columns, quoted; that of the conversation only where the table has it.
+    pub(super) fn columns(&self) -> Outside<Columns> {
         let quoted = |key, name: &str| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
             if name.is_empty() || !name.bytes().all(plain) {
@@ -65,10 +77,12 @@ impl BigQueryContactsConfig {
             }
             Ok(format!("`{name}`"))
         };
-        Ok((
-            quoted("contact_id_column", &self.contact_id_column)?,
-            quoted("start_date_column", &self.start_date_column)?,
-        ))
+        let master_id = &self.master_contact_id_column;
+        Ok(Columns {
+            id: quoted("contact_id_column", &self.contact_id_column)?,
+            start: quoted("start_date_column", &self.start_date_column)?,
+            master_id: quoted("master_contact_id_column", master_id)?,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use callpipe_core::call::{Contact, ContactId, parse_start};
 use callpipe_core::contracts::contact_source::{ContactPage, ContactProblem};
 
+use super::config::Columns;
 use crate::bigquery::{Row, Statement, TableReference};
 
 /// The list: newest first, ids and starts as text, whatever their types. Calls that the tracking
@@ -12,14 +13,20 @@ use crate::bigquery::{Row, Statement, TableReference};
 /// The date is compared as text: it works for every type that a start may have.
 pub(super) fn listing(
     source: &TableReference,
-    (id, start): &(String, String),
+    columns: &Columns,
+    has_master_id: bool,
     tracking: Option<&TableReference>,
     since: Option<chrono::NaiveDate>,
 ) -> Statement {
-    let id_text = format!("CAST(listed.{id} AS STRING)");
-    let start_text = format!("CAST(listed.{start} AS STRING)");
+    let text = |column: &str| format!("CAST(listed.{column} AS STRING)");
+    let (start, id_text, start_text) = (&columns.start, text(&columns.id), text(&columns.start));
+    let master_text = match has_master_id {
+        true => text(&columns.master_id),
+        false => "CAST(NULL AS STRING)".to_owned(),
+    };
     let mut sql = format!(
-        "SELECT {id_text} AS contact_id, {start_text} AS start_date FROM {} AS listed",
+        "SELECT {id_text} AS contact_id, {start_text} AS start_date, \
+         {master_text} AS master_contact_id FROM {} AS listed",
         source.quoted()
     );
     let mut conditions = Vec::new();
@@ -51,7 +58,8 @@ pub(super) fn listing(
 }
 
 /// How many calls the table lists, and whether ids and starts can be read.
-pub(super) fn counting(source: &TableReference, (id, start): &(String, String)) -> Statement {
+pub(super) fn counting(source: &TableReference, columns: &Columns) -> Statement {
+    let Columns { id, start, .. } = columns;
     Statement::new(format!(
         "SELECT COUNT({id}) AS calls, COUNT({start}) AS starts FROM {}",
         source.quoted()
@@ -80,7 +88,11 @@ pub(super) fn page(rows: &[Row], source: &TableReference) -> ContactPage {
             let told = format!("call {id}: `{start}` is no date; the call is kept without one");
             page.problems.push(problem(told));
         }
-        page.contacts.push(Contact::new(id, started_at));
+        let master_id = row.text("master_contact_id");
+        page.contacts.push(Contact {
+            master_id: master_id.and_then(|id| ContactId::parse(&id).ok()),
+            ..Contact::new(id, started_at)
+        });
     }
     page
 }

@@ -15,6 +15,7 @@ use callpipe_core::failure::{Failure, Outside};
 use serde::{Deserialize, Serialize};
 
 pub use config::BigQueryContactsConfig;
+use config::Columns;
 
 use crate::bigquery::wire::JobReference;
 use crate::bigquery::{self, BigQuery, TableReference};
@@ -27,7 +28,7 @@ const PAGE_CALLS: u32 = 10_000;
 pub struct BigQueryContacts {
     bigquery: BigQuery,
     table: TableReference,
-    columns: (String, String),
+    columns: Columns,
     tracking: Option<TableReference>,
 }
 
@@ -86,8 +87,17 @@ impl ContactSource for BigQueryContacts {
         let doing = "listing calls";
         let page = match after {
             None => {
-                let tracking = self.tracking.as_ref();
-                let statement = map::listing(&self.table, &self.columns, tracking, query.since);
+                let schema = self.bigquery.schema(&self.table).await?.unwrap_or_default();
+                let statement = map::listing(
+                    &self.table,
+                    &self.columns,
+                    schema
+                        .fields
+                        .iter()
+                        .any(|field| field.is_called(self.columns.master_id.trim_matches('`'))),
+                    self.tracking.as_ref(),
+                    query.since,
+                );
                 self.bigquery
                     .first_page(&statement, PAGE_CALLS, doing)
                     .await?

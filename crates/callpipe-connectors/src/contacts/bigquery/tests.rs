@@ -14,7 +14,7 @@ use crate::random;
 fn source(endpoint: &Endpoint, table: &str, tracking: Option<&str>) -> BigQueryContacts {
     let config = BigQueryContactsConfig {
         table: Some(table.into()),
-        project: Some("test-project".into()),
+        project: Some("sandbox-project".into()),
         endpoint: Some(endpoint.clone()),
         ..BigQueryContactsConfig::default()
     };
@@ -54,7 +54,8 @@ fn contact(id: &str, start: &str) -> Contact {
 
 #[tokio::test]
 async fn it_keeps_the_contract_for_every_type_of_column() {
-    let Some(endpoint) = emulator("the suite of the contact source on BigQuery") else {
+    let Some((_emulator, endpoint)) = emulator("the suite of the contact source on BigQuery")
+    else {
         return;
     };
     for (id_type, start_type, rows, newest) in [
@@ -78,7 +79,7 @@ async fn it_keeps_the_contract_for_every_type_of_column() {
             "2026-03-02T10:11:12.5Z",
         ),
     ] {
-        let name = format!("test-project.d_{}.calls", random::name());
+        let name = format!("sandbox-project.d_{}.calls", random::name());
         let source = source(&endpoint, &name, None);
         table(&source, id_type, start_type, rows).await;
         let second = if id_type == "STRING" { "08" } else { "8" };
@@ -93,10 +94,10 @@ async fn it_keeps_the_contract_for_every_type_of_column() {
 
 #[tokio::test]
 async fn calls_that_are_tracked_are_not_listed_again() {
-    let Some(endpoint) = emulator("leaving out tracked calls of BigQuery") else {
+    let Some((_emulator, endpoint)) = emulator("leaving out tracked calls of BigQuery") else {
         return;
     };
-    let dataset = format!("test-project.d_{}", random::name());
+    let dataset = format!("sandbox-project.d_{}", random::name());
     let tracking = format!("{dataset}.tracking");
     let source = source(&endpoint, &format!("{dataset}.calls"), Some(&tracking));
     let rows = "(1, DATE '2026-03-01'), (2, DATE '2026-03-02'), (3, DATE '2026-03-03'), (4, NULL)";
@@ -135,7 +136,9 @@ async fn a_list_goes_on_from_its_cursor_and_tells_of_what_is_no_contact() {
             "pageToken": token,
         })
     };
+    let schema = json!({"schema": {"fields": [{"name": "MasterContactId", "type": "STRING"}]}});
     let (script, endpoint) = Script::serve(vec![
+        (200, schema),
         (
             200,
             page(
@@ -170,17 +173,18 @@ async fn a_list_goes_on_from_its_cursor_and_tells_of_what_is_no_contact() {
         (vec![contact("3", "2026-03-01")], None)
     );
     let asked = script.asked();
-    let body = asked[0].json();
+    let body = asked[1].json();
     let sql = body["query"].as_str().unwrap();
     assert!(sql.contains("LEFT JOIN `p`.`d`.`tracking`"), "{sql}");
     assert_eq!(
         body["queryParameters"][0]["parameterValue"]["value"],
         "2026-03-01"
     );
+    assert!(sql.contains("listed.`masterContactId`"), "{sql}");
     assert!(
-        asked[1].query.contains("pageToken=t%2F2"),
+        asked[2].query.contains("pageToken=t%2F2"),
         "{}",
-        asked[1].query
+        asked[2].query
     );
 }
 

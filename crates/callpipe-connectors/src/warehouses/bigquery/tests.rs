@@ -27,7 +27,7 @@ fn now() -> DateTime<Utc> {
 /// A dataset of its own for each test.
 fn config(endpoint: &Endpoint) -> BigQueryConfig {
     BigQueryConfig {
-        project: Some("test-project".into()),
+        project: Some("sandbox-project".into()),
         dataset: format!("d_{}", random::name()),
         endpoint: Some(endpoint.clone()),
         ..BigQueryConfig::default()
@@ -125,7 +125,7 @@ impl Warehouse for WithoutMirror {
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
-    let Some(endpoint) = emulator("the suite of the warehouse on BigQuery") else {
+    let Some((_emulator, endpoint)) = emulator("the suite of the warehouse on BigQuery") else {
         return;
     };
     conformance::warehouse::warehouse(&open(&config(&endpoint))).await;
@@ -133,7 +133,8 @@ async fn it_keeps_the_contract() {
 
 #[tokio::test]
 async fn it_keeps_the_contract_by_its_tables_alone() {
-    let Some(endpoint) = emulator("the suite of the warehouse on BigQuery, without its mirror")
+    let Some((_emulator, endpoint)) =
+        emulator("the suite of the warehouse on BigQuery, without its mirror")
     else {
         return;
     };
@@ -142,7 +143,7 @@ async fn it_keeps_the_contract_by_its_tables_alone() {
 
 #[tokio::test]
 async fn values_have_the_types_of_the_baseline() {
-    let Some(endpoint) = emulator("the types of BigQuery's columns") else {
+    let Some((_emulator, endpoint)) = emulator("the types of BigQuery's columns") else {
         return;
     };
     let warehouse = open(&config(&endpoint));

@@ -73,7 +73,8 @@ async fn baseline(warehouse: &BigQueryWarehouse) {
 
 #[tokio::test]
 async fn an_existing_table_goes_on_where_it_was_left() {
-    let Some(endpoint) = emulator("taking up the baseline's tables in BigQuery") else {
+    let Some((_emulator, endpoint)) = emulator("taking up the baseline's tables in BigQuery")
+    else {
         return;
     };
     let warehouse = open(&config(&endpoint));
@@ -138,7 +139,9 @@ async fn an_existing_table_goes_on_where_it_was_left() {
 
 #[tokio::test]
 async fn rows_that_the_scripts_add_later_are_taken_up_too() {
-    let Some(endpoint) = emulator("taking up rows that others add to BigQuery's tables") else {
+    let Some((_emulator, endpoint)) =
+        emulator("taking up rows that others add to BigQuery's tables")
+    else {
         return;
     };
     let warehouse = open(&config(&endpoint));
@@ -153,7 +156,7 @@ async fn rows_that_the_scripts_add_later_are_taken_up_too() {
 
 #[tokio::test]
 async fn the_questions_of_the_baselines_users_are_answered() {
-    let Some(endpoint) = emulator("the baseline's questions to BigQuery") else {
+    let Some((_emulator, endpoint)) = emulator("the baseline's questions to BigQuery") else {
         return;
     };
     let warehouse = open(&config(&endpoint));
