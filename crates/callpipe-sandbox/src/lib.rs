@@ -16,6 +16,7 @@ mod control;
 mod corpus;
 mod fakes;
 pub mod faults;
+mod google_account;
 mod journal;
 mod options;
 mod reply;
@@ -32,6 +33,7 @@ pub use corpus::{
     DeliveryTracking, IntentSegment, SentimentSegment, Speaker, TopicSegment, Truth, Turn, Word,
 };
 pub use faults::{Fault, FaultKind, FaultParseError, Faults};
+pub use google_account::{GOOGLE_ACCOUNT_EMAIL, google_key_file};
 pub use journal::{Bill, Entry, Journal, Maxima, Purchase, System, Violation};
 pub use options::{CREDENTIALS, Clock, Credentials, Latencies, Latency, Ports, SandboxOptions};
 pub use server::{Sandbox, StartError};

@@ -1,13 +1,14 @@
 //! Puts a pipeline together from a configuration. The only place that names vendors.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_connectors::classifiers::gemini::GeminiClassifier;
 use callpipe_connectors::contacts::csv::CsvContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
+use callpipe_connectors::google::{GoogleConfig, Identity};
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
@@ -30,6 +31,31 @@ use crate::config::{
 use crate::engine::Settings;
 use crate::engine::paid::PaidReplies;
 use crate::engine::stages::{ClassifyStage, FetchStage, StageWork, TranscribeStage};
+
+/// Who we are to Google: found out when the first system asks for it, and the same for all.
+pub struct Google<'a> {
+    config: &'a GoogleConfig,
+    identity: OnceLock<Identity>,
+}
+
+impl<'a> Google<'a> {
+    /// By the configuration; nothing is read yet.
+    pub fn new(config: &'a Config) -> Self {
+        Self {
+            config: &config.google,
+            identity: OnceLock::new(),
+        }
+    }
+
+    /// The identity, which all who ask share.
+    pub fn identity(&self) -> Outside<&Identity> {
+        if let Some(identity) = self.identity.get() {
+            return Ok(identity);
+        }
+        let identity = Identity::new(self.config)?;
+        Ok(self.identity.get_or_init(|| identity))
+    }
+}
 
 /// The list of calls.
 pub fn contacts(config: &Config, clock: &Arc<dyn Clock>) -> Outside<Arc<dyn ContactSource>> {
@@ -75,12 +101,14 @@ pub fn transcriber(config: &Config, clock: &Arc<dyn Clock>) -> Outside<Arc<dyn T
 /// The classifier.
 pub fn classifier(
     config: &Config,
+    google: &Google<'_>,
     taxonomy: &Arc<Taxonomy>,
     clock: &Arc<dyn Clock>,
 ) -> Outside<Arc<dyn Classifier>> {
     Ok(match &config.classifier {
         ClassifierConfig::Gemini(gemini) => Arc::new(GeminiClassifier::new(
             gemini.clone(),
+            google.identity()?,
             Arc::clone(taxonomy),
             Arc::clone(clock),
         )?),
@@ -118,6 +146,7 @@ pub fn taxonomy(config: &Config) -> Outside<Arc<Taxonomy>> {
 pub fn stages(
     config: &Config,
     wanted: &[Stage],
+    google: &Google<'_>,
     archive: &Archive,
     taxonomy: &Arc<Taxonomy>,
     clock: &Arc<dyn Clock>,
@@ -142,7 +171,7 @@ pub fn stages(
                     paid,
                 }),
                 Stage::Classify => {
-                    let classifier = classifier(config, taxonomy, clock)?;
+                    let classifier = classifier(config, google, taxonomy, clock)?;
                     Arc::new(ClassifyStage {
                         classifier,
                         archive,

@@ -26,8 +26,7 @@ const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 /// A client for an endpoint, whose requests end after `silence_max` without a byte from the other
 /// side. A proxy that the environment names is used, except for this machine.
 pub fn client(endpoint: &Endpoint, silence_max: Duration) -> Outside<Client> {
-    // An error means that a provider of cryptography was chosen before, which is as good.
-    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    choose_cryptography();
     let builder = Client::builder();
     let builder = if endpoint.is_loopback() {
         builder.no_proxy()
@@ -44,6 +43,12 @@ pub fn client(endpoint: &Endpoint, silence_max: Duration) -> Outside<Client> {
         .map_err(|error| {
             Failure::bug("the HTTP client cannot be set up").with_source(error.without_url())
         })
+}
+
+/// Has everything that speaks TLS or signs in this process use ring, unless a choice was made
+/// before, which is as good. Must come before libraries that make HTTP clients of their own.
+pub fn choose_cryptography() {
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Sends a request. `doing` says what for, as in "asking for a token".

@@ -1,14 +1,12 @@
 //! `callpipe check`: does with each outside system what a run would do, and says how to mend what
 //! fails.
 
-use std::sync::Arc;
-
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::failure::Outside;
 use serde::Serialize;
 
 use super::Context;
-use crate::assemble;
+use crate::assemble::{self, Google};
 use crate::config::Config;
 use crate::exit::Exit;
 
@@ -39,6 +37,7 @@ pub(super) async fn check(context: &Context) -> anyhow::Result<Exit> {
 async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
     let clock = &context.clock;
     let taxonomy = assemble::taxonomy(config);
+    let google = Google::new(config);
     let archive = assemble::archive(config);
     let contacts = async { assemble::contacts(config, clock)?.check().await };
     let recordings = async { assemble::recordings(config, clock)?.0.check().await };
@@ -56,7 +55,7 @@ async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
                 Ok(format!("version {}, {sections} sections", taxonomy.version)),
             ));
             let classifier = async {
-                assemble::classifier(config, &Arc::clone(taxonomy), clock)?
+                assemble::classifier(config, &google, taxonomy, clock)?
                     .check()
                     .await
             };

@@ -146,7 +146,8 @@ pub(super) fn configuration(
          \n[recordings.nice_cxone]\n{account}\nrequests_per_5_minutes = {requests_max}\n\
          \n[archive.directory]\npath = {}\n\
          \n[transcriber.deepgram]\nendpoint = \"{}\"\napi_key = \"{}\"\n\
-         \n[classifier.gemini]\nendpoint = \"{}\"\nproject = \"{}\"\naccess_token = \"{}\"\n\
+         \n[classifier.gemini]\nendpoint = \"{}\"\nproject = \"{}\"\n\
+         \n[google]\naccess_token = \"{}\"\n\
          \n[warehouse.sqlite]\npath = {}\n",
         quoted(folder),
         sandbox.deepgram_url,

@@ -12,7 +12,7 @@ pub struct Variable {
 }
 
 /// The variables. Names that an earlier set of Python scripts used are kept.
-pub const VARIABLES: [Variable; 9] = [
+pub const VARIABLES: [Variable; 11] = [
     Variable {
         name: "CXONE_USERNAME",
         keys: &[
@@ -62,8 +62,18 @@ pub const VARIABLES: [Variable; 9] = [
     },
     Variable {
         name: "GOOGLE_ACCESS_TOKEN",
-        keys: &["classifier.gemini.access_token"],
-        meaning: "short-lived Google access token",
+        keys: &["google.access_token"],
+        meaning: "Google access token, which lasts an hour",
+    },
+    Variable {
+        name: "GOOGLE_APPLICATION_CREDENTIALS",
+        keys: &["google.credentials_file"],
+        meaning: "file with Google credentials",
+    },
+    Variable {
+        name: "GCE_METADATA_HOST",
+        keys: &["google.metadata_host"],
+        meaning: "metadata server that issues Google tokens",
     },
     Variable {
         name: "CUTOFF_DATE",

@@ -11,6 +11,7 @@ mod merge;
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
+use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
@@ -33,6 +34,8 @@ pub struct Config {
     pub classifier: ClassifierConfig,
     /// Where state and results are kept.
     pub warehouse: WarehouseConfig,
+    /// Who we are to Google, for every role that one of its services fills.
+    pub google: GoogleConfig,
     /// Which labels there are.
     pub taxonomy: TaxonomyConfig,
     /// How the work is done.

@@ -104,7 +104,8 @@ impl Bench {
              [archive.directory]\npath = \"data\"\n\
              [transcriber.deepgram]\nendpoint = \"{deepgram_url}\"\napi_key = \"{}\"\nin_flight_max = 10\n\
              [classifier.gemini]\nendpoint = \"{gemini_url}\"\nproject = \"{}\"\nlocation = \"global\"\n\
-             models = [\"gemini-3.5-flash-lite\", \"gemini-3.1-flash-lite\"]\naccess_token = \"{}\"\n\
+             models = [\"gemini-3.5-flash-lite\", \"gemini-3.1-flash-lite\"]\n\
+             [google]\naccess_token = \"{}\"\n\
              [warehouse.sqlite]\npath = \"data/callpipe.db\"\n\
              [engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\noutage_max_s = 3\nlease_ttl_s = 1\n",
             credentials.cxone_client_id,

@@ -13,8 +13,8 @@ use url::Url;
 
 use super::config::GeminiConfig;
 use super::map;
-use super::token::{GivenToken, TokenSource};
 use super::wire::{Content, GenerationConfig, Request, SafetySetting, TextPart, ThinkingConfig};
+use crate::google::Identity;
 use crate::http::{self, Endpoint};
 
 /// An answer takes seconds. One of the longest, with thinking, takes a minute and a half.
@@ -42,13 +42,17 @@ const DOING: &str = "asking Gemini for labels";
 pub(super) struct GeminiClient {
     endpoint: Endpoint,
     project: String,
-    token: Box<dyn TokenSource>,
+    identity: Identity,
     client: Client,
     clock: Arc<dyn Clock>,
 }
 
 impl GeminiClient {
-    pub(super) fn new(config: &GeminiConfig, clock: Arc<dyn Clock>) -> Outside<Self> {
+    pub(super) fn new(
+        config: &GeminiConfig,
+        identity: &Identity,
+        clock: Arc<dyn Clock>,
+    ) -> Outside<Self> {
         let project = config.project.as_deref().map(str::trim).unwrap_or_default();
         if project.is_empty() {
             return Err(setting_missing(
@@ -60,9 +64,9 @@ impl GeminiClient {
         let endpoint = endpoint(config)?;
         Ok(Self {
             client: http::client(&endpoint, SILENCE_MAX)?,
+            identity: identity.for_endpoint(&endpoint),
             endpoint,
             project: project.to_owned(),
-            token: Box::new(GivenToken::new(config.access_token.as_ref())?),
             clock,
         })
     }
@@ -78,12 +82,14 @@ impl GeminiClient {
         model: &ModelName,
         request: &Request<'_>,
     ) -> Outside<Bytes> {
-        let token = self.token.token().await?;
         let request = self
             .client
             .post(self.url(&config.location, model))
-            .bearer_auth(token.expose().trim())
             .json(request);
+        let request = match self.identity.token().await? {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        };
         let response = http::send(request, DOING).await?;
         let response = match http::success(response, DOING, self.clock.now()).await {
             Ok(response) => response,

@@ -6,7 +6,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use serde::{Deserialize, Serialize};
 
 use crate::http::Endpoint;
-use crate::secret::Secret;
 
 /// The location unless the configuration names one: all of Google's regions together.
 pub const LOCATION_DEFAULT: &str = "global";
@@ -31,8 +30,6 @@ pub struct GeminiConfig {
     pub location: String,
     /// The models to ask, best first; the next one is asked when one is retired or no use.
     pub models: Vec<String>,
-    /// What proves who we are. Usually from `GOOGLE_ACCESS_TOKEN`; lasts an hour.
-    pub access_token: Option<Secret>,
     /// How many requests may be in flight at once.
     pub in_flight_max: NonZeroUsize,
     /// The longest answer, thinking included, in tokens. A second try is given four times as many.
@@ -65,7 +62,6 @@ impl Default for GeminiConfig {
             project: None,
             location: LOCATION_DEFAULT.into(),
             models: MODELS_DEFAULT.map(str::to_owned).into(),
-            access_token: None,
             in_flight_max: IN_FLIGHT_MAX,
             max_output_tokens: OUTPUT_TOKENS_MAX,
             thinking_level: None,

@@ -4,7 +4,6 @@
 mod client;
 mod config;
 mod map;
-mod token;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -20,6 +19,8 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::recording::Fingerprint;
 use callpipe_core::taxonomy::{Taxonomy, prompt, schema};
 use serde_json::Value;
+
+use crate::google::Identity;
 
 pub use config::{GeminiConfig, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
 
@@ -49,6 +50,7 @@ impl GeminiClassifier {
     /// A classifier by its configuration; nothing is asked yet.
     pub fn new(
         config: GeminiConfig,
+        identity: &Identity,
         taxonomy: Arc<Taxonomy>,
         clock: Arc<dyn Clock>,
     ) -> Outside<Self> {
@@ -57,7 +59,7 @@ impl GeminiClassifier {
             return Err(Failure::new(FailureKind::Denied, message)
                 .with_hint(format!("name models such as {}", MODELS_DEFAULT.join(", "))));
         }
-        let client = GeminiClient::new(&config, clock)?;
+        let client = GeminiClient::new(&config, identity, clock)?;
         let schema = map::with_property_ordering(schema::schema(&taxonomy));
         Ok(Self {
             client,

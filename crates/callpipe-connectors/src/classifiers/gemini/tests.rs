@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{GeminiClassifier, GeminiConfig};
+use crate::google::{GoogleConfig, Identity};
 use crate::http::Endpoint;
 use crate::secret::Secret;
 
@@ -33,9 +34,16 @@ fn config(text: &str) -> GeminiConfig {
     let config: GeminiConfig = serde_json::from_str(text).unwrap();
     GeminiConfig {
         project: config.project.or(Some("sandbox-project".into())),
-        access_token: Some(Secret::new(TOKEN)),
         ..config
     }
+}
+
+fn identity(token: &str) -> Identity {
+    let config = GoogleConfig {
+        access_token: Some(Secret::new(token)),
+        ..GoogleConfig::default()
+    };
+    Identity::new(&config).unwrap()
 }
 
 fn config_at(endpoint: &str) -> GeminiConfig {
@@ -46,8 +54,12 @@ fn config_at(endpoint: &str) -> GeminiConfig {
 }
 
 fn classifier(config: GeminiConfig) -> GeminiClassifier {
+    classifier_as(config, &identity(TOKEN))
+}
+
+fn classifier_as(config: GeminiConfig, identity: &Identity) -> GeminiClassifier {
     let taxonomy = Arc::new(Taxonomy::built_in());
-    GeminiClassifier::new(config, taxonomy, Arc::new(Standing)).unwrap()
+    GeminiClassifier::new(config, identity, taxonomy, Arc::new(Standing)).unwrap()
 }
 
 /// A usual answer by the built-in taxonomy.

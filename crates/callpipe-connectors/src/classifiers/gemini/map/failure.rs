@@ -7,8 +7,8 @@ use callpipe_core::failure::{Failure, FailureKind};
 use super::super::wire::{ErrorReply, ErrorStatus};
 use super::word;
 
-const TOKEN_HINT: &str =
-    "renew the access token: `export GOOGLE_ACCESS_TOKEN=$(gcloud auth print-access-token)`";
+const TOKEN_HINT: &str = "renew the access token: `export GOOGLE_ACCESS_TOKEN=$(gcloud auth print-access-token)`, or unset \
+     it and run `gcloud auth application-default login`";
 const PERMISSION_HINT: &str = "the account needs the role roles/aiplatform.user in the project, and the project the Vertex AI \
      API and billing";
 const SCHEMA_HINT: &str = "the model refuses the form of the request: give the taxonomy fewer or shorter labels, or \

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::super::client::{self, GeminiClient};
 use super::super::map::with_property_ordering;
-use super::{Standing, TOKEN, classifier, config};
+use super::{Standing, TOKEN, classifier, config, identity};
 use crate::classifiers::gemini::{GeminiClassifier, GeminiConfig};
-use crate::secret::Secret;
+use crate::google::Identity;
 
 fn url(text: &str, model: &str) -> String {
     let config = config(text);
-    let client = GeminiClient::new(&config, Arc::new(Standing)).unwrap();
+    let client = GeminiClient::new(&config, &Identity::anonymous(), Arc::new(Standing)).unwrap();
     client
         .url(&config.location, &ModelName(model.into()))
         .to_string()
@@ -186,7 +186,7 @@ fn a_setting_that_does_not_exist_is_a_mistake() {
 fn what_is_missing_is_told_with_a_hint() {
     let complaint = |config: GeminiConfig| {
         let taxonomy = Arc::new(Taxonomy::built_in());
-        let failure = GeminiClassifier::new(config, taxonomy, Arc::new(Standing))
+        let failure = GeminiClassifier::new(config, &identity(TOKEN), taxonomy, Arc::new(Standing))
             .err()
             .unwrap();
         assert_eq!(failure.kind, FailureKind::Denied);
@@ -199,14 +199,6 @@ fn what_is_missing_is_told_with_a_hint() {
     let complaints = [
         complaint(GeminiConfig {
             project: None,
-            ..whole()
-        }),
-        complaint(GeminiConfig {
-            access_token: None,
-            ..whole()
-        }),
-        complaint(GeminiConfig {
-            access_token: Some(Secret::new("")),
             ..whole()
         }),
         complaint(GeminiConfig {
@@ -224,12 +216,9 @@ fn what_is_missing_is_told_with_a_hint() {
     ];
     expect![[r#"
         `classifier.gemini.project` is not set to anything usable (set the environment variable GCP_PROJECT_ID, or `classifier.gemini.project` in callpipe.toml)
-        `classifier.gemini.access_token` is not set (set the environment variable GOOGLE_ACCESS_TOKEN, as in `export GOOGLE_ACCESS_TOKEN=$(gcloud auth print-access-token)`)
-        `classifier.gemini.access_token` is not set (set the environment variable GOOGLE_ACCESS_TOKEN, as in `export GOOGLE_ACCESS_TOKEN=$(gcloud auth print-access-token)`)
         `classifier.gemini.models` is empty or has an empty name (name models such as gemini-3.5-flash-lite, gemini-3.1-flash-lite)
         `classifier.gemini.models` is empty or has an empty name (name models such as gemini-3.5-flash-lite, gemini-3.1-flash-lite)
         `classifier.gemini.location` is not set to anything usable (`classifier.gemini.location` (VERTEX_AI_LOCATION) is `global`, `us`, `eu` or a region such as `europe-west4`)"#]].assert_eq(&complaints.join("\n"));
-    assert!(!format!("{:?}", whole()).contains(TOKEN));
 }
 
 #[test]
@@ -256,7 +245,13 @@ fn what_changes_the_answer_changes_the_fingerprint_and_nothing_else_does() {
     let told = Taxonomy::built_in_text().replace("job offers", "offers of jobs");
     for text in [changed, told] {
         let taxonomy = Arc::new(Taxonomy::parse(&text).unwrap());
-        let other = GeminiClassifier::new(config("{}"), taxonomy, Arc::new(Standing)).unwrap();
+        let other = GeminiClassifier::new(
+            config("{}"),
+            &Identity::anonymous(),
+            taxonomy,
+            Arc::new(Standing),
+        )
+        .unwrap();
         seen.push(other.fingerprint(said, &model));
     }
     let count = seen.len();

@@ -12,10 +12,9 @@ use callpipe_core::taxonomy::Taxonomy;
 use callpipe_sandbox::{Corpus, CorpusCall, Sandbox, SandboxOptions, System, World};
 use serde_json::{Value, json};
 
-use super::{classifier, config, config_at};
+use super::{TOKEN, classifier, classifier_as, config, config_at, identity};
 use crate::classifiers::gemini::{GeminiClassifier, GeminiConfig};
 use crate::http::Endpoint;
-use crate::secret::Secret;
 
 struct Bench {
     sandbox: Sandbox,
@@ -307,20 +306,16 @@ async fn the_check_tries_as_the_stage_does() {
 async fn a_wrong_token_or_project_is_the_setups_fault() {
     let bench = bench().await;
     let endpoint = Some(Endpoint::parse(&bench.sandbox.gemini_url).unwrap());
-    for wrong in [
-        GeminiConfig {
-            access_token: Some(Secret::new("other")),
-            ..config("{}")
-        },
-        GeminiConfig {
-            project: Some("other".into()),
-            ..config("{}")
-        },
-    ] {
-        let classifier = classifier(GeminiConfig {
+    let elsewhere = GeminiConfig {
+        project: Some("other".into()),
+        ..config("{}")
+    };
+    for (config, token) in [(config("{}"), "other"), (elsewhere, TOKEN)] {
+        let config = GeminiConfig {
             endpoint: endpoint.clone(),
-            ..wrong
-        });
+            ..config
+        };
+        let classifier = classifier_as(config, &identity(token));
         let failure = classifier.check().await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Denied);
         assert!(failure.hint.is_some());

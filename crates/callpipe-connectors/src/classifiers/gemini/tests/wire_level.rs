@@ -6,7 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{TOKEN, classifier, config_at};
+use super::{TOKEN, classifier, classifier_as, config_at};
+use crate::google::{GoogleConfig, Identity};
 
 /// A server that gives one answer, whatever it is asked, and the beginning of what it was asked.
 async fn server(answer: &'static str) -> (String, JoinHandle<String>) {
@@ -57,4 +58,18 @@ async fn an_answer_that_is_not_whole_is_no_reply() {
             "{request}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_emulator_needs_no_credentials() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    let (address, served) = server(answer).await;
+    let model = ModelName("gemini-3.5-flash-lite".into());
+    let nobody = Identity::new(&GoogleConfig::default()).unwrap();
+    let bought = classifier_as(config_at(&address), &nobody)
+        .buy("Agent: Hello?", &model, Effort::Usual)
+        .await;
+    assert_eq!(bought.unwrap(), "{}");
+    let request = served.await.unwrap();
+    assert!(!request.contains("authorization"), "{request}");
 }
