@@ -129,7 +129,7 @@ impl FilterArguments {
 }
 
 pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::Result<Exit> {
-    let config = context.load()?.config;
+    let config = context.load().await?.config;
     let archive = assemble::archive(&config)?;
     let warehouse = assemble::warehouse(&config, &archive)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;

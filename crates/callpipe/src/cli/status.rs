@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::report;
 
 pub(super) async fn status(context: &Context) -> anyhow::Result<Exit> {
-    let config = context.load()?.config;
+    let config = context.load().await?.config;
     let archive = assemble::archive(&config)?;
     let warehouse = assemble::warehouse(&config, &archive)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;

@@ -12,7 +12,7 @@ pub struct Variable {
 }
 
 /// The variables. Names that an earlier set of Python scripts used are kept.
-pub const VARIABLES: [Variable; 11] = [
+pub const VARIABLES: [Variable; 13] = [
     Variable {
         name: "CXONE_USERNAME",
         keys: &[
@@ -80,7 +80,31 @@ pub const VARIABLES: [Variable; 11] = [
         keys: &["engine.cutoff_date"],
         meaning: "calls before this date (YYYY-MM-DD) are left alone",
     },
+    Variable {
+        name: cloud_run::TASK_INDEX,
+        keys: &["engine.shard_index"],
+        meaning: "which part of the calls this task works on, from 0 on",
+    },
+    Variable {
+        name: cloud_run::TASK_COUNT,
+        keys: &["engine.shard_count"],
+        meaning: "into how many parts the calls are divided",
+    },
 ];
+
+/// What Cloud Run sets in every task of a job.
+pub mod cloud_run {
+    /// The job's name.
+    pub const JOB: &str = "CLOUD_RUN_JOB";
+    /// The execution's name.
+    pub const EXECUTION: &str = "CLOUD_RUN_EXECUTION";
+    /// Which task, from 0 on.
+    pub const TASK_INDEX: &str = "CLOUD_RUN_TASK_INDEX";
+    /// How many tasks there are.
+    pub const TASK_COUNT: &str = "CLOUD_RUN_TASK_COUNT";
+    /// How often the task was begun before.
+    pub const TASK_ATTEMPT: &str = "CLOUD_RUN_TASK_ATTEMPT";
+}
 
 /// The variable that names the configuration file.
 pub const CONFIG_FILE: &str = "CALLPIPE_CONFIG";

@@ -7,6 +7,8 @@ pub mod environment;
 pub mod error;
 pub mod load;
 mod merge;
+mod number;
+mod secrets;
 
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
@@ -15,8 +17,11 @@ use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
+use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+use error::ConfigError;
 
 /// The whole configuration. An empty file is a good one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -128,10 +133,29 @@ pub struct EngineConfig {
     /// seconds.
     pub wait_max_s: u64,
     /// For how long work in flight may go on after a stop was asked for, in milliseconds. Cloud Run
-    /// kills after 10 seconds.
+    /// kills 10 seconds after its signal, and what was done must be saved before: on Cloud Run, and
+    /// with a warehouse that needs a second or more to save, it is 4,000 at most, whatever is
+    /// written here.
     pub stop_grace_ms: u64,
-    /// For how long a run that was killed keeps the next one waiting, in seconds.
+    /// For how long a run that was killed keeps the next one out, in seconds, unless that one can
+    /// see that its process is gone.
     pub lease_ttl_s: u64,
+    /// Which part of the calls this run works on, counted from 0. Environment:
+    /// `CLOUD_RUN_TASK_INDEX`.
+    #[serde(deserialize_with = "number::number_or_text")]
+    pub shard_index: u32,
+    /// Into how many parts the calls are divided. Limits that vendors set an account are divided,
+    /// too. Environment: `CLOUD_RUN_TASK_COUNT`.
+    #[serde(deserialize_with = "number::number_or_text")]
+    pub shard_count: u32,
+}
+
+impl EngineConfig {
+    /// The part of the calls that this run works on.
+    pub fn shard(&self) -> Result<Shard, ConfigError> {
+        let (index, count) = (self.shard_index, self.shard_count);
+        Shard::new(index, count).ok_or(ConfigError::NoSuchShard { index, count })
+    }
 }
 
 impl Default for ContactsConfig {
@@ -190,6 +214,8 @@ impl Default for EngineConfig {
             wait_max_s: 120,
             stop_grace_ms: 8_000,
             lease_ttl_s: 15,
+            shard_index: 0,
+            shard_count: 1,
         }
     }
 }
