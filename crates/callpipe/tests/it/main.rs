@@ -5,6 +5,8 @@
 
 mod commands;
 mod dependencies;
+mod jobs;
+mod named_secrets;
 mod pipeline;
 mod recovery;
 mod secrecy;

@@ -158,11 +158,11 @@ async fn a_call_that_cannot_work_is_parked_alone() {
     }
 }
 
-fn assert_all_as_expected(bench: &Bench) {
+pub(crate) fn assert_all_as_expected(bench: &Bench) {
     assert_as_expected(bench, &bench.sandbox.world().expected());
 }
 
-fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
+pub(crate) fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
     let rows = bench.rows();
     assert_eq!(rows.len(), expected.len());
     for call in expected {
