@@ -10,9 +10,11 @@ pub mod secret;
 pub mod secret_manager;
 
 pub mod archive;
+pub mod bigquery;
 pub mod classifiers;
 pub mod contacts;
 pub mod nice_cxone;
+mod random;
 pub mod recordings;
 pub mod transcribers;
 pub mod warehouses;

@@ -1,4 +1,5 @@
 //! Where lists of calls come from.
 
+pub mod bigquery;
 pub mod csv;
 pub mod nice_cxone;

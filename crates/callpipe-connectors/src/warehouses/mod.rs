@@ -1,4 +1,5 @@
 //! Where state and results are kept.
 
+pub mod bigquery;
 pub mod sqlite;
 mod stored;

@@ -56,8 +56,8 @@ async fn nothing_yet(warehouse: &dyn Warehouse) {
     assert_eq!(good(found, "looking for a call"), None);
     let listed = warehouse.list(&CallFilter::default()).await;
     assert_eq!(good(listed, "listing calls"), []);
-    let ready = warehouse.ready_counts(now()).await;
-    assert_eq!(good(ready, "counting ready calls"), []);
+    let ready = warehouse.ready_count(&Scope::of(Stage::Fetch), now()).await;
+    assert_eq!(good(ready, "counting ready calls"), 0);
     let batching = warehouse.batching();
     assert!(batching.rows_max > 0 && batching.size_bytes_max > 0);
     good(warehouse.save(&[]).await, "saving nothing");

@@ -283,12 +283,13 @@ pub trait Warehouse: Send + Sync {
     /// That moment may be past, for instance if the call is being worked on.
     async fn next_ready_at(&self, scope: &Scope) -> Outside<Option<DateTime<Utc>>>;
 
-    /// How many calls are ready at each stage, now or at a later moment, whoever is responsible
-    /// for them.
-    async fn ready_counts(&self, now: DateTime<Utc>) -> Outside<Vec<(Stage, u64)>> {
-        let counts = self.summary(now).await?.counts.into_iter();
-        let ready = counts.filter(|count| count.status == "ready");
-        Ok(ready.map(|count| (count.stage, count.count)).collect())
+    /// About how many of these calls are ready, now or at a later moment: for showing how much there
+    /// is to do.
+    async fn ready_count(&self, scope: &Scope, now: DateTime<Utc>) -> Outside<u64> {
+        let counts = self.summary(now).await?.counts;
+        let ready = |count: &&StageCount| count.stage == scope.stage && count.status == "ready";
+        let calls: u64 = counts.iter().filter(ready).map(|count| count.count).sum();
+        Ok(calls.div_ceil(u64::from(scope.shard.count())))
     }
 
     /// How outcomes are best saved together.

@@ -187,11 +187,11 @@ async fn discovered(
     }
 }
 
-/// Of a shard's calls nobody knows how many are pending: about as many as of the others.
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
-    let shards = u64::from(engine.settings.shard.count());
-    for (stage, calls) in engine.warehouse.ready_counts(engine.clock.now()).await? {
-        engine.monitor.expect(stage, calls.div_ceil(shards));
+    for work in &engine.stages {
+        let scope = engine.settings.scope(work.stage());
+        let calls = engine.warehouse.ready_count(&scope, engine.clock.now());
+        engine.monitor.expect(work.stage(), calls.await?);
     }
     Ok(())
 }

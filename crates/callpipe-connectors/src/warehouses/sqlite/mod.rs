@@ -31,7 +31,7 @@ use rusqlite::{Connection, ToSql};
 
 pub use config::{SqliteConfig, TableName, TableNameError};
 
-use super::stored::moment;
+use super::stored::{moment, pending_call};
 use client::{Database, Problem};
 use sql::Sql;
 
@@ -111,7 +111,7 @@ impl Warehouse for SqliteWarehouse {
         let archive_base_uri = Arc::clone(&self.archive_base_uri);
         self.database
             .read("looking for pending calls", move |transaction| {
-                Ok(pending(transaction, &sql, &archive_base_uri, &query)?)
+                Ok(pending_calls(transaction, &sql, &archive_base_uri, &query)?)
             })
             .await
     }
@@ -186,7 +186,7 @@ impl SqliteWarehouse {
 
 /// The newest calls first, then those without a start. Rows that make no sense do not count
 /// towards the limit, and neither do those of other shards: they would hold up all others.
-fn pending(
+fn pending_calls(
     connection: &Connection,
     sql: &Sql,
     archive_base_uri: &str,
@@ -206,7 +206,7 @@ fn pending(
         while calls.len() < query.limit
             && let Some(row) = rows.next()?
         {
-            let call = map::pending_call(row, archive_base_uri)?;
+            let call = pending_call(row, archive_base_uri);
             calls.extend(call.filter(|call| scope.shard.contains(&call.contact.id)));
         }
     }

@@ -15,7 +15,7 @@ use super::client::Problem;
 use super::map;
 use super::schema::column_names;
 use super::sql::Sql;
-use crate::warehouses::stored::moment;
+use crate::warehouses::stored::{call_row, moment, pending_call};
 
 /// How many calls stand where.
 pub(super) fn summary(
@@ -73,7 +73,9 @@ pub(super) fn list(
     filter: &CallFilter,
 ) -> Result<Vec<CallRow>, Problem> {
     let (conditions, values) = conditions(filter);
-    rows(connection, &sql.list(&conditions), &values, map::call_row)
+    rows(connection, &sql.list(&conditions), &values, |row| {
+        Ok(call_row(row))
+    })
 }
 
 /// Calls that match as the state machine needs them, newest first.
@@ -85,7 +87,7 @@ pub(super) fn progress(
 ) -> Result<Vec<PendingCall>, Problem> {
     let (conditions, values) = conditions(filter);
     rows(connection, &sql.progress(&conditions), &values, |row| {
-        map::pending_call(row, archive_base_uri)
+        Ok(pending_call(row, archive_base_uri))
     })
 }
 
@@ -98,7 +100,7 @@ pub(super) fn find(
     let found = connection
         .prepare_cached(&sql.tracking_row())?
         .query_row([contact_id.as_str()], |row| {
-            Ok((map::call_row(row)?, map::row_by_column(row)?))
+            Ok((call_row(row), map::row_by_column(row)?))
         })
         .optional()?;
     let Some((Some(row), tracking)) = found else {

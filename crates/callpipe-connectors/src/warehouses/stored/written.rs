@@ -1,10 +1,8 @@
-//! What every warehouse stores in the same way, whatever its SQL: contacts, moments, and the
-//! baseline's flags.
+//! What is written: contacts, moments, and the baseline's flags.
 
 use callpipe_core::call::Contact;
 use callpipe_core::contracts::warehouse::{Change, Outcome};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
-use callpipe_core::recording::ArchiveKey;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
@@ -81,12 +79,6 @@ pub(crate) fn fetch_was_tried(outcome: &Outcome) -> bool {
         Change::NothingFound { .. } | Change::Fetched { .. } => true,
         _ => outcome.progress.stage == Stage::Fetch && outcome.progress.last_failure.is_some(),
     }
-}
-
-/// The object of the archive that a table's address names, if it is one that could be ours.
-pub(crate) fn adopted_audio(uri: &str, archive_base_uri: &str) -> Option<ArchiveKey> {
-    let path = uri.strip_prefix(archive_base_uri)?.strip_prefix('/')?;
-    ArchiveKey::adopted(path)
 }
 
 #[cfg(test)]

@@ -1,0 +1,213 @@
+//! What is known of the calls that are ready, so that BigQuery need not be asked for each of them:
+//! read once in a while, and kept up to date by what is saved.
+//!
+//! It is no second truth: whenever it may have missed something it is read anew.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use callpipe_core::call::ContactId;
+use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery, Scope};
+use callpipe_core::progress::{Stage, Status};
+use callpipe_core::shard::Shard;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+/// After so long others may have changed the tables in a way that matters to an idle stage.
+const FRESH_FOR: TimeDelta = TimeDelta::minutes(5);
+
+/// Newest call first, those without a start last.
+type Place = (Reverse<Option<DateTime<Utc>>>, ContactId);
+
+/// A ready call, and what the row that it was read from did not say.
+#[derive(Debug, Clone)]
+pub(super) struct MirroredCall {
+    pub(super) call: PendingCall,
+    /// Its conversation stands in the table only, and was not read yet.
+    pub(super) conversation_unread: bool,
+}
+
+/// The calls that are ready, as one worker sees them.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    since: Option<NaiveDate>,
+    shard: Shard,
+    read_at: DateTime<Utc>,
+    stages: HashMap<Stage, StageMirror>,
+    /// Where each call is.
+    places: HashMap<ContactId, (Stage, Place)>,
+    /// Something was saved whose call is not known well enough.
+    outdated: bool,
+}
+
+#[derive(Debug, Default)]
+struct StageMirror {
+    calls: BTreeMap<Place, MirroredCall>,
+    /// How many ready calls were left out when it was read, because there were too many.
+    left_out: u64,
+}
+
+impl Mirror {
+    /// A mirror of what was read at a moment: calls, and how many were left out at each stage.
+    pub(super) fn new(
+        scope: &Scope,
+        read_at: DateTime<Utc>,
+        calls: Vec<MirroredCall>,
+        left_out: HashMap<Stage, u64>,
+    ) -> Self {
+        let mut mirror = Self {
+            since: scope.since,
+            shard: scope.shard,
+            read_at,
+            stages: HashMap::new(),
+            places: HashMap::new(),
+            outdated: false,
+        };
+        for (stage, left_out) in left_out {
+            mirror.stages.entry(stage).or_default().left_out = left_out;
+        }
+        for call in calls {
+            mirror.insert(call);
+        }
+        mirror
+    }
+
+    /// Whether it can answer for some calls.
+    pub(super) fn covers(&self, scope: &Scope) -> bool {
+        !self.outdated && self.shard == scope.shard && self.since == scope.since
+    }
+
+    /// Whether BigQuery may know calls of a stage that are not here.
+    pub(super) fn may_lack(&self, stage: Stage, now: DateTime<Utc>) -> bool {
+        let left_out = self.stages.get(&stage).map_or(0, |stage| stage.left_out);
+        left_out > 0 || now - self.read_at >= FRESH_FOR
+    }
+
+    /// The calls that can be done, newest first.
+    pub(super) fn pending(&self, query: &PendingQuery) -> Vec<&MirroredCall> {
+        let calls = self.stages.get(&query.scope.stage);
+        let due = |call: &&MirroredCall| match call.call.progress.status {
+            Status::Ready { not_before } => not_before.is_none_or(|moment| moment <= query.now),
+            _ => false,
+        };
+        let calls = calls.into_iter().flat_map(|stage| stage.calls.values());
+        calls.filter(due).take(query.limit).collect()
+    }
+
+    /// The earliest moment that a call of a stage waits for.
+    pub(super) fn next_ready_at(&self, stage: Stage) -> Option<DateTime<Utc>> {
+        let calls = self.stages.get(&stage)?.calls.values();
+        calls
+            .filter_map(|call| match call.call.progress.status {
+                Status::Ready { not_before } => not_before,
+                _ => None,
+            })
+            .min()
+    }
+
+    /// How many calls are ready at a stage, those that were left out included.
+    pub(super) fn ready_count(&self, stage: Stage) -> u64 {
+        let stage = self.stages.get(&stage);
+        stage.map_or(0, |stage| stage.calls.len() as u64 + stage.left_out)
+    }
+
+    /// Takes in a call that was not known before.
+    pub(super) fn add(&mut self, call: PendingCall) {
+        if self.is_responsible_for(&call) {
+            let mirrored = MirroredCall {
+                call,
+                conversation_unread: false,
+            };
+            self.insert(mirrored);
+        }
+    }
+
+    /// Takes in what was saved.
+    pub(super) fn saved(&mut self, outcome: &Outcome) {
+        let known = self.remove(&outcome.contact.id);
+        if !matches!(outcome.progress.status, Status::Ready { .. }) {
+            return;
+        }
+        let recordings = match (&outcome.change, &known) {
+            (Change::Fetched { recordings, .. }, _) => recordings.clone(),
+            (_, Some(known)) => known.call.recordings.clone(),
+            // A call that others left, or that was done, is ready again.
+            (_, None) => {
+                self.outdated = true;
+                return;
+            }
+        };
+        let transcribed = matches!(outcome.change, Change::Transcribed(_));
+        let known = known.filter(|_| !transcribed);
+        let call = PendingCall {
+            contact: outcome.contact.clone(),
+            progress: outcome.progress.clone(),
+            archived_audio: known
+                .as_ref()
+                .and_then(|known| known.call.archived_audio.clone())
+                .filter(|_| recordings.is_empty()),
+            conversation: known
+                .as_ref()
+                .and_then(|known| known.call.conversation.clone()),
+            recordings,
+        };
+        if self.is_responsible_for(&call) {
+            self.insert(MirroredCall {
+                conversation_unread: known.is_some_and(|known| known.conversation_unread),
+                call,
+            });
+        }
+    }
+
+    /// Whatever was saved may be wrong here: it is read anew before it is used again.
+    pub(super) fn forget(&mut self) {
+        self.outdated = true;
+    }
+
+    /// Takes in conversations that were read, by call. Those of others stay unread.
+    pub(super) fn tell(
+        &mut self,
+        stage: Stage,
+        mut conversations: HashMap<String, Option<String>>,
+    ) {
+        let calls = self.stages.entry(stage).or_default().calls.values_mut();
+        for mirrored in calls.filter(|mirrored| mirrored.conversation_unread) {
+            if let Some(told) = conversations.remove(mirrored.call.contact.id.as_str()) {
+                mirrored.call.conversation = told;
+                mirrored.conversation_unread = false;
+            }
+        }
+    }
+
+    /// The next calls of a stage whose conversations were not read yet.
+    pub(super) fn unread(&self, stage: Stage, limit: usize) -> Vec<String> {
+        let calls = self.stages.get(&stage).into_iter();
+        calls
+            .flat_map(|stage| stage.calls.values())
+            .filter(|mirrored| mirrored.conversation_unread)
+            .take(limit)
+            .map(|mirrored| mirrored.call.contact.id.to_string())
+            .collect()
+    }
+
+    fn insert(&mut self, mirrored: MirroredCall) {
+        let call = &mirrored.call;
+        let (id, stage) = (call.contact.id.clone(), call.progress.stage);
+        let place = (Reverse(call.contact.started_at_utc()), id.clone());
+        self.remove(&id);
+        self.places.insert(id, (stage, place.clone()));
+        let stage = self.stages.entry(stage).or_default();
+        stage.calls.insert(place, mirrored);
+    }
+
+    /// The call as it was known, at whichever stage.
+    fn remove(&mut self, contact_id: &ContactId) -> Option<MirroredCall> {
+        let (stage, place) = self.places.remove(contact_id)?;
+        self.stages.get_mut(&stage)?.calls.remove(&place)
+    }
+
+    fn is_responsible_for(&self, call: &PendingCall) -> bool {
+        let since = self.since;
+        let recent = since.is_none_or(|since| call.contact.date().is_none_or(|date| date >= since));
+        recent && self.shard.contains(&call.contact.id)
+    }
+}

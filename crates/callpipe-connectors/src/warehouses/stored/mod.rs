@@ -1,0 +1,10 @@
+//! What every warehouse stores in the same way, whatever its SQL.
+//!
+//! Reading is tolerant, since people and other programs write to these tables too: a row that makes
+//! no sense is left out and told of in the log, and never stops the others.
+
+mod read;
+mod written;
+
+pub(crate) use read::{StoredRow, call_row, pending_call};
+pub(crate) use written::{BaselineFlags, ContactColumns, fetch_was_tried, moment};
