@@ -103,6 +103,7 @@ pub fn init(
                 .try_init()
         }
         (None, Some(later)) => {
+            std::panic::set_hook(Box::new(tell_of_panic));
             let layer = CloudLayer {
                 clock,
                 task: task.cloned(),
@@ -118,6 +119,12 @@ pub fn init(
         }
     };
     Telemetry { bars, cloud }
+}
+
+/// A panic as one entry. Its own words are left out: they may quote a call.
+fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "a bug: a part of the program panicked");
 }
 
 impl From<LogLevel> for LevelFilter {

@@ -149,6 +149,28 @@ async fn the_next_attempt_at_a_killed_task_goes_on_at_once() {
 }
 
 #[tokio::test]
+async fn a_run_whose_lease_was_taken_over_stops() {
+    let bench = Bench::new(world(59, 40), slow()).await;
+    let fault = "deepgram.slow:delay_ms=60000,times=1";
+    bench.sandbox.faults().arm_text(fault).unwrap();
+    let configuration = bench.configuration() + "stop_grace_ms = 300\n";
+    bench.write("callpipe.toml", &configuration);
+    let child = bench.start(&["run"]);
+    until_deepgram_was_asked(&bench, 3).await;
+    let other = r#"{"words":"another machine","nonce":1,"expires_at":"2999-01-01T00:00:00Z"}"#;
+    bench.write("data/leases/fetch/000000000099.json", other);
+    let stopped = ran(child.wait_with_output().await.unwrap()).expect_code(75);
+    assert!(
+        stopped.stderr.contains("a lease is lost"),
+        "{}",
+        stopped.stderr
+    );
+    assert!(stopped.stdout.contains("Stopped"), "{}", stopped.stdout);
+    let next = bench.run(&["run"]).await.expect_code(75);
+    assert!(next.stdout.contains("another machine"), "{}", next.stdout);
+}
+
+#[tokio::test]
 async fn a_task_stops_long_before_it_is_killed() {
     let bench = Bench::new(world(55, 40), slow()).await;
     let fault = "deepgram.slow:delay_ms=60000,times=1";
