@@ -8,6 +8,7 @@ pub mod error;
 pub mod load;
 mod merge;
 
+use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
@@ -66,6 +67,12 @@ pub enum RecordingsConfig {
 pub enum ArchiveConfig {
     /// A directory of this machine.
     Directory(DirectoryConfig),
+    /// A bucket of Google Cloud Storage.
+    Gcs(GcsConfig),
+    /// A bucket of Amazon S3, or of a service that speaks as it does.
+    S3(S3Config),
+    /// A container of Azure Blob Storage.
+    Azure(AzureConfig),
 }
 
 /// Who transcribes.

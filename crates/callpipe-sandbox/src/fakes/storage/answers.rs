@@ -37,12 +37,15 @@ pub(super) fn stored(object: &Object) -> Response {
     let answer = reply(200, "text/html; charset=UTF-8", Body::empty());
     let answer = with_header(answer, "etag", &tag(object));
     let answer = with_header(answer, "x-goog-metageneration", "1");
-    with_sums(with_generation(answer, object), &object.bytes)
+    with_sum(with_generation(answer, object), &object.crc32c)
 }
 
 pub(super) fn part_stored(bytes: &Bytes) -> Response {
     let answer = reply(200, "text/html; charset=UTF-8", Body::empty());
-    with_sums(with_header(answer, "etag", &part_tag(bytes)), bytes)
+    with_sum(
+        with_header(answer, "etag", &part_tag(bytes)),
+        &crc32c_text(bytes),
+    )
 }
 
 /// An object and all that is known of it, or a range of it.
@@ -85,7 +88,7 @@ pub(super) fn described(object: &Object, range: Option<&str>) -> Response {
     let answer = with_header(answer, "etag", &tag(object));
     let answer = with_header(answer, "accept-ranges", "bytes");
     let answer = with_header(answer, "x-goog-stored-content-length", &length.to_string());
-    with_sums(with_generation(answer, object), &object.bytes)
+    with_sum(with_generation(answer, object), &object.crc32c)
 }
 
 pub(super) fn upload_begun(name: &str, id: &str) -> Response {
@@ -108,7 +111,7 @@ pub(super) fn upload_completed(name: &str, object: &Object) -> Response {
          <Location>http://{bucket}.storage.googleapis.com/{name}</Location><Bucket>{bucket}</Bucket>\
          <Key>{name}</Key><ETag>{tag}</ETag></CompleteMultipartUploadResult>"
     );
-    with_sums(with_generation(xml(200, text), object), &object.bytes)
+    with_sum(with_generation(xml(200, text), object), &object.crc32c)
 }
 
 pub(super) fn copied(object: &Object) -> Response {
@@ -186,12 +189,8 @@ fn with_generation(answer: Response, object: &Object) -> Response {
     with_header(answer, "x-goog-generation", &object.generation.to_string())
 }
 
-fn with_sums(answer: Response, bytes: &[u8]) -> Response {
-    with_header(
-        answer,
-        "x-goog-hash",
-        &format!("crc32c={}", crc32c_text(bytes)),
-    )
+fn with_sum(answer: Response, crc32c: &str) -> Response {
+    with_header(answer, "x-goog-hash", &format!("crc32c={crc32c}"))
 }
 
 fn iso(object: &Object) -> String {

@@ -16,6 +16,8 @@ const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 pub(crate) struct Object {
     pub(crate) content_type: String,
     pub(crate) bytes: Bytes,
+    /// As the `x-goog-hash` header writes it.
+    pub(crate) crc32c: String,
     pub(crate) generation: u64,
     pub(crate) stored_at: DateTime<Utc>,
     /// Of how many parts it was made, if it came in parts.
@@ -96,6 +98,7 @@ impl State {
         self.generation += 1;
         let object = Object {
             content_type: new.content_type,
+            crc32c: crc32c_text(&new.bytes),
             bytes: new.bytes,
             generation: 1_790_000_000_000_000 + self.generation,
             stored_at: now,
