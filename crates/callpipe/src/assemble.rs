@@ -88,9 +88,12 @@ pub fn recordings(
 }
 
 /// The archive.
-pub fn archive(config: &Config) -> Outside<Archive> {
+pub fn archive(config: &Config, google: &Google<'_>, clock: &Arc<dyn Clock>) -> Outside<Archive> {
     match &config.archive {
         ArchiveConfig::Directory(directory) => Archive::directory(Path::new(&directory.path)),
+        ArchiveConfig::Gcs(gcs) => Archive::gcs(gcs, google.identity()?, Arc::clone(clock)),
+        ArchiveConfig::S3(s3) => Archive::s3(s3),
+        ArchiveConfig::Azure(azure) => Archive::azure(azure),
     }
 }
 

@@ -130,7 +130,7 @@ impl FilterArguments {
 
 pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::Result<Exit> {
     let config = context.load().await?.config;
-    let archive = assemble::archive(&config)?;
+    let archive = assemble::archive(&config, &assemble::Google::new(&config), &context.clock)?;
     let warehouse = assemble::warehouse(&config, &archive)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     match command {

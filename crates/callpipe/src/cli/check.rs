@@ -40,7 +40,7 @@ async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
     let clock = &context.clock;
     let taxonomy = assemble::taxonomy(config);
     let google = Google::new(config);
-    let archive = assemble::archive(config);
+    let archive = assemble::archive(config, &google, clock);
     let contacts = async { assemble::contacts(config, clock)?.check().await };
     let recordings = async { assemble::recordings(config, clock)?.0.check().await };
     let transcriber = async { assemble::transcriber(config, clock)?.check().await };

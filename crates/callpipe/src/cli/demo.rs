@@ -87,7 +87,7 @@ pub(super) async fn demo(context: &Context, arguments: &DemoArguments) -> anyhow
         run_report: &run_report,
         sandbox: &sandbox,
     };
-    let labels = labels(&config).await?;
+    let labels = labels(context, &config).await?;
     if context.output.json {
         context.output.json(&run_report)?;
     } else {
@@ -141,8 +141,8 @@ struct Figures<'a> {
 }
 
 /// The bars of each question.
-async fn labels(config: &crate::config::Config) -> anyhow::Result<String> {
-    let archive = assemble::archive(config)?;
+async fn labels(context: &Context, config: &crate::config::Config) -> anyhow::Result<String> {
+    let archive = assemble::archive(config, &assemble::Google::new(config), &context.clock)?;
     let warehouse = assemble::warehouse(config, &archive)?;
     let mut text = String::new();
     for (field, title) in QUESTIONS {

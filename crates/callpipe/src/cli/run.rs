@@ -89,7 +89,7 @@ pub(super) async fn work(
     let clock = Arc::clone(&context.clock);
     let taxonomy = assemble::taxonomy(config)?;
     let google = assemble::Google::new(config);
-    let archive = assemble::archive(config)?;
+    let archive = assemble::archive(config, &google, &clock)?;
     let stage_works = assemble::stages(config, stages, &google, &archive, &taxonomy, &clock)?;
     // Only fetching begins with a list of calls; the other stages take what is in the warehouse.
     let contacts = match stages.contains(&Stage::Fetch) {

@@ -7,7 +7,7 @@ use crate::report;
 
 pub(super) async fn status(context: &Context) -> anyhow::Result<Exit> {
     let config = context.load().await?.config;
-    let archive = assemble::archive(&config)?;
+    let archive = assemble::archive(&config, &assemble::Google::new(&config), &context.clock)?;
     let warehouse = assemble::warehouse(&config, &archive)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     let summary = warehouse.summary(context.clock.now()).await?;

@@ -12,7 +12,7 @@ pub struct Variable {
 }
 
 /// The variables. Names that an earlier set of Python scripts used are kept.
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "CXONE_USERNAME",
         keys: &[
@@ -74,6 +74,16 @@ pub const VARIABLES: [Variable; 13] = [
         name: "GCE_METADATA_HOST",
         keys: &["google.metadata_host"],
         meaning: "metadata server that issues Google tokens",
+    },
+    Variable {
+        name: "GCS_BUCKET_NAME",
+        keys: &["archive.gcs.bucket"],
+        meaning: "bucket of the archive",
+    },
+    Variable {
+        name: "STORAGE_EMULATOR_HOST",
+        keys: &["archive.gcs.endpoint"],
+        meaning: "emulator of Cloud Storage on this machine",
     },
     Variable {
         name: "CUTOFF_DATE",

@@ -10,6 +10,7 @@ mod merge;
 mod number;
 mod secrets;
 
+use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
@@ -71,6 +72,12 @@ pub enum RecordingsConfig {
 pub enum ArchiveConfig {
     /// A directory of this machine.
     Directory(DirectoryConfig),
+    /// A bucket of Google Cloud Storage.
+    Gcs(GcsConfig),
+    /// A bucket of Amazon S3, or of a service that speaks as it does.
+    S3(S3Config),
+    /// A container of Azure Blob Storage.
+    Azure(AzureConfig),
 }
 
 /// Who transcribes.
