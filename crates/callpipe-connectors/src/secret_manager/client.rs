@@ -90,7 +90,7 @@ fn value(payload: &Payload, doing: &str) -> Outside<Secret> {
         .decode(&payload.data)
         .map_err(|_| unusable(doing, "the value is no base64"))?;
     if let Some(expected) = &payload.data_crc32c
-        && expected.parse() != Ok(crc32c(&data))
+        && expected.parse() != Ok(crc32c::crc32c(&data))
     {
         let message = format!("{doing}: the value's checksum is wrong");
         return Err(Failure::new(FailureKind::CorruptTransfer, message));
@@ -127,18 +127,4 @@ fn refused(answer: ErrorAnswer, name: &SecretName) -> Failure {
     };
     failure.kind = FailureKind::Denied;
     failure.with_hint(hint)
-}
-
-/// CRC-32C (Castagnoli), reflected. Secrets are small: no table is worth its lines.
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            let carry = crc & 1;
-            crc = (crc >> 1) ^ (POLYNOMIAL * carry);
-        }
-    }
-    !crc
 }
