@@ -8,4 +8,5 @@ mod dependencies;
 mod pipeline;
 mod recovery;
 mod secrecy;
+mod storage;
 mod support;
