@@ -88,7 +88,13 @@ async fn object(
         body,
     };
     let answer = match admit(&asked, &bucket, &method, raw_query.as_deref(), &mut open) {
-        Ok(fault) => answer(&method, &asked, fault.as_ref()),
+        Ok(fault) => {
+            let answer = answer(&method, &asked, fault.as_ref());
+            match fault.map(|fault| fault.kind) {
+                Some(FaultKind::Storage503Stored) => unavailable(),
+                _ => answer,
+            }
+        }
         Err(refusal) => *refusal,
     };
     let answer = match method {
@@ -190,10 +196,14 @@ fn spoilt(fault: &Fault) -> Option<Response> {
             error(429, "SlowDown", "Reduce your request rate."),
             fault.retry_after_s,
         ),
-        FaultKind::Storage503 => error(503, "ServiceUnavailable", "Try again."),
+        FaultKind::Storage503 => unavailable(),
         FaultKind::StorageConnectionReset => reply::reset(),
         _ => return None,
     })
+}
+
+fn unavailable() -> Response {
+    error(503, "ServiceUnavailable", "Try again.")
 }
 
 fn answer(method: &Method, asked: &Asked<'_>, fault: Option<&Fault>) -> Response {

@@ -229,7 +229,12 @@ async fn held_by(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
+
+    use callpipe_connectors::archive::GcsConfig;
+    use callpipe_connectors::google::Identity;
+    use callpipe_connectors::http::Endpoint;
+    use callpipe_sandbox::{Corpus, Sandbox, SandboxOptions, World};
 
     use super::*;
 
@@ -282,6 +287,21 @@ mod tests {
         }
     }
 
+    /// An archive in memory, and one in the sandbox's Cloud Storage.
+    async fn archives() -> (Sandbox, [Archive; 2]) {
+        let world = World::exact(Corpus::embedded().unwrap(), 1, vec![]);
+        let sandbox = Sandbox::start(world, SandboxOptions::default())
+            .await
+            .unwrap();
+        let config = GcsConfig {
+            bucket: Some(sandbox.credentials.google_bucket.into()),
+            endpoint: Endpoint::parse(&sandbox.storage_url).unwrap(),
+            ..GcsConfig::default()
+        };
+        let bucket = Archive::gcs(&config, &Identity::anonymous(), Arc::new(HandClock::new()));
+        (sandbox, [Archive::memory(), bucket.unwrap()])
+    }
+
     async fn ours(archive: &Archive, clock: &HandClock, words: &str) -> Lease {
         match taken(archive, clock, &holder(words)).await {
             Taken::Ours(lease) => lease,
@@ -291,51 +311,72 @@ mod tests {
 
     #[tokio::test]
     async fn only_one_holds_it_and_the_next_takes_it_over_when_it_has_run_out() {
-        let (archive, clock) = (Archive::memory(), HandClock::new());
-        let mut first = ours(&archive, &clock, "first").await;
-        clock.forward(TTL / 3);
-        first.renew(&archive, &clock).await.unwrap();
-        let Taken::Held(held) = taken(&archive, &clock, &holder("second")).await else {
-            panic!("taken twice");
-        };
-        assert_eq!(held.holder, "first");
-        assert_eq!(held.expires_at, first.expires_at());
-        assert_eq!(held.expires_at, clock.now() + TTL);
-        clock.forward(TTL);
-        let mut second = ours(&archive, &clock, "second").await;
-        let late = first.renew(&archive, &clock).await;
-        assert!(matches!(late, Err(RenewalError::TakenOver)), "{late:?}");
-        second.renew(&archive, &clock).await.unwrap();
-        // What the first does late changes nothing for the second.
-        first.release(&archive).await.unwrap();
-        second.renew(&archive, &clock).await.unwrap();
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            let mut first = ours(&archive, &clock, "first").await;
+            clock.forward(TTL / 3);
+            first.renew(&archive, &clock).await.unwrap();
+            let Taken::Held(held) = taken(&archive, &clock, &holder("second")).await else {
+                panic!("taken twice");
+            };
+            assert_eq!(held.holder, "first");
+            assert_eq!(held.expires_at, first.expires_at());
+            assert_eq!(held.expires_at, clock.now() + TTL);
+            clock.forward(TTL);
+            let mut second = ours(&archive, &clock, "second").await;
+            let late = first.renew(&archive, &clock).await;
+            assert!(matches!(late, Err(RenewalError::TakenOver)), "{late:?}");
+            second.renew(&archive, &clock).await.unwrap();
+            // What the first does late changes nothing for the second.
+            first.release(&archive).await.unwrap();
+            second.renew(&archive, &clock).await.unwrap();
+        }
     }
 
     #[tokio::test]
     async fn a_lease_that_was_given_back_is_free_at_once() {
-        let (archive, clock) = (Archive::memory(), HandClock::new());
-        for holder in ["first", "second", "third"] {
-            ours(&archive, &clock, holder)
-                .await
-                .release(&archive)
-                .await
-                .unwrap();
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            for holder in ["first", "second", "third"] {
+                ours(&archive, &clock, holder)
+                    .await
+                    .release(&archive)
+                    .await
+                    .unwrap();
+            }
+            assert_eq!(archive.list_names("leases/fetch").await.unwrap().len(), 1);
         }
-        assert_eq!(archive.list_names("leases/fetch").await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_repeated_meets_its_own_lease() {
+        let (sandbox, [_, archive]) = archives().await;
+        // The first request looks for leases, the second writes one.
+        let fault = "storage.503_stored:after=1";
+        sandbox.faults().arm_text(fault).unwrap();
+        let clock = HandClock::new();
+        let lease = ours(&archive, &clock, "first").await;
+        assert_eq!(sandbox.faults().armed()[0].1, 1);
+        lease.renew(&archive, &clock).await.unwrap();
     }
 
     #[tokio::test]
     async fn of_many_who_ask_at_once_one_gets_it() {
-        let (archive, clock) = (Archive::memory(), HandClock::new());
-        let one_of_many = holder("one of many");
-        let takes = (0..20).map(|_| taken(&archive, &clock, &one_of_many));
-        let taken = futures::future::join_all(takes).await;
-        let ours = |taken: &&Taken| matches!(taken, Taken::Ours(_));
-        assert_eq!(taken.iter().filter(ours).count(), 1);
-        assert!(taken.iter().all(|taken| match taken {
-            Taken::Ours(_) => true,
-            Taken::Held(held) => held.holder == "one of many",
-        }));
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            let one_of_many = holder("one of many");
+            let takes = (0..20).map(|_| taken(&archive, &clock, &one_of_many));
+            let taken = futures::future::join_all(takes).await;
+            let ours = |taken: &&Taken| matches!(taken, Taken::Ours(_));
+            assert_eq!(taken.iter().filter(ours).count(), 1);
+            assert!(taken.iter().all(|taken| match taken {
+                Taken::Ours(_) => true,
+                Taken::Held(held) => held.holder == "one of many",
+            }));
+        }
     }
 
     #[tokio::test]

@@ -10,4 +10,5 @@ mod named_secrets;
 mod pipeline;
 mod recovery;
 mod secrecy;
+mod storage;
 mod support;

@@ -219,7 +219,7 @@ fn assert_audio(bench: &Bench, call: &Expected, row: &Row) {
         .flatten()
         .map(|recording| {
             let key = recording["key"].as_str().unwrap();
-            let bytes = std::fs::read(bench.path("data").join(key)).unwrap();
+            let bytes = bench.archived(key);
             let sha256: String = Sha256::digest(&bytes)
                 .iter()
                 .map(|byte| format!("{byte:02x}"))

@@ -122,6 +122,16 @@ async fn what_passes_is_tried_again_and_what_lasts_is_the_moments() {
 }
 
 #[tokio::test]
+async fn a_recording_whose_answer_was_lost_is_stored_once() {
+    let bench = bench().await;
+    bench.arm("storage.503_stored");
+    let stored = bench.put().await.unwrap();
+    assert_eq!(stored.key, audio_key());
+    assert_eq!(bench.sandbox.stored().0, [audio_key().to_string()]);
+    assert_eq!(bench.sandbox.faults().armed()[0].1, 1);
+}
+
+#[tokio::test]
 async fn nobody_there_is_the_moments() {
     let bench = bench().await;
     let archive = bench.archive.clone();
