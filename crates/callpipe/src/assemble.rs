@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_connectors::classifiers::gemini::GeminiClassifier;
+use callpipe_connectors::contacts::bigquery::BigQueryContacts;
 use callpipe_connectors::contacts::csv::CsvContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
 use callpipe_connectors::google::{GoogleConfig, Identity};
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
+use callpipe_connectors::warehouses::bigquery::BigQueryWarehouse;
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::classifier::Classifier;
 use callpipe_core::contracts::clock::Clock;
@@ -64,8 +66,23 @@ impl<'a> Google<'a> {
 }
 
 /// The list of calls.
-pub fn contacts(config: &Config, clock: &Arc<dyn Clock>) -> Outside<Arc<dyn ContactSource>> {
+pub fn contacts(
+    config: &Config,
+    google: &Google<'_>,
+    clock: &Arc<dyn Clock>,
+) -> Outside<Arc<dyn ContactSource>> {
     Ok(match &config.contacts {
+        ContactsConfig::BigQuery(table) => {
+            // What is tracked in BigQuery, too, need not be listed again.
+            let tracking = match &config.warehouse {
+                WarehouseConfig::BigQuery(warehouse) if warehouse.endpoint == table.endpoint => {
+                    Some(warehouse.tracking_table()?)
+                }
+                _ => None,
+            };
+            let (identity, clock) = (google.identity()?, Arc::clone(clock));
+            Arc::new(BigQueryContacts::new(table, tracking, identity, clock)?)
+        }
         ContactsConfig::Csv(csv) => Arc::new(CsvContacts::new(csv.clone())?),
         ContactsConfig::NiceCxone(account) => {
             Arc::new(NiceCxoneContacts::new(account.clone(), Arc::clone(clock))?)
@@ -125,8 +142,20 @@ pub fn classifier(
 }
 
 /// The warehouse.
-pub fn warehouse(config: &Config, archive: &Archive) -> Outside<Arc<dyn Warehouse>> {
+pub fn warehouse(
+    config: &Config,
+    google: &Google<'_>,
+    archive: &Archive,
+    clock: &Arc<dyn Clock>,
+) -> Outside<Arc<dyn Warehouse>> {
     Ok(match &config.warehouse {
+        WarehouseConfig::BigQuery(bigquery) => Arc::new(BigQueryWarehouse::new(
+            bigquery,
+            archive.base_uri().to_owned(),
+            google.identity()?,
+            Arc::clone(clock),
+            1,
+        )?),
         WarehouseConfig::Sqlite(sqlite) => Arc::new(SqliteWarehouse::open(
             sqlite.clone(),
             archive.base_uri().to_owned(),

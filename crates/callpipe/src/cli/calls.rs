@@ -130,8 +130,9 @@ impl FilterArguments {
 
 pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::Result<Exit> {
     let config = context.load().await?.config;
-    let archive = assemble::archive(&config, &assemble::Google::new(&config), &context.clock)?;
-    let warehouse = assemble::warehouse(&config, &archive)?;
+    let google = assemble::Google::new(&config);
+    let archive = assemble::archive(&config, &google, &context.clock)?;
+    let warehouse = assemble::warehouse(&config, &google, &archive, &context.clock)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     match command {
         CallsCommand::List { filter, limit } => {

@@ -41,7 +41,7 @@ async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
     let taxonomy = assemble::taxonomy(config);
     let google = Google::new(config);
     let archive = assemble::archive(config, &google, clock);
-    let contacts = async { assemble::contacts(config, clock)?.check().await };
+    let contacts = async { assemble::contacts(config, &google, clock)?.check().await };
     let recordings = async { assemble::recordings(config, clock)?.0.check().await };
     let transcriber = async { assemble::transcriber(config, clock)?.check().await };
     let mut checks = vec![
@@ -68,7 +68,11 @@ async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
     match archive {
         Ok(archive) => {
             checks.push(checked("archive", archive.check().await));
-            let warehouse = async { assemble::warehouse(config, &archive)?.check().await };
+            let warehouse = async {
+                assemble::warehouse(config, &google, &archive, clock)?
+                    .check()
+                    .await
+            };
             checks.push(checked("warehouse", warehouse.await));
         }
         Err(failure) => checks.push(checked("archive", Err(failure))),

@@ -13,6 +13,7 @@ use super::run::{RunArguments, work};
 use super::sandbox::{DEMO_REQUESTS_MAX, configuration, for_demo};
 use super::signals::stop_on_signal;
 use crate::assemble;
+use crate::config::Config;
 use crate::config::load::load;
 use crate::engine::RunReport;
 use crate::exit::Exit;
@@ -141,9 +142,10 @@ struct Figures<'a> {
 }
 
 /// The bars of each question.
-async fn labels(context: &Context, config: &crate::config::Config) -> anyhow::Result<String> {
-    let archive = assemble::archive(config, &assemble::Google::new(config), &context.clock)?;
-    let warehouse = assemble::warehouse(config, &archive)?;
+async fn labels(context: &Context, config: &Config) -> anyhow::Result<String> {
+    let google = assemble::Google::new(config);
+    let archive = assemble::archive(config, &google, &context.clock)?;
+    let warehouse = assemble::warehouse(config, &google, &archive, &context.clock)?;
     let mut text = String::new();
     for (field, title) in QUESTIONS {
         text.push_str(&report::labels::bars(

@@ -8,11 +8,9 @@ use anyhow::Context as _;
 
 use super::Context;
 use super::output::tell;
-use crate::config::load::DEFAULT_FILE;
+use crate::config::load::{self, DEFAULT_FILE};
+use crate::config::template;
 use crate::exit::Exit;
-
-/// The configuration that is written: every key with its meaning, all at their defaults.
-pub(crate) const TEMPLATE: &str = include_str!("../config/template.toml");
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
@@ -27,8 +25,10 @@ pub(super) struct InitArguments {
 }
 
 pub(super) fn init(context: &Context, arguments: &InitArguments) -> anyhow::Result<Exit> {
+    let variable = load::variables()?;
+    let text = template::filled_in(&|name| variable(name).map(|(text, _)| text));
     if arguments.print {
-        context.output.text(TEMPLATE)?;
+        context.output.text(text.trim_end())?;
         return Ok(Exit::Done);
     }
     let path = context
@@ -49,7 +49,7 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> anyhow::Resu
     };
     options
         .open(&path)
-        .and_then(|mut file| file.write_all(TEMPLATE.as_bytes()))
+        .and_then(|mut file| file.write_all(text.as_bytes()))
         .with_context(writing)?;
     tell(&format!(
         "Wrote {}. Set the secrets in the environment or in a `.env` file, then: callpipe check",

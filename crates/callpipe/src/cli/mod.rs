@@ -28,9 +28,6 @@ use crate::exit::Exit;
 use crate::telemetry::{self, LogFormat, LogLevel, Telemetry};
 use output::Output;
 
-#[cfg(test)]
-pub(crate) use init::TEMPLATE;
-
 const AFTER_HELP: &str = "\
 First steps:
   callpipe demo            see the whole pipeline work on made-up calls, nothing needed

@@ -93,10 +93,10 @@ pub(super) async fn work(
     let stage_works = assemble::stages(config, stages, &google, &archive, &taxonomy, &clock)?;
     // Only fetching begins with a list of calls; the other stages take what is in the warehouse.
     let contacts = match stages.contains(&Stage::Fetch) {
-        true => Some(assemble::contacts(config, &clock)?),
+        true => Some(assemble::contacts(config, &google, &clock)?),
         false => None,
     };
-    let warehouse = assemble::warehouse(config, &archive)?;
+    let warehouse = assemble::warehouse(config, &google, &archive, &clock)?;
     tokio::select! {
         prepared = warehouse.prepare(&taxonomy) => prepared?,
         () = stop.asked() => return Err(stopped_early().into()),

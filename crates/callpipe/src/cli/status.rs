@@ -7,8 +7,9 @@ use crate::report;
 
 pub(super) async fn status(context: &Context) -> anyhow::Result<Exit> {
     let config = context.load().await?.config;
-    let archive = assemble::archive(&config, &assemble::Google::new(&config), &context.clock)?;
-    let warehouse = assemble::warehouse(&config, &archive)?;
+    let google = assemble::Google::new(&config);
+    let archive = assemble::archive(&config, &google, &context.clock)?;
+    let warehouse = assemble::warehouse(&config, &google, &archive, &context.clock)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     let summary = warehouse.summary(context.clock.now()).await?;
     context

@@ -11,6 +11,23 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
+impl Variable {
+    /// Whether its value must not be written anywhere.
+    pub fn is_secret(&self) -> bool {
+        const SECRETS: [&str; 6] = [
+            "access_key_id",
+            "access_key_secret",
+            "client_id",
+            "client_secret",
+            "api_key",
+            "access_token",
+        ];
+        self.keys
+            .iter()
+            .any(|key| SECRETS.iter().any(|secret| key.ends_with(secret)))
+    }
+}
+
 /// The variables. Names that an earlier set of Python scripts used are kept.
 pub const VARIABLES: &[Variable] = &[
     Variable {
@@ -52,8 +69,32 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "GCP_PROJECT_ID",
-        keys: &["classifier.gemini.project"],
+        keys: &[
+            "classifier.gemini.project",
+            "warehouse.bigquery.project",
+            "contacts.bigquery.project",
+        ],
         meaning: "Google Cloud project",
+    },
+    Variable {
+        name: "GCP_DATASET_ID",
+        keys: &["warehouse.bigquery.dataset", "contacts.bigquery.dataset"],
+        meaning: "BigQuery dataset of the tables",
+    },
+    Variable {
+        name: "GCP_SOURCE_TABLE",
+        keys: &["contacts.bigquery.table"],
+        meaning: "BigQuery table of the calls to be done",
+    },
+    Variable {
+        name: "GCP_TRACKING_TABLE",
+        keys: &["warehouse.bigquery.tracking_table"],
+        meaning: "BigQuery table of where each call stands",
+    },
+    Variable {
+        name: "BIGQUERY_EMULATOR_HOST",
+        keys: &["warehouse.bigquery.endpoint", "contacts.bigquery.endpoint"],
+        meaning: "BigQuery emulator on this machine",
     },
     Variable {
         name: "VERTEX_AI_LOCATION",
@@ -119,7 +160,14 @@ pub mod cloud_run {
 /// The variable that names the configuration file.
 pub const CONFIG_FILE: &str = "CALLPIPE_CONFIG";
 
-/// The system that fills a role when the file does not say.
+/// The systems that fill a role when the file does not say and one of these variables is set: the
+/// environment of the earlier scripts alone configures all of it.
+pub const KINDS_BY_VARIABLE: [(&str, &str, &str); 2] = [
+    ("contacts", "bigquery", "GCP_SOURCE_TABLE"),
+    ("warehouse", "bigquery", "GCP_DATASET_ID"),
+];
+
+/// The system that fills a role when neither says.
 pub const DEFAULT_KINDS: [(&str, &str); 6] = [
     ("contacts", "csv"),
     ("recordings", "nice_cxone"),

@@ -10,8 +10,8 @@ use toml::de::DeTable;
 
 use super::error::{ConfigError, Origin};
 use super::merge::{
-    Origins, Surroundings, one_system_for_each_role, override_from_environment, resolve,
-    variable_at,
+    Origins, Surroundings, choose_from_environment, one_system_for_each_role,
+    override_from_environment, resolve, variable_at,
 };
 use super::{Config, secrets};
 
@@ -42,20 +42,7 @@ pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, Co
         })?,
         None => String::new(),
     };
-    let dot_env = dot_env()?;
-    let variable = |name: &str| {
-        let from_process = std::env::var(name)
-            .ok()
-            .map(|text| (text, Origin::Environment(name.to_owned())));
-        let from_file = || {
-            dot_env
-                .get(name)
-                .map(|text| (text.clone(), Origin::DotEnv(name.to_owned())))
-        };
-        from_process
-            .filter(|(text, _)| !text.is_empty())
-            .or_else(from_file)
-    };
+    let variable = variables()?;
     let none = BTreeMap::new();
     let without_secrets = Surroundings {
         variable: &variable,
@@ -76,6 +63,26 @@ pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, Co
         config,
         file: file.map(Path::to_owned),
         origins,
+    })
+}
+
+/// Reads a variable from the environment, or else from `.env`, and says from which. Empty ones count
+/// as not set.
+pub fn variables() -> Result<impl Fn(&str) -> Option<(String, Origin)>, ConfigError> {
+    let dot_env = dot_env()?;
+    Ok(move |name: &str| {
+        let from_process = std::env::var(name)
+            .ok()
+            .map(|text| (text, Origin::Environment(name.to_owned())));
+        let from_file = || {
+            dot_env
+                .get(name)
+                .map(|text| (text.clone(), Origin::DotEnv(name.to_owned())))
+        };
+        let is_set = |(text, _): &(String, Origin)| !text.is_empty();
+        from_process
+            .filter(is_set)
+            .or_else(|| from_file().filter(is_set))
     })
 }
 
@@ -124,6 +131,7 @@ pub(super) fn layered<'text>(
         place: line_and_column(text, place, at),
         message,
     })?;
+    choose_from_environment(tree.get_mut(), surroundings);
     let origins = override_from_environment(tree.get_mut(), text.len(), surroundings);
     Ok((tree, origins))
 }

@@ -9,7 +9,7 @@ use callpipe_connectors::secret::Secret;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::environment::{DEFAULT_KINDS, VARIABLES};
+use super::environment::{DEFAULT_KINDS, KINDS_BY_VARIABLE, VARIABLES};
 use super::error::{ConfigError, Origin};
 
 /// Where the values come from, by dotted key.
@@ -69,6 +69,21 @@ pub(super) fn one_system_for_each_role(root: &DeTable<'_>) -> Result<(), (usize,
         }
     }
     Ok(())
+}
+
+/// Fills roles that the file leaves open with the systems that the environment speaks of.
+pub(super) fn choose_from_environment(root: &mut DeTable<'_>, surroundings: &Surroundings<'_>) {
+    for (role, kind, variable) in KINDS_BY_VARIABLE {
+        if (surroundings.variable)(variable).is_some() {
+            let table = |inner| Spanned::new(0..0, DeValue::Table(inner));
+            let name = |name: &'static str| Spanned::new(0..0, Cow::Borrowed(name));
+            root.entry(name(role)).or_insert_with(|| {
+                let mut kinds = DeTable::new();
+                kinds.insert(name(kind), table(DeTable::new()));
+                table(kinds)
+            });
+        }
+    }
 }
 
 /// Sets what the environment says, for the systems that are configured. The values stand after the

@@ -9,14 +9,17 @@ pub mod load;
 mod merge;
 mod number;
 mod secrets;
+pub(crate) mod template;
 
 use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
+use callpipe_connectors::contacts::bigquery::BigQueryContactsConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
 use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
+use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
 use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
@@ -54,6 +57,9 @@ pub struct Config {
 pub enum ContactsConfig {
     /// A CSV or JSONL file, or standard input.
     Csv(CsvConfig),
+    /// A table in BigQuery.
+    #[serde(rename = "bigquery")]
+    BigQuery(BigQueryContactsConfig),
     /// CXone's completed contacts.
     NiceCxone(NiceCxoneContactsConfig),
 }
@@ -100,6 +106,9 @@ pub enum ClassifierConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarehouseConfig {
+    /// Two tables in BigQuery.
+    #[serde(rename = "bigquery")]
+    BigQuery(BigQueryConfig),
     /// A SQLite file.
     Sqlite(SqliteConfig),
 }

@@ -357,7 +357,7 @@ mod tests {
         let fault = "storage.503_stored:after=1";
         sandbox.faults().arm_text(fault).unwrap();
         let clock = HandClock::new();
-        let lease = ours(&archive, &clock, "first").await;
+        let mut lease = ours(&archive, &clock, "first").await;
         assert_eq!(sandbox.faults().armed()[0].1, 1);
         lease.renew(&archive, &clock).await.unwrap();
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::*;
-use crate::config::{ContactsConfig, RecordingsConfig, TranscriberConfig};
+use crate::config::{ContactsConfig, RecordingsConfig, TranscriberConfig, WarehouseConfig};
 
 /// Parses with these variables set, and with one readable file.
 fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Origins), ConfigError> {
@@ -42,7 +42,7 @@ fn an_empty_file_is_a_good_one() {
 
 #[test]
 fn the_template_is_all_defaults() {
-    let (config, origins) = parsed(crate::cli::TEMPLATE, &[]).unwrap();
+    let (config, origins) = parsed(crate::config::template::TEMPLATE, &[]).unwrap();
     let defaults = serde_json::to_value(Config::default()).unwrap();
     assert_eq!(serde_json::to_value(&config).unwrap(), defaults);
     assert!(origins.is_empty());
@@ -51,9 +51,17 @@ fn the_template_is_all_defaults() {
 /// Every key that the template shows exists, and its value is the default that is in force.
 #[test]
 fn what_the_template_shows_is_true() {
-    let uncommented: String = crate::cli::TEMPLATE
+    let uncommented: String = crate::config::template::TEMPLATE
         .lines()
         .filter(|line| !line.contains('…') && !line.contains("[contacts.nice_cxone]"))
+        .scan(true, |of_default, line| {
+            // The keys of systems that are not the default are tried on their own.
+            let header = line.trim_start_matches("# ");
+            if header.starts_with('[') {
+                *of_default = !line.starts_with('#');
+            }
+            Some(if *of_default { line } else { "" })
+        })
         .filter(|line| !line.contains("cutoff_date") && !line.contains("taxonomy.toml"))
         .map(|line| match line.strip_prefix("# ") {
             Some(rest)
@@ -108,6 +116,56 @@ fn the_environment_alone_is_enough() {
     assert_eq!(config.engine.cutoff_date.unwrap().to_string(), "2026-01-31");
     // It fills no role that another system fills: contacts come from CSV here.
     assert!(matches!(config.contacts, ContactsConfig::Csv(_)));
+}
+
+#[test]
+fn the_environment_of_the_scripts_alone_configures_all_of_it() {
+    let variables = [
+        ("GCP_PROJECT_ID", "p"),
+        ("GCP_DATASET_ID", "calls"),
+        ("GCP_SOURCE_TABLE", "contacts"),
+        ("GCP_TRACKING_TABLE", "status"),
+    ];
+    let (config, _) = parsed("", &variables).unwrap();
+    let ContactsConfig::BigQuery(contacts) = &config.contacts else {
+        panic!("contacts from {:?}", config.contacts);
+    };
+    assert_eq!(contacts.table.as_deref(), Some("contacts"));
+    let WarehouseConfig::BigQuery(warehouse) = &config.warehouse else {
+        panic!("warehouse in {:?}", config.warehouse);
+    };
+    let table = warehouse.tracking_table().unwrap();
+    assert_eq!(table.to_string(), "p.calls.status");
+    // What the file fills stays filled.
+    let (config, _) = parsed("[warehouse.sqlite]\n[contacts.csv]", &variables).unwrap();
+    assert!(matches!(config.warehouse, WarehouseConfig::Sqlite(_)));
+    assert!(matches!(config.contacts, ContactsConfig::Csv(_)));
+    let (config, _) = parsed("[engine]\nattempts_max = 3", &variables).unwrap();
+    assert!(matches!(config.warehouse, WarehouseConfig::BigQuery(_)));
+}
+
+/// Every key that the template shows of a system that is not the default exists, too.
+#[test]
+fn what_the_template_shows_of_other_systems_is_true() {
+    let template = crate::config::template::TEMPLATE;
+    for header in ["[contacts.bigquery]", "[warehouse.bigquery]"] {
+        let (_, rest) = template.split_once(header).unwrap();
+        let keys = rest.lines().skip(1).take_while(|line| line.contains(" = "));
+        let keys = keys.map(|line| line.trim_start_matches("# ").replace('…', "x"));
+        let text = keys.fold(header.to_owned(), |text, key| text + "\n" + &key);
+        let (config, origins) = parsed(&text, &[]).unwrap();
+        assert!(origins.len() > 5, "{text}");
+        let mut shown = serde_json::to_value(&config).unwrap();
+        let (mut defaults, _) = parsed(header, &[]).unwrap();
+        let mut defaults = serde_json::to_value(&mut defaults).unwrap();
+        for value in [&mut shown, &mut defaults] {
+            let (role, kind) = header.trim_matches(['[', ']']).split_once('.').unwrap();
+            for without_default in ["project", "dataset", "location", "table"] {
+                value[role][kind][without_default] = serde_json::Value::Null;
+            }
+        }
+        assert_eq!(shown, defaults);
+    }
 }
 
 #[test]
