@@ -87,7 +87,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
             reason = leases::renew(&engine, &mut leases) => {
                 let hint = "this run was suspended, or its archive out of reach, for too long; run again \
                             when no other run is at work";
-                tracing::error!(reason, hint, "a lease is lost: stopping");
+                tracing::error!(reason, hint, "the lease is lost: stopping");
                 engine.stop.ask();
                 work.await
             }

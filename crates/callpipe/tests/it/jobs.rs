@@ -161,7 +161,7 @@ async fn a_run_whose_lease_was_taken_over_stops() {
     bench.write("data/leases/fetch/000000000099.json", other);
     let stopped = ran(child.wait_with_output().await.unwrap()).expect_code(75);
     assert!(
-        stopped.stderr.contains("a lease is lost"),
+        stopped.stderr.contains("the lease is lost: stopping"),
         "{}",
         stopped.stderr
     );
