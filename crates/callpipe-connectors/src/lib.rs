@@ -7,6 +7,7 @@
 pub mod google;
 pub mod http;
 pub mod secret;
+pub mod secret_manager;
 
 pub mod archive;
 pub mod bigquery;

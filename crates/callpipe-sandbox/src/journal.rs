@@ -23,6 +23,8 @@ pub enum System {
     Gemini,
     /// Google's token endpoint and metadata server, on the port of Gemini.
     GoogleSignIn,
+    /// Cloud Storage.
+    Storage,
 }
 
 /// One request and its answer.
@@ -238,7 +240,7 @@ impl Journal {
             System::NiceCxone => &self.cxone_window,
             System::Media => &self.media,
             System::Deepgram => &self.deepgram,
-            System::Gemini | System::GoogleSignIn => &self.gemini,
+            System::Gemini | System::GoogleSignIn | System::Storage => &self.gemini,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Credentials {
     pub google_access_token: &'static str,
     /// The only project.
     pub google_project: &'static str,
+    /// The only bucket.
+    pub google_bucket: &'static str,
 }
 
 /// The credentials of every sandbox.
@@ -36,6 +38,7 @@ pub const CREDENTIALS: Credentials = Credentials {
     deepgram_api_key: "sandbox-deepgram-key",
     google_access_token: "sandbox-google-token",
     google_project: "sandbox-project",
+    google_bucket: "sandbox-calls",
 };
 
 /// Tells the fakes the time.
@@ -101,6 +104,8 @@ pub struct Ports {
     pub deepgram: u16,
     /// Gemini and Google's sign-in.
     pub gemini: u16,
+    /// Cloud Storage.
+    pub storage: u16,
 }
 
 /// How a sandbox behaves while nothing goes wrong.
@@ -132,6 +137,8 @@ pub struct SandboxOptions {
     pub google_token_expires_in_s: i64,
     /// Models whose name starts so are retired.
     pub gemini_retired_models: Vec<String>,
+    /// The most objects in one page of a bucket's list.
+    pub storage_objects_per_page_max: usize,
 }
 
 impl Default for SandboxOptions {
@@ -151,6 +158,7 @@ impl Default for SandboxOptions {
             deepgram_in_flight_max: 10,
             google_token_expires_in_s: 3_600,
             gemini_retired_models: vec!["gemini-1.".to_owned(), "gemini-2.".to_owned()],
+            storage_objects_per_page_max: 1_000,
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Starts the four fakes on sockets of this computer and stops them.
+//! Starts the fakes on sockets of this computer and stops them.
 
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,7 +18,7 @@ use crate::options::{CREDENTIALS, Credentials, SandboxOptions};
 use crate::shared::{Addresses, Shared};
 use crate::world::World;
 
-/// Four running fakes. They stop when this is dropped.
+/// The running fakes. They stop when this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     /// Base address of every CXone host: sign-in, discovery and API.
@@ -28,6 +29,8 @@ pub struct Sandbox {
     pub deepgram_url: String,
     /// Base address of Vertex AI, with Google's token endpoint and metadata server.
     pub gemini_url: String,
+    /// Base address of Cloud Storage.
+    pub storage_url: String,
     /// What the fakes accept.
     pub credentials: Credentials,
     shared: Arc<Shared>,
@@ -59,6 +62,7 @@ impl Sandbox {
         let (media, media_url) = listen(ports.media).await?;
         let (deepgram, deepgram_url) = listen(ports.deepgram).await?;
         let (gemini, gemini_url) = listen(ports.gemini).await?;
+        let (storage, storage_url) = listen(ports.storage).await?;
         let addresses = Addresses {
             nice_cxone: nice_cxone_url.clone(),
             media: media_url.clone(),
@@ -85,13 +89,19 @@ impl Sandbox {
                 fakes::deepgram_router(Arc::clone(&shared)),
                 stopped.clone(),
             ),
-            serve(gemini, fakes::gemini_router(Arc::clone(&shared)), stopped),
+            serve(
+                gemini,
+                fakes::gemini_router(Arc::clone(&shared)),
+                stopped.clone(),
+            ),
+            serve(storage, fakes::storage_router(Arc::clone(&shared)), stopped),
         ];
         Ok(Sandbox {
             nice_cxone_url,
             media_url,
             deepgram_url,
             gemini_url,
+            storage_url,
             credentials: CREDENTIALS,
             shared,
             stop,
@@ -112,6 +122,20 @@ impl Sandbox {
     /// What the fakes serve.
     pub fn world(&self) -> &World {
         &self.shared.world
+    }
+
+    /// The names of all objects in the bucket, and how many uploads are open.
+    pub fn stored(&self) -> (Vec<String>, usize) {
+        (
+            self.shared.storage.names(),
+            self.shared.storage.open_uploads(),
+        )
+    }
+
+    /// An object of the bucket: its media type and its bytes.
+    pub fn stored_object(&self, name: &str) -> Option<(String, Bytes)> {
+        let object = self.shared.storage.get(name)?;
+        Some((object.content_type, object.bytes))
     }
 
     /// Stops listening, lets requests that are being answered end, and returns when all have.

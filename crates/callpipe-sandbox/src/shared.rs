@@ -1,4 +1,4 @@
-//! What the four fakes have in common.
+//! What the fakes have in common.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::connection::Reset;
-use crate::fakes::Recogniser;
+use crate::fakes::{Objects, Recogniser};
 use crate::faults::{Fault, Faults, Point, Subject};
 use crate::journal::{Journal, OpenEntry, System};
 use crate::options::{Latency, SandboxOptions};
@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) addresses: Addresses,
     pub(crate) tokens: Tokens,
     pub(crate) recogniser: Recogniser,
+    /// What the bucket holds.
+    pub(crate) storage: Objects,
     /// Fetches the audio that a speech request only links to.
     pub(crate) fetcher: reqwest::Client,
     window: Mutex<VecDeque<DateTime<Utc>>>,
@@ -54,6 +56,7 @@ impl Shared {
             addresses,
             fetcher,
             tokens: Tokens::default(),
+            storage: Objects::default(),
             window: Mutex::default(),
             counter: AtomicU64::new(0),
         }

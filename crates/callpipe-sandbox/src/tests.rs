@@ -6,4 +6,5 @@ mod deepgram;
 mod gemini;
 mod media;
 mod pipeline;
+mod storage;
 mod support;

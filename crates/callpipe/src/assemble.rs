@@ -1,5 +1,7 @@
 //! Puts a pipeline together from a configuration. The only place that names vendors.
 
+mod for_shard;
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,20 +21,24 @@ use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::contact_source::ContactSource;
 use callpipe_core::contracts::recording_source::RecordingSource;
 use callpipe_core::contracts::transcriber::Transcriber;
-use callpipe_core::contracts::warehouse::Warehouse;
+use callpipe_core::contracts::warehouse::{Batching, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
-use callpipe_core::shard::Shard;
 use callpipe_core::taxonomy::Taxonomy;
 
+use crate::cloud_run::CloudRun;
+use crate::config::error::ConfigError;
 use crate::config::{
     ArchiveConfig, ClassifierConfig, Config, ContactsConfig, EngineConfig, RecordingsConfig,
     TranscriberConfig, WarehouseConfig,
 };
 use crate::engine::Settings;
+use crate::engine::holder::Holder;
 use crate::engine::paid::PaidReplies;
 use crate::engine::stages::{ClassifyStage, FetchStage, StageWork, TranscribeStage};
+
+pub use for_shard::for_shard;
 
 /// Who we are to Google: found out when the first system asks for it, and the same for all.
 pub struct Google<'a> {
@@ -99,9 +105,12 @@ pub fn recordings(
 }
 
 /// The archive.
-pub fn archive(config: &Config) -> Outside<Archive> {
+pub fn archive(config: &Config, google: &Google<'_>, clock: &Arc<dyn Clock>) -> Outside<Archive> {
     match &config.archive {
         ArchiveConfig::Directory(directory) => Archive::directory(Path::new(&directory.path)),
+        ArchiveConfig::Gcs(gcs) => Archive::gcs(gcs, google.identity()?, Arc::clone(clock)),
+        ArchiveConfig::S3(s3) => Archive::s3(s3),
+        ArchiveConfig::Azure(azure) => Archive::azure(azure),
     }
 }
 
@@ -222,30 +231,67 @@ pub fn retry_policy(engine: &EngineConfig) -> RetryPolicy {
     }
 }
 
+/// The grace of a stop is at most so long where what was done takes a while to save.
+const STOP_GRACE_MAX: Duration = Duration::from_secs(4);
+
+/// A warehouse that lets outcomes wait for so long has saves that take their time, too.
+const SLOW_BATCHING: Duration = Duration::from_secs(1);
+
 /// How a run is done.
-pub fn settings(engine: &EngineConfig) -> Settings {
-    Settings {
+pub fn settings(
+    engine: &EngineConfig,
+    cloud_run: Option<&CloudRun>,
+    batching: Batching,
+) -> Result<Settings, ConfigError> {
+    let stop_grace = Duration::from_millis(engine.stop_grace_ms);
+    let is_short = cloud_run.is_some() || batching.delay_max >= SLOW_BATCHING;
+    Ok(Settings {
         retry: retry_policy(engine),
         since: engine.cutoff_date,
-        shard: Shard::WHOLE,
+        shard: engine.shard()?,
         limit: None,
         outage_max: Duration::from_secs(engine.outage_max_s),
         wait_max: Duration::from_secs(engine.wait_max_s),
-        stop_grace: Duration::from_millis(engine.stop_grace_ms),
+        stop_grace: match is_short {
+            true => stop_grace.min(STOP_GRACE_MAX),
+            false => stop_grace,
+        },
         lease_ttl: Duration::from_secs(engine.lease_ttl_s.max(1)),
-        holder: format!("{} process {}", host_name(), std::process::id()),
-    }
+        holder: Holder::this(cloud_run),
+    })
 }
 
-fn host_name() -> String {
-    let from_file = || std::fs::read_to_string("/etc/hostname").ok();
-    let name = std::env::var("HOSTNAME")
-        .ok()
-        .or_else(from_file)
-        .unwrap_or_default();
-    if name.trim().is_empty() {
-        "this machine".into()
-    } else {
-        name.trim().to_owned()
+/// The Google Cloud project that is worked for, if one is known.
+pub fn google_project(config: &Config) -> Option<&str> {
+    let ClassifierConfig::Gemini(gemini) = &config.classifier;
+    gemini.project.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_left_for_a_slow_save() {
+        let engine = EngineConfig::default();
+        let batching = |delay_max| Batching {
+            rows_max: 500,
+            size_bytes_max: 1_000_000,
+            delay_max,
+        };
+        let grace = |cloud_run: Option<&CloudRun>, delay_max_ms| {
+            let batching = batching(Duration::from_millis(delay_max_ms));
+            let settings = settings(&engine, cloud_run, batching).unwrap();
+            settings.stop_grace.as_millis()
+        };
+        let task = CloudRun {
+            job: "calls".into(),
+            execution: "calls-a".into(),
+            task_index: 0,
+            attempt: 0,
+        };
+        assert_eq!(grace(None, 100), 8_000);
+        assert_eq!(grace(None, 1_000), 4_000);
+        assert_eq!(grace(Some(&task), 100), 4_000);
     }
 }

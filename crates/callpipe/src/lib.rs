@@ -7,6 +7,7 @@
 pub mod assemble;
 pub mod cli;
 pub mod clock;
+pub mod cloud_run;
 pub mod config;
 pub mod engine;
 pub mod exit;

@@ -4,6 +4,14 @@ use std::error::Error;
 use std::io;
 
 use callpipe_core::failure::{Failure, FailureKind};
+use object_store::client::{HttpError, HttpErrorKind};
+
+use super::cloud::{Carried, Refusal};
+
+const BUCKET_HINT: &str = "the bucket does not exist, or is another project's: make it (`gcloud storage buckets create \
+    gs://NAME`), or correct its name under `[archive]`";
+const ELSEWHERE_HINT: &str =
+    "the bucket is at another endpoint or in another region: correct them under `[archive]`";
 
 /// An error of `object_store`, by the cause at its root: the texts in between repeat each other.
 pub(super) fn from_store(error: &object_store::Error, doing: &str) -> Failure {
@@ -12,12 +20,66 @@ pub(super) fn from_store(error: &object_store::Error, doing: &str) -> Failure {
         if let Some(error) = cause.downcast_ref::<io::Error>() {
             return from_io(error, doing);
         }
+        if let Some(Carried(failure)) = cause.downcast_ref::<Carried>() {
+            return carried(failure, doing);
+        }
+        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+            return from_refusal(refusal, doing);
+        }
         match cause.source() {
+            // What is below says the same in more words.
+            Some(_) if cause.is::<HttpError>() && !is_ours(cause) => break,
             Some(source) => cause = source,
             None => break,
         }
     }
-    Failure::new(FailureKind::StoreFailed, doing).with_source(cause.to_string())
+    match cause.downcast_ref::<HttpError>() {
+        Some(error) => from_transport(error, doing),
+        None => Failure::new(FailureKind::StoreFailed, doing).with_source(cause.to_string()),
+    }
+}
+
+/// Whether the error of a request is one that we put there.
+fn is_ours(error: &(dyn Error + 'static)) -> bool {
+    error
+        .source()
+        .is_some_and(|source| source.is::<Carried>() || source.is::<Refusal>())
+}
+
+fn carried(failure: &Failure, doing: &str) -> Failure {
+    let carried = Failure::new(failure.kind, format!("{doing}: {}", failure.message))
+        .with_retry_after(failure.retry_after);
+    match &failure.hint {
+        Some(hint) => carried.with_hint(hint.clone()),
+        None => carried,
+    }
+}
+
+/// An answer of a cloud store that is no success.
+fn from_refusal(refusal: &Refusal, doing: &str) -> Failure {
+    let message = format!("{doing}: {refusal}");
+    match refusal.status.as_u16() {
+        401 | 403 => Failure::new(FailureKind::Denied, message).with_hint(refusal.role_hint),
+        404 => Failure::new(FailureKind::StoreFailed, message).with_hint(BUCKET_HINT),
+        301 | 307 | 308 => {
+            Failure::new(FailureKind::StoreFailed, message).with_hint(ELSEWHERE_HINT)
+        }
+        _ if refusal.is_of_the_moment() => {
+            Failure::new(FailureKind::Unavailable, message).with_retry_after(refusal.retry_after)
+        }
+        _ => Failure::new(FailureKind::StoreFailed, message),
+    }
+}
+
+/// A request to a cloud store that got no answer.
+fn from_transport(error: &HttpError, doing: &str) -> Failure {
+    let what = match error.kind() {
+        HttpErrorKind::Connect => "no connection",
+        HttpErrorKind::Timeout => "no answer in time",
+        HttpErrorKind::Decode => "the answer makes no sense",
+        _ => "the connection broke",
+    };
+    Failure::new(FailureKind::Unavailable, format!("{doing}: {what}"))
 }
 
 /// An error of the file system.

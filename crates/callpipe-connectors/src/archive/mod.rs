@@ -4,9 +4,13 @@
 //! overwritten; only transcripts and leases change. Names come from [`ArchiveKey`] alone, so that
 //! nothing is written outside the archive, whatever a contact is called.
 
+mod azure;
+mod cloud;
 mod documents;
 mod failures;
+mod gcs;
 mod recordings;
+mod s3;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +25,16 @@ use callpipe_core::recording::ArchiveKey;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
+use object_store::prefix::PrefixStore;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
 use url::Url;
 
+pub use azure::AzureConfig;
+pub use gcs::GcsConfig;
 pub use recordings::{AudioStream, StoredAudio};
+pub use s3::S3Config;
+
+use gcs::Links;
 
 /// A store of objects. Cheap to clone; clones share the store.
 #[derive(Clone)]
@@ -32,6 +42,9 @@ pub struct Archive {
     store: Arc<dyn ObjectStore>,
     description: String,
     base_uri: String,
+    /// What all names begin with, and `/`; or nothing.
+    prefix: String,
+    links: Option<Arc<Links>>,
 }
 
 impl fmt::Debug for Archive {
@@ -57,6 +70,8 @@ impl Archive {
             store: Arc::new(store),
             description: format!("directory {}", root.display()),
             base_uri: base_uri.as_str().trim_end_matches('/').to_owned(),
+            prefix: String::new(),
+            links: None,
         })
     }
 
@@ -66,7 +81,36 @@ impl Archive {
             store: Arc::new(InMemory::new()),
             description: "memory".into(),
             base_uri: "memory://".into(),
+            prefix: String::new(),
+            links: None,
         }
+    }
+
+    /// A cloud's store. `address` is what stands before a name, such as `gs://bucket`.
+    fn cloud(store: impl ObjectStore, address: String, prefix: Option<&str>) -> Outside<Self> {
+        let prefix = prefix.unwrap_or_default().trim_matches('/');
+        let path = ObjectPath::parse(prefix).map_err(|error| {
+            let message = format!("`prefix` cannot begin the names of an archive: {error}");
+            Failure::new(FailureKind::Denied, message)
+                .with_hint("use letters, digits, `-`, `_`, `/`")
+        })?;
+        let base_uri = match prefix {
+            "" => address,
+            prefix => format!("{address}/{prefix}"),
+        };
+        Ok(Self {
+            store: match prefix {
+                "" => Arc::new(store),
+                _ => Arc::new(PrefixStore::new(store, path)),
+            },
+            description: base_uri.clone(),
+            base_uri,
+            prefix: match prefix {
+                "" => String::new(),
+                prefix => format!("{prefix}/"),
+            },
+            links: None,
+        })
     }
 
     /// What and where it is, for messages.
@@ -90,10 +134,15 @@ impl Archive {
         let probed = self.probe(&key).await;
         let removed = self.delete(&key).await;
         probed.and(removed)?;
-        Ok(format!(
-            "{} can be written, read and listed",
-            self.description
-        ))
+        let report = format!("{} can be written, read and listed", self.description);
+        let signer = match &self.links {
+            Some(links) => links.account().await,
+            None => None,
+        };
+        Ok(match signer {
+            Some(account) => format!("{report}; links are signed by {account}"),
+            None => report,
+        })
     }
 
     async fn probe(&self, key: &ArchiveKey) -> Outside<()> {

@@ -58,7 +58,7 @@ impl Archive {
         } else if incoming.ended {
             Staged::Memory(first)
         } else {
-            self.stage(first, &mut incoming, &doing).await?
+            self.stage(key, first, &mut incoming, &doing).await?
         };
         let stored = incoming.stored_as(key.clone());
         // A task of its own is finished even if the caller is no longer interested, so that no
@@ -95,10 +95,11 @@ impl Archive {
         })
     }
 
-    /// A link by which others can read a recording, if the store can make one: a directory and
-    /// memory cannot.
-    pub async fn link(&self, _key: &ArchiveKey) -> Outside<Option<AudioLink>> {
-        Ok(None)
+    /// A link by which others can read a recording for 15 minutes, if one can be made: a directory
+    /// and memory have none, a bucket has some if our account can sign.
+    pub async fn link(&self, key: &ArchiveKey) -> Option<AudioLink> {
+        let links = self.links.as_ref()?;
+        links.link(&format!("{}{key}", self.prefix)).await
     }
 
     async fn open(&self, key: &ArchiveKey, doing: &str) -> Outside<Option<(u64, AudioStream)>> {
@@ -121,11 +122,15 @@ impl Archive {
     /// Writes a recording that does not fit into memory to a place where nobody looks.
     async fn stage(
         &self,
+        key: &ArchiveKey,
         first: PutPayload,
         incoming: &mut Incoming,
         doing: &str,
     ) -> Outside<Staged> {
-        let path = ObjectPath::from(format!("staging/{}", random_name()));
+        // The ending says what kind of media it is.
+        let ending = key.file_name().rsplit_once('.');
+        let ending = ending.map_or_else(String::new, |(_, ending)| format!(".{ending}"));
+        let path = ObjectPath::from(format!("staging/{}{ending}", random_name()));
         let mut upload = self
             .store
             .put_multipart(&path)

@@ -8,6 +8,7 @@ use crate::http::Endpoint;
 use crate::secret::Secret;
 
 const IAM_ENDPOINT: &str = "https://iamcredentials.googleapis.com";
+const SECRET_MANAGER_ENDPOINT: &str = "https://secretmanager.googleapis.com";
 
 /// The table `[google]`, for every service of Google's that is used. All of it is optional: Google's
 /// Application Default Credentials are looked for where nothing is given.
@@ -24,6 +25,8 @@ pub struct GoogleConfig {
     pub metadata_host: Option<String>,
     /// Where Google's IAM Credentials API is, which signs links for accounts without a key file.
     pub iam_endpoint: Endpoint,
+    /// Where Google's Secret Manager is, from which values of the configuration can come.
+    pub secret_manager_endpoint: Endpoint,
 }
 
 impl Default for GoogleConfig {
@@ -32,12 +35,13 @@ impl Default for GoogleConfig {
             credentials_file: None,
             access_token: None,
             metadata_host: None,
-            iam_endpoint: default_iam_endpoint(),
+            iam_endpoint: constant(IAM_ENDPOINT),
+            secret_manager_endpoint: constant(SECRET_MANAGER_ENDPOINT),
         }
     }
 }
 
 #[expect(clippy::expect_used, reason = "the text is a constant")]
-fn default_iam_endpoint() -> Endpoint {
-    Endpoint::parse(IAM_ENDPOINT).expect("IAM's address is an https address")
+fn constant(address: &str) -> Endpoint {
+    Endpoint::parse(address).expect("an https address")
 }

@@ -9,8 +9,7 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use google_cloud_auth::build_errors::Error as BuildError;
 use google_cloud_auth::credentials::service_account::AccessSpecifier;
 use google_cloud_auth::credentials::{
-    AccessTokenCredentials, Builder as DefaultCredentials, external_account, impersonated, mds,
-    service_account, user_account,
+    AccessTokenCredentials, external_account, impersonated, mds, service_account, user_account,
 };
 use google_cloud_auth::errors::CredentialsError;
 use serde_json::Value;
@@ -21,6 +20,9 @@ use crate::secret::Secret;
 
 /// Everything that the account may do: what it may is decided by its roles.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// The metadata server of Google's machines.
+const METADATA_ADDRESS: &str = "http://metadata.google.internal";
 
 /// The library sets its requests no deadline.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,55 +39,70 @@ const FILE_HINT: &str = "GOOGLE_APPLICATION_CREDENTIALS (or `google.credentials_
 const METADATA_HINT: &str = "check GCE_METADATA_HOST (or `google.metadata_host`), and that the machine runs as a \
     service account";
 
-/// Where credentials come from.
-pub(super) enum Origin {
-    /// A file that was named.
+/// Who issues tokens.
+pub(super) enum Provider {
+    /// A file with credentials.
     File { path: PathBuf, contents: Contents },
-    /// A metadata server that was named, by its address.
+    /// A metadata server, by its address.
     Metadata(String),
-    /// Wherever Google's libraries look: gcloud's own file, then the machine's metadata server.
-    Default,
 }
 
 /// A credentials file: what kind it is, and all of it.
 pub(super) struct Contents {
-    kind: FileKind,
-    json: Value,
+    pub(super) kind: FileKind,
+    pub(super) json: Value,
 }
 
 #[derive(Clone, Copy)]
-enum FileKind {
+pub(super) enum FileKind {
     ServiceAccount,
     AuthorizedUser,
     ImpersonatedServiceAccount,
     ExternalAccount,
 }
 
-impl Origin {
-    pub(super) fn of(config: &GoogleConfig) -> Outside<Self> {
+impl Provider {
+    /// The one that is configured, if one is.
+    fn given(config: &GoogleConfig) -> Outside<Option<Self>> {
         if let Some(path) = &config.credentials_file {
-            return Ok(Self::File {
-                contents: Contents::read(path)?,
-                path: path.clone(),
-            });
+            return Self::file(path).map(Some);
         }
         match config.metadata_host.as_deref().map(str::trim) {
-            None | Some("") => Ok(Self::Default),
-            Some(host) => metadata_address(host).map(Self::Metadata),
+            None | Some("") => Ok(None),
+            Some(host) => metadata_address(host).map(|address| Some(Self::Metadata(address))),
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    /// The one that Google's libraries would find: gcloud's own file, then the machine's metadata
+    /// server.
+    fn of_this_machine() -> Outside<Self> {
+        let (variable, below) = match cfg!(windows) {
+            true => ("APPDATA", "gcloud"),
+            false => ("HOME", ".config/gcloud"),
+        };
+        let file = std::env::var_os(variable).map(|home| {
+            PathBuf::from(home)
+                .join(below)
+                .join("application_default_credentials.json")
+        });
+        match file.filter(|path| path.exists()) {
+            Some(path) => Self::file(&path),
+            None => Ok(Self::Metadata(METADATA_ADDRESS.into())),
+        }
+    }
+
+    fn file(path: &Path) -> Outside<Self> {
+        Ok(Self::File {
+            contents: Contents::read(path)?,
+            path: path.to_owned(),
+        })
+    }
+
+    fn name(&self) -> &'static str {
         match self {
             Self::File { .. } => "credentials file",
             Self::Metadata(_) => "metadata server",
-            Self::Default => "default credentials",
         }
-    }
-
-    /// Whether somebody named it, and so wants it to be used everywhere.
-    pub(super) fn is_given(&self) -> bool {
-        !matches!(self, Self::Default)
     }
 
     /// Begins to ask for a token in the background.
@@ -96,17 +113,6 @@ impl Origin {
                 .with_endpoint(address)
                 .with_scopes([SCOPE])
                 .build_access_token_credentials(),
-            Self::Default => DefaultCredentials::default()
-                .with_scopes([SCOPE])
-                .build_access_token_credentials(),
-        }
-    }
-
-    fn hint(&self) -> &'static str {
-        match self {
-            Self::File { .. } => REFUSED_HINT,
-            Self::Metadata(_) => METADATA_HINT,
-            Self::Default => ABSENT_HINT,
         }
     }
 }
@@ -171,92 +177,107 @@ fn metadata_address(host: &str) -> Outside<String> {
 
 /// Credentials with the token that was made from them last.
 pub(super) struct CachedCredentials {
-    origin: Origin,
+    /// None where whatever this machine has is to be used.
+    given: Option<Arc<Provider>>,
     /// None until the first token is wanted, and again after a failure: the library gives up for
     /// good after a refusal, but what was refused may have been mended since.
-    built: Mutex<Option<Arc<AccessTokenCredentials>>>,
+    built: Mutex<Option<Arc<Built>>>,
+}
+
+struct Built {
+    provider: Arc<Provider>,
+    tokens: AccessTokenCredentials,
 }
 
 impl CachedCredentials {
-    pub(super) fn new(origin: Origin) -> Self {
-        Self {
-            origin,
+    pub(super) fn new(config: &GoogleConfig) -> Outside<Self> {
+        Ok(Self {
+            given: Provider::given(config)?.map(Arc::new),
             built: Mutex::default(),
+        })
+    }
+
+    /// Whether somebody named them, and so wants them to be used everywhere.
+    pub(super) fn are_given(&self) -> bool {
+        self.given.is_some()
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match &self.given {
+            Some(provider) => provider.name(),
+            None => "default credentials",
         }
     }
 
-    pub(super) fn origin(&self) -> &Origin {
-        &self.origin
+    /// Who issues the tokens. Nobody is asked.
+    pub(super) fn provider(&self) -> Outside<Arc<Provider>> {
+        match &self.given {
+            Some(provider) => Ok(Arc::clone(provider)),
+            None => Provider::of_this_machine().map(Arc::new),
+        }
     }
 
     /// A token. All who ask while one is being made wait for that one.
     pub(super) async fn token(&self) -> Outside<Secret> {
-        let credentials = self.built()?;
-        let asked = tokio::time::timeout(TOKEN_TIMEOUT, credentials.access_token()).await;
+        let built = self.built()?;
+        let asked = tokio::time::timeout(TOKEN_TIMEOUT, built.tokens.access_token()).await;
         let failure = match asked {
             Ok(Ok(token)) => return Ok(Secret::new(token.token)),
-            Ok(Err(error)) => self.failure(&error),
-            Err(_) => Failure::new(
-                FailureKind::Unavailable,
-                format!("{DOING}: no answer in time"),
-            )
-            .with_hint(self.origin.hint()),
+            Ok(Err(error)) => self.failure(&built.provider, &error),
+            Err(_) => {
+                let message = format!("{DOING}: no answer in time");
+                Failure::new(FailureKind::Unavailable, message)
+                    .with_hint(self.hint(&built.provider))
+            }
         };
-        self.forget(&credentials);
+        self.forget(&built);
         Err(failure)
     }
 
-    fn built(&self) -> Outside<Arc<AccessTokenCredentials>> {
+    fn built(&self) -> Outside<Arc<Built>> {
         let mut built = self.lock();
-        if let Some(credentials) = &*built {
-            return Ok(Arc::clone(credentials));
+        if let Some(built) = &*built {
+            return Ok(Arc::clone(built));
         }
-        let credentials = self.origin.build().map_err(|error| self.unusable(&error))?;
-        Ok(Arc::clone(built.insert(Arc::new(credentials))))
+        let provider = self.provider()?;
+        let tokens = provider
+            .build()
+            .map_err(|error| unusable(&provider, &error))?;
+        Ok(Arc::clone(
+            built.insert(Arc::new(Built { provider, tokens })),
+        ))
     }
 
-    fn forget(&self, failed: &Arc<AccessTokenCredentials>) {
+    fn forget(&self, failed: &Arc<Built>) {
         let mut built = self.lock();
         if built.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, failed)) {
             *built = None;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<AccessTokenCredentials>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Built>>> {
         // One value, whole whatever a panicking holder was doing.
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Credentials of which nothing can be made. The library's own words may quote them.
-    fn unusable(&self, error: &BuildError) -> Failure {
-        let why = match error {
-            error if error.is_loading() => "cannot be read",
-            error if error.is_parsing() => "lack a field, or have one that is malformed",
-            error if error.is_not_supported() || error.is_unknown_type() => {
-                "are of a kind that is not known"
-            }
-            _ => "cannot be used",
-        };
-        let message = match &self.origin {
-            Origin::File { path, .. } => {
-                format!("{DOING}: the credentials in {} {why}", path.display())
-            }
-            _ => format!("{DOING}: the default credentials {why}"),
-        };
-        Failure::new(FailureKind::Denied, message).with_hint(match self.origin {
-            Origin::File { .. } => FILE_HINT,
-            _ => ABSENT_HINT,
-        })
+    fn hint(&self, provider: &Provider) -> &'static str {
+        match provider {
+            Provider::File { .. } => REFUSED_HINT,
+            Provider::Metadata(_) if self.are_given() => METADATA_HINT,
+            Provider::Metadata(_) => ABSENT_HINT,
+        }
     }
 
     /// A token that was not issued. The library repeats what the other side said, which is not
     /// ours to log.
-    fn failure(&self, error: &CredentialsError) -> Failure {
+    fn failure(&self, provider: &Provider, error: &CredentialsError) -> Failure {
         let cause = Cause::of(error);
-        // Without any credentials the library asks the metadata server, which only Google's
-        // machines have.
-        let is_absent =
-            matches!(self.origin, Origin::Default) && matches!(cause, Cause::NoConnection);
+        // Without any credentials we end at the metadata server, which only Google's machines have.
+        let is_absent = !self.are_given()
+            && matches!(
+                (provider, &cause),
+                (Provider::Metadata(_), Cause::NoConnection)
+            );
         let (kind, message) = if is_absent {
             let message = "there are no Google credentials, and no metadata server that has some";
             (FailureKind::Denied, message.to_owned())
@@ -265,8 +286,26 @@ impl CachedCredentials {
         } else {
             (FailureKind::Denied, format!("{DOING}: {cause}"))
         };
-        Failure::new(kind, message).with_hint(self.origin.hint())
+        Failure::new(kind, message).with_hint(self.hint(provider))
     }
+}
+
+/// Credentials of which nothing can be made. The library's own words may quote them.
+fn unusable(provider: &Provider, error: &BuildError) -> Failure {
+    let why = match error {
+        error if error.is_parsing() => "lacks a field, or has one that is malformed",
+        error if error.is_not_supported() || error.is_unknown_type() => {
+            "is of a kind that is not known"
+        }
+        _ => "cannot be used",
+    };
+    let message = match provider {
+        Provider::File { path, .. } => {
+            format!("the Google credentials file {} {why}", path.display())
+        }
+        Provider::Metadata(_) => format!("the metadata server {why}"),
+    };
+    Failure::new(FailureKind::Denied, message).with_hint(FILE_HINT)
 }
 
 /// What is at the root of an error of the library's.

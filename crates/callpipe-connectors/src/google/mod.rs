@@ -6,6 +6,7 @@
 
 mod config;
 mod credentials;
+mod signing;
 #[cfg(test)]
 mod tests;
 
@@ -19,12 +20,15 @@ use crate::secret::Secret;
 
 pub use config::GoogleConfig;
 
-use credentials::{CachedCredentials, Origin};
+pub(crate) use signing::Signer;
+
+use credentials::CachedCredentials;
 
 /// One source of tokens. Cheap to clone; clones share the cached token.
 #[derive(Clone)]
 pub struct Identity {
     source: Arc<Source>,
+    iam_endpoint: Endpoint,
 }
 
 enum Source {
@@ -41,7 +45,7 @@ impl fmt::Debug for Identity {
         let what = match &*self.source {
             Source::Anonymous => "anonymous",
             Source::Given(_) => "given token",
-            Source::Credentials(credentials) => credentials.origin().name(),
+            Source::Credentials(credentials) => credentials.name(),
         };
         write!(formatter, "Identity({what})")
     }
@@ -57,10 +61,11 @@ impl Identity {
         let given = config.access_token.as_ref();
         let source = match given.filter(|token| !token.expose().trim().is_empty()) {
             Some(token) => Source::Given(Secret::new(token.expose().trim())),
-            None => Source::Credentials(CachedCredentials::new(Origin::of(config)?)),
+            None => Source::Credentials(CachedCredentials::new(config)?),
         };
         Ok(Self {
             source: Arc::new(source),
+            iam_endpoint: config.iam_endpoint.clone(),
         })
     }
 
@@ -68,6 +73,7 @@ impl Identity {
     pub fn anonymous() -> Self {
         Self {
             source: Arc::new(Source::Anonymous),
+            iam_endpoint: GoogleConfig::default().iam_endpoint,
         }
     }
 
@@ -76,7 +82,7 @@ impl Identity {
     pub fn for_endpoint(&self, endpoint: &Endpoint) -> Self {
         let is_given = match &*self.source {
             Source::Anonymous | Source::Given(_) => true,
-            Source::Credentials(credentials) => credentials.origin().is_given(),
+            Source::Credentials(credentials) => credentials.are_given(),
         };
         if endpoint.is_loopback() && !is_given {
             Self::anonymous()

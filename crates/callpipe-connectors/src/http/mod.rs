@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 
 pub use endpoint::{Endpoint, EndpointError};
 
@@ -26,13 +26,24 @@ const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 /// A client for an endpoint, whose requests end after `silence_max` without a byte from the other
 /// side. A proxy that the environment names is used, except for this machine.
 pub fn client(endpoint: &Endpoint, silence_max: Duration) -> Outside<Client> {
+    match endpoint.is_loopback() {
+        true => direct_client(silence_max),
+        false => internet_client(silence_max),
+    }
+}
+
+/// A client for what is not on this machine.
+pub fn internet_client(silence_max: Duration) -> Outside<Client> {
+    built(Client::builder(), silence_max)
+}
+
+/// A client that uses no proxy, for what is on this machine or beside it.
+pub fn direct_client(silence_max: Duration) -> Outside<Client> {
+    built(Client::builder().no_proxy(), silence_max)
+}
+
+fn built(builder: ClientBuilder, silence_max: Duration) -> Outside<Client> {
     choose_cryptography();
-    let builder = Client::builder();
-    let builder = if endpoint.is_loopback() {
-        builder.no_proxy()
-    } else {
-        builder
-    };
     builder
         .user_agent(concat!("callpipe/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)

@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use crate::faults::{Fault, FaultKind, Point, Subject};
+use crate::google_account;
 use crate::journal::{Bill, OpenEntry, System};
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
@@ -45,6 +46,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/computeMetadata/v1/instance/service-accounts/default/token",
             get(sign_in::metadata_token),
+        )
+        .route(
+            "/computeMetadata/v1/instance/service-accounts/default/email",
+            get(sign_in::metadata_email),
+        )
+        .route(
+            "/v1/projects/-/serviceAccounts/{method}",
+            post(sign_in::sign_blob),
         )
         .with_state(shared)
 }
@@ -139,7 +148,9 @@ fn admit(
 ) -> Result<Value, Refusal> {
     let token = reply::bearer(headers);
     let is_good = |token: &str| {
-        token == CREDENTIALS.google_access_token || shared.tokens.is_good(token, shared.now())
+        token == CREDENTIALS.google_access_token
+            || shared.tokens.is_good(token, shared.now())
+            || google_account::is_own_token(token, shared.now())
     };
     if !token.is_some_and(is_good) {
         return Err(Box::new(errors::unauthenticated()));

@@ -280,7 +280,7 @@ fn serve(shared: &Shared, found: &Found<'_>, headers: &HeaderMap) -> Response {
 }
 
 /// First and last byte. None if the header is to be ignored, `Some(None)` if it cannot be met.
-fn range_of(text: &str, length: usize) -> Option<Option<(usize, usize)>> {
+pub(super) fn range_of(text: &str, length: usize) -> Option<Option<(usize, usize)>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     if first.is_empty() {
         let count: usize = last.parse().ok()?;

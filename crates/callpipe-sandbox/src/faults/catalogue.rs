@@ -19,6 +19,8 @@ pub(crate) enum Point {
     Listen,
     /// Gemini.
     Generate,
+    /// Cloud Storage.
+    Storage,
 }
 
 macro_rules! catalogue {
@@ -128,6 +130,12 @@ catalogue! {
     GeminiNoCandidates, "gemini.no_candidates", Generate, "an empty list of candidates";
     GeminiCutReply, "gemini.cut_reply", Generate, "paid, and the connection ends in the middle";
     GeminiSlow, "gemini.slow", Generate, "the answer takes delay_ms longer";
+    Storage403, "storage.403", Storage, "403 AccessDenied";
+    Storage429, "storage.429", Storage, "429 SlowDown (retry_after_s= adds the header)";
+    Storage503, "storage.503", Storage, "503 ServiceUnavailable";
+    Storage503Stored, "storage.503_stored", Storage, "503 after what was asked for has been done";
+    StorageCorrupted, "storage.corrupted", Storage, "what is stored is not what was sent, and its checksum tells";
+    StorageConnectionReset, "storage.connection_reset", Storage, "the connection is reset before an answer";
     GeminiConnectionReset, "gemini.connection_reset", Generate, "the connection is reset before an answer, unpaid";
 }
 

@@ -177,6 +177,10 @@ pub(super) fn request(prompt: &str) -> Value {
     })
 }
 
+pub(super) async fn body_text(answer: Response) -> String {
+    answer.text().await.unwrap()
+}
+
 pub(super) async fn body(answer: Response) -> Value {
     serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
 }

@@ -129,9 +129,9 @@ impl FilterArguments {
 }
 
 pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::Result<Exit> {
-    let config = context.load()?.config;
-    let archive = assemble::archive(&config)?;
+    let config = context.load().await?.config;
     let google = assemble::Google::new(&config);
+    let archive = assemble::archive(&config, &google, &context.clock)?;
     let warehouse = assemble::warehouse(&config, &google, &archive, &context.clock)?;
     warehouse.prepare(&*assemble::taxonomy(&config)?).await?;
     match command {

@@ -3,6 +3,7 @@
 
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::failure::Outside;
+use callpipe_core::progress::Stage;
 use serde::Serialize;
 
 use super::Context;
@@ -24,7 +25,8 @@ struct Checked {
 }
 
 pub(super) async fn check(context: &Context) -> anyhow::Result<Exit> {
-    let config = context.load()?.config;
+    let config = context.load().await?.config;
+    let config = assemble::for_shard(&config, &Stage::ALL)?;
     let checks = check_all(context, &config).await;
     context.output.either(&checks, || text(&checks))?;
     Ok(if checks.iter().all(|check| check.works) {
@@ -38,7 +40,7 @@ async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
     let clock = &context.clock;
     let taxonomy = assemble::taxonomy(config);
     let google = Google::new(config);
-    let archive = assemble::archive(config);
+    let archive = assemble::archive(config, &google, clock);
     let contacts = async { assemble::contacts(config, &google, clock)?.check().await };
     let recordings = async { assemble::recordings(config, clock)?.0.check().await };
     let transcriber = async { assemble::transcriber(config, clock)?.check().await };

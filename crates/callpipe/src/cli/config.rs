@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Context;
+use crate::config::error::Origin;
 use crate::config::load::Loaded;
 use crate::exit::Exit;
 
@@ -13,9 +14,9 @@ pub(super) enum ConfigCommand {
     Show,
 }
 
-pub(super) fn config(context: &Context, command: &ConfigCommand) -> anyhow::Result<Exit> {
+pub(super) async fn config(context: &Context, command: &ConfigCommand) -> anyhow::Result<Exit> {
     let ConfigCommand::Show = command;
-    let loaded = context.load()?;
+    let loaded = context.load().await?;
     let values = values(&loaded)?;
     context.output.either(&values, || text(&loaded, &values))?;
     Ok(Exit::Done)
@@ -35,10 +36,13 @@ fn values(loaded: &Loaded) -> anyhow::Result<Vec<ShownValue>> {
     Ok(values
         .into_iter()
         .map(|(key, value)| {
-            let origin = loaded
-                .origins
-                .get(&key)
-                .map_or_else(|| "default".to_owned(), ToString::to_string);
+            let origin = loaded.origins.get(&key);
+            // Whatever it is, somebody keeps it secret.
+            let value = match origin {
+                Some(Origin::SecretManager(_)) => "(hidden)".into(),
+                _ => value,
+            };
+            let origin = origin.map_or_else(|| "default".to_owned(), ToString::to_string);
             ShownValue { key, value, origin }
         })
         .collect())

@@ -11,6 +11,7 @@ use super::Context;
 use super::output::tell;
 use super::run::{RunArguments, work};
 use super::sandbox::{DEMO_REQUESTS_MAX, configuration, for_demo};
+use super::signals::stop_on_signal;
 use crate::assemble;
 use crate::config::Config;
 use crate::config::load::load;
@@ -69,15 +70,17 @@ pub(super) async fn demo(context: &Context, arguments: &DemoArguments) -> anyhow
         .to_str()
         .context("the folder's name is not UTF-8")?;
     let config_file = set_up(&sandbox, folder)?;
-    let mut config = load(Some(&config_file))?.config;
+    let mut config = load(Some(&config_file), context.clock.now()).await?.config;
     config.engine.retry_delay_ms = 200;
     tell(&format!(
         "Running {} made-up calls through fetch, transcribe and classify.\n\
          CXone, Deepgram and Vertex AI are stand-ins on this machine, and some of their answers are faulty on purpose.",
         arguments.calls
     ));
+    let (stop, _listener) = stop_on_signal(&context.telemetry)?;
+    let arguments_of_run = RunArguments::default();
     let begin = Instant::now();
-    let run_report = work(context, &config, &RunArguments::default(), &Stage::ALL).await?;
+    let run_report = work(context, &config, &arguments_of_run, &Stage::ALL, stop).await?;
     let elapsed_s = begin.elapsed().as_secs_f64();
     let figures = Figures {
         elapsed_s,
@@ -140,8 +143,8 @@ struct Figures<'a> {
 
 /// The bars of each question.
 async fn labels(context: &Context, config: &Config) -> anyhow::Result<String> {
-    let archive = assemble::archive(config)?;
     let google = assemble::Google::new(config);
+    let archive = assemble::archive(config, &google, &context.clock)?;
     let warehouse = assemble::warehouse(config, &google, &archive, &context.clock)?;
     let mut text = String::new();
     for (field, title) in QUESTIONS {

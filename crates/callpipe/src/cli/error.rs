@@ -11,22 +11,34 @@ use crate::exit::Exit;
 #[error("{0}")]
 pub(super) struct UsageError(pub(super) String);
 
-/// Shows an error: a headline, its causes, a hint. Gives the exit code.
-pub(super) fn report(error: &anyhow::Error) -> Exit {
-    tell(&format!("error: {error}"));
+/// Shows an error: a headline, its causes, a hint; in one message for a collector of logs. Gives
+/// the exit code.
+pub(super) fn report(error: &anyhow::Error, as_message: bool) -> Exit {
     let mut shown = error.to_string();
+    let mut causes = Vec::new();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         // Libraries like to repeat their cause in their own message.
         if !shown.contains(&text) {
-            tell(&format!("  caused by: {text}"));
+            causes.push(text.clone());
         }
         shown = text;
+    }
+    let exit = exit(error);
+    if as_message {
+        let cause = (!causes.is_empty()).then(|| causes.join(": "));
+        let exit_code = exit.code();
+        tracing::error!(cause, hint = hint(error), exit_code, "{error}");
+        return exit;
+    }
+    tell(&format!("error: {error}"));
+    for cause in causes {
+        tell(&format!("  caused by: {cause}"));
     }
     if let Some(hint) = hint(error) {
         tell(&format!("\nhint: {hint}"));
     }
-    exit(error)
+    exit
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
@@ -45,6 +57,18 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             "set {name}, in the environment or in a `.env` file"
         )),
         ConfigError::ReferencedFile { .. } => None,
+        ConfigError::SecretManager { failure, .. } => failure.hint.clone(),
+        ConfigError::SecretManagerNotYet { .. } => Some(
+            "give it as a file or an environment variable; on Google Cloud the machine's own account needs neither"
+                .into(),
+        ),
+        ConfigError::NoSuchShard { .. } => Some(
+            "set both `shard_index` and `shard_count`, or use --shard, which counts from 1: --shard 1/4"
+                .into(),
+        ),
+        ConfigError::TooManyShards { key, .. } => Some(format!(
+            "run fewer shards (tasks), or raise `{key}` where the vendor allows your account more"
+        )),
     }
 }
 
@@ -52,8 +76,13 @@ fn exit(error: &anyhow::Error) -> Exit {
     if error.is::<UsageError>() {
         return Exit::Usage;
     }
-    if error.is::<ConfigError>() {
-        return Exit::Configuration;
+    if let Some(error) = error.downcast_ref::<ConfigError>() {
+        return match error {
+            ConfigError::SecretManager { failure, .. } if failure.kind.blame() == Blame::Moment => {
+                Exit::TryAgain
+            }
+            _ => Exit::Configuration,
+        };
     }
     match error.downcast_ref::<Failure>() {
         Some(failure) if failure.kind == FailureKind::StoreFailed => Exit::Internal,

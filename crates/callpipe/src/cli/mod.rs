@@ -11,6 +11,7 @@ mod init;
 mod output;
 mod run;
 mod sandbox;
+mod signals;
 mod status;
 mod taxonomy;
 
@@ -21,9 +22,10 @@ use callpipe_core::contracts::clock::Clock;
 use clap::{Parser, Subcommand};
 
 use crate::clock::SystemClock;
+use crate::cloud_run::CloudRun;
 use crate::config::load::{Loaded, load};
 use crate::exit::Exit;
-use crate::telemetry::{self, LogLevel, Telemetry};
+use crate::telemetry::{self, LogFormat, LogLevel, Telemetry};
 use output::Output;
 
 const AFTER_HELP: &str = "\
@@ -49,9 +51,13 @@ struct Arguments {
     #[arg(long, global = true)]
     json: bool,
 
-    /// Which messages to show [default: warn on a terminal, info elsewhere]
+    /// Which messages to show [default: warn with bars, info elsewhere]
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
+
+    /// In which form to show messages and progress
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
+    log_format: LogFormat,
 
     #[command(subcommand)]
     command: Command,
@@ -95,12 +101,14 @@ struct Context {
     output: Output,
     telemetry: Telemetry,
     clock: Arc<dyn Clock>,
+    /// The task of a Cloud Run job that the program is, if it is one.
+    cloud_run: Option<CloudRun>,
 }
 
 impl Context {
     /// The configuration; loaded by the commands that need one.
-    fn load(&self) -> anyhow::Result<Loaded> {
-        Ok(load(self.config.as_deref())?)
+    async fn load(&self) -> anyhow::Result<Loaded> {
+        Ok(load(self.config.as_deref(), self.clock.now()).await?)
     }
 }
 
@@ -119,26 +127,32 @@ pub fn main() -> Exit {
             return exit;
         }
     };
-    let output = Output {
-        json: arguments.json,
-    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return error::report(&error.into()),
+        Err(error) => return error::report(&error.into(), false),
     };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let cloud_run = CloudRun::from_environment();
+    let (format, level) = (arguments.log_format, arguments.log_level);
+    let telemetry = telemetry::init(format, level, cloud_run.as_ref(), Arc::clone(&clock));
+    let is_cloud = telemetry.is_cloud();
     let context = Context {
         config: arguments.config,
-        output,
-        telemetry: telemetry::init(arguments.log_level),
-        clock: Arc::new(SystemClock),
+        output: Output {
+            json: arguments.json,
+            one_line: is_cloud,
+        },
+        telemetry,
+        clock,
+        cloud_run,
     };
     let result = runtime.block_on(dispatch(&context, arguments.command));
     // Work that was given up must not keep the program.
     runtime.shutdown_background();
-    result.unwrap_or_else(|error| error::report(&error))
+    result.unwrap_or_else(|error| error::report(&error, is_cloud))
 }
 
 async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
@@ -154,7 +168,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Status => status::status(context).await,
         Command::Calls(command) => calls::calls(context, command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,
-        Command::Config(command) => config::config(context, &command),
+        Command::Config(command) => config::config(context, &command).await,
         Command::Taxonomy => taxonomy::taxonomy(context),
         Command::Completions(arguments) => completions::completions(&arguments),
     }

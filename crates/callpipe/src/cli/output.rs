@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(super) struct Output {
     /// As JSON.
     pub(super) json: bool,
+    /// JSON in one line: for collectors that take each line for an entry.
+    pub(super) one_line: bool,
 }
 
 impl Output {
@@ -19,7 +21,10 @@ impl Output {
 
     /// Writes a value as JSON.
     pub(super) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        write(&serde_json::to_string_pretty(value)?)
+        write(&match self.one_line {
+            true => serde_json::to_string(value)?,
+            false => serde_json::to_string_pretty(value)?,
+        })
     }
 
     /// Writes a value as JSON where that was asked for, as the text otherwise.

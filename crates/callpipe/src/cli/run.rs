@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use callpipe_connectors::contacts::csv::CsvConfig;
+use callpipe_core::failure::{Failure, FailureKind};
 use callpipe_core::progress::Stage;
+use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
-use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::output::tell;
+use super::signals::stop_on_signal;
 use crate::assemble;
 use crate::config::{Config, ContactsConfig};
 use crate::engine::monitor::Monitor;
+use crate::engine::stop::Stop;
 use crate::engine::{self, Ending, Engine, RunReport};
 use crate::exit::Exit;
 use crate::report;
@@ -30,6 +32,19 @@ pub(super) struct RunArguments {
     /// Take contacts from this CSV or JSONL file instead of the configured source (- is stdin)
     #[arg(long, value_name = "FILE")]
     contacts: Option<String>,
+
+    /// Work on one part of the calls, such as 2/4 for the second of four; run the others elsewhere
+    /// at the same time [default: all calls, or the task's part in a Cloud Run job]
+    #[arg(long, value_name = "PART/PARTS", value_parser = parse_shard)]
+    shard: Option<Shard>,
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(part, parts)| {
+        let part: u32 = part.trim().parse().ok()?;
+        Shard::new(part.checked_sub(1)?, parts.trim().parse().ok()?)
+    });
+    parts.ok_or_else(|| "it must look like 2/4: the second of four parts".into())
 }
 
 pub(super) async fn run(
@@ -37,17 +52,24 @@ pub(super) async fn run(
     arguments: &RunArguments,
     stages: &[Stage],
 ) -> anyhow::Result<Exit> {
-    let mut config = context.load()?.config;
+    // First of all: as the first process of a container, the program gets no signal that it did
+    // not ask for.
+    let (stop, _listener) = stop_on_signal(&context.telemetry)?;
+    let mut config = tokio::select! {
+        loaded = context.load() => loaded?.config,
+        () = stop.asked() => return Err(stopped_early().into()),
+    };
     if let Some(path) = &arguments.contacts {
         config.contacts = ContactsConfig::Csv(CsvConfig {
             path: path.into(),
             ..CsvConfig::default()
         });
     }
-    let report = work(context, &config, arguments, stages).await?;
-    context
-        .output
-        .either(&report, || report::run::text(&report))?;
+    if let Some(shard) = arguments.shard {
+        (config.engine.shard_index, config.engine.shard_count) = (shard.index(), shard.count());
+    }
+    let report = work(context, &config, arguments, stages, stop).await?;
+    tell_report(context, &report)?;
     Ok(exit(&report.ending))
 }
 
@@ -57,11 +79,17 @@ pub(super) async fn work(
     config: &Config,
     arguments: &RunArguments,
     stages: &[Stage],
+    stop: Stop,
 ) -> anyhow::Result<RunReport> {
+    let config = &assemble::for_shard(config, stages)?;
+    let shard = config.engine.shard()?;
+    context
+        .telemetry
+        .identify(assemble::google_project(config), shard);
     let clock = Arc::clone(&context.clock);
     let taxonomy = assemble::taxonomy(config)?;
     let google = assemble::Google::new(config);
-    let archive = assemble::archive(config)?;
+    let archive = assemble::archive(config, &google, &clock)?;
     let stage_works = assemble::stages(config, stages, &google, &archive, &taxonomy, &clock)?;
     // Only fetching begins with a list of calls; the other stages take what is in the warehouse.
     let contacts = match stages.contains(&Stage::Fetch) {
@@ -69,14 +97,16 @@ pub(super) async fn work(
         false => None,
     };
     let warehouse = assemble::warehouse(config, &google, &archive, &clock)?;
-    warehouse.prepare(&taxonomy).await?;
-    let mut settings = assemble::settings(&config.engine);
+    tokio::select! {
+        prepared = warehouse.prepare(&taxonomy) => prepared?,
+        () = stop.asked() => return Err(stopped_early().into()),
+    }
+    let cloud_run = context.cloud_run.as_ref();
+    let mut settings = assemble::settings(&config.engine, cloud_run, warehouse.batching())?;
     settings.limit = arguments.limit;
     settings.since = arguments.since.or(settings.since);
     let monitor = Arc::new(Monitor::default());
-    let stop = CancellationToken::new();
-    let stopper = tokio::spawn(stop_on_signal(stop.clone()));
-    let shown = context.telemetry.show(Arc::clone(&monitor));
+    let shown = context.telemetry.show(Arc::clone(&monitor), shard);
     let engine = Engine {
         contacts,
         stages: stage_works,
@@ -89,37 +119,25 @@ pub(super) async fn work(
     };
     let report = engine::run(engine).await;
     shown.end();
-    stopper.abort();
     Ok(report?)
 }
 
-/// The first signal asks for a clean stop, the second ends the program where it stands.
-async fn stop_on_signal(stop: CancellationToken) {
-    signal().await;
-    tell("stopping: saving what is done (once more to stop at once)");
-    stop.cancel();
-    signal().await;
-    #[expect(
-        clippy::exit,
-        reason = "a second signal means now; the state is safe at any moment"
-    )]
-    std::process::exit(Exit::TryAgain.code().into());
+fn stopped_early() -> Failure {
+    let message = "stopped before any call was taken up";
+    Failure::new(FailureKind::Unavailable, message).with_hint("run again to go on")
 }
 
-async fn signal() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
+/// The report, as data; or in one message where a collector would take each line for an entry.
+fn tell_report(context: &Context, report: &RunReport) -> anyhow::Result<()> {
+    if context.output.json || !context.telemetry.is_cloud() {
+        return context.output.either(report, || report::run::text(report));
     }
-    let _ = interrupted.await;
+    let text = report::run::text(report);
+    match exit(&report.ending) {
+        Exit::Done => tracing::info!("{text}"),
+        _ => tracing::warn!("{text}"),
+    }
+    Ok(())
 }
 
 fn exit(ending: &Ending) -> Exit {

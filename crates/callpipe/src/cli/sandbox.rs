@@ -22,7 +22,7 @@ pub(super) struct SandboxArguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// The first of four ports in a row; any free ports where there is none
+    /// The first of five ports in a row; any free ports where there is none
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
@@ -83,13 +83,14 @@ fn ports(first: Option<u16>) -> anyhow::Result<Ports> {
     let port = |offset| {
         first
             .checked_add(offset)
-            .context("there are no four ports from there on")
+            .context("there are no five ports from there on")
     };
     Ok(Ports {
         nice_cxone: port(0)?,
         media: port(1)?,
         deepgram: port(2)?,
         gemini: port(3)?,
+        storage: port(4)?,
     })
 }
 
@@ -145,11 +146,16 @@ pub(super) fn configuration(
          \n{contacts}\n\
          \n[recordings.nice_cxone]\n{account}\nrequests_per_5_minutes = {requests_max}\n\
          \n[archive.directory]\npath = {}\n\
+         # [archive.gcs]                 instead of the directory; gone when the sandbox ends\n\
+         # bucket = \"{}\"\n\
+         # endpoint = \"{}\"\n\
          \n[transcriber.deepgram]\nendpoint = \"{}\"\napi_key = \"{}\"\n\
          \n[classifier.gemini]\nendpoint = \"{}\"\nproject = \"{}\"\n\
          \n[google]\naccess_token = \"{}\"\n\
          \n[warehouse.sqlite]\npath = {}\n",
         quoted(folder),
+        credentials.google_bucket,
+        sandbox.storage_url,
         sandbox.deepgram_url,
         credentials.deepgram_api_key,
         sandbox.gemini_url,

@@ -29,7 +29,7 @@ impl Variable {
 }
 
 /// The variables. Names that an earlier set of Python scripts used are kept.
-pub const VARIABLES: [Variable; 15] = [
+pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "CXONE_USERNAME",
         keys: &[
@@ -117,11 +117,45 @@ pub const VARIABLES: [Variable; 15] = [
         meaning: "metadata server that issues Google tokens",
     },
     Variable {
+        name: "GCS_BUCKET_NAME",
+        keys: &["archive.gcs.bucket"],
+        meaning: "bucket of the archive",
+    },
+    Variable {
+        name: "STORAGE_EMULATOR_HOST",
+        keys: &["archive.gcs.endpoint"],
+        meaning: "emulator of Cloud Storage on this machine",
+    },
+    Variable {
         name: "CUTOFF_DATE",
         keys: &["engine.cutoff_date"],
         meaning: "calls before this date (YYYY-MM-DD) are left alone",
     },
+    Variable {
+        name: cloud_run::TASK_INDEX,
+        keys: &["engine.shard_index"],
+        meaning: "which part of the calls this task works on, from 0 on",
+    },
+    Variable {
+        name: cloud_run::TASK_COUNT,
+        keys: &["engine.shard_count"],
+        meaning: "into how many parts the calls are divided",
+    },
 ];
+
+/// What Cloud Run sets in every task of a job.
+pub mod cloud_run {
+    /// The job's name.
+    pub const JOB: &str = "CLOUD_RUN_JOB";
+    /// The execution's name.
+    pub const EXECUTION: &str = "CLOUD_RUN_EXECUTION";
+    /// Which task, from 0 on.
+    pub const TASK_INDEX: &str = "CLOUD_RUN_TASK_INDEX";
+    /// How many tasks there are.
+    pub const TASK_COUNT: &str = "CLOUD_RUN_TASK_COUNT";
+    /// How often the task was begun before.
+    pub const TASK_ATTEMPT: &str = "CLOUD_RUN_TASK_ATTEMPT";
+}
 
 /// The variable that names the configuration file.
 pub const CONFIG_FILE: &str = "CALLPIPE_CONFIG";

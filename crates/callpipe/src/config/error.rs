@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use callpipe_core::failure::Failure;
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -14,6 +16,8 @@ pub enum Origin {
     DotEnv(String),
     /// A file that the configuration names.
     SecretFile(String),
+    /// A secret of Google's Secret Manager that the configuration names.
+    SecretManager(String),
 }
 
 impl fmt::Display for Origin {
@@ -23,6 +27,7 @@ impl fmt::Display for Origin {
             Self::Environment(name) => write!(formatter, "environment {name}"),
             Self::DotEnv(name) => write!(formatter, ".env {name}"),
             Self::SecretFile(file) => write!(formatter, "file {file}"),
+            Self::SecretManager(name) => write!(formatter, "Secret Manager {name}"),
         }
     }
 }
@@ -64,4 +69,45 @@ pub enum ConfigError {
         /// Why.
         error: std::io::Error,
     },
+    /// `{ secret_manager = "name" }` that could not be fetched.
+    #[error("`{key}` is to come from Secret Manager: {}", failure.chain())]
+    SecretManager {
+        /// The key.
+        key: String,
+        /// Why not; it names the secret.
+        failure: Failure,
+    },
+    /// `{ secret_manager = "name" }` where secrets cannot come from there.
+    #[error(
+        "`{key}` cannot come from Secret Manager, which is asked with what stands in `[google]`"
+    )]
+    SecretManagerNotYet {
+        /// The key.
+        key: String,
+    },
+    /// Shards are counted from 0, and there are as many as `shard_count`.
+    #[error("`engine.shard_index` is {index}, but of {count} shards the last one is {}", last_of(*count))]
+    NoSuchShard {
+        /// `engine.shard_index`.
+        index: u32,
+        /// `engine.shard_count`.
+        count: u32,
+    },
+    /// A vendor's limit that cannot be divided among so many shards.
+    #[error("`{key}` is {limit}: it allows {limit} shards at most, and there are {count}")]
+    TooManyShards {
+        /// The limit's key.
+        key: &'static str,
+        /// The limit.
+        limit: usize,
+        /// How many shards there are.
+        count: u32,
+    },
+}
+
+fn last_of(count: u32) -> String {
+    match count.checked_sub(1) {
+        Some(last) => last.to_string(),
+        None => "none".into(),
+    }
 }

@@ -1,17 +1,19 @@
 //! Reads the configuration from where it is, and says where each value came from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use toml::Spanned;
 use toml::de::DeTable;
 
-use super::Config;
 use super::error::{ConfigError, Origin};
 use super::merge::{
     Origins, Surroundings, choose_from_environment, one_system_for_each_role,
-    override_from_environment, resolve,
+    override_from_environment, resolve, variable_at,
 };
+use super::{Config, secrets};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "callpipe.toml";
@@ -28,8 +30,9 @@ pub struct Loaded {
 }
 
 /// Loads the configuration: the named file, or `callpipe.toml` if there is one, or the defaults;
-/// then `.env` and the environment on top.
-pub fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
+/// then `.env` and the environment on top. Secret Manager is asked only where the file names a
+/// secret there.
+pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, ConfigError> {
     let default = Path::new(DEFAULT_FILE);
     let file = named.or_else(|| default.exists().then_some(default));
     let text = match file {
@@ -40,14 +43,21 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, ConfigError> {
         None => String::new(),
     };
     let variable = variables()?;
-    let surroundings = Surroundings {
+    let none = BTreeMap::new();
+    let without_secrets = Surroundings {
         variable: &variable,
         read_file: &|path| std::fs::read_to_string(path),
+        secrets: &none,
     };
     let place = file.map_or_else(
         || "the environment".to_owned(),
         |path| path.display().to_string(),
     );
+    let secrets = secrets::fetch(&text, &place, &without_secrets, now).await?;
+    let surroundings = Surroundings {
+        secrets: &secrets,
+        ..without_secrets
+    };
     let (config, origins) = parse(&text, &place, &surroundings)?;
     Ok(Loaded {
         config,
@@ -101,25 +111,59 @@ pub(super) fn parse(
     surroundings: &Surroundings<'_>,
 ) -> Result<(Config, Origins), ConfigError> {
     let mut origins = Origins::new();
-    let mut tree = DeTable::parse(text).map_err(|error| invalid(text, place, &error))?;
+    let (mut tree, from_environment) = layered(text, place, surroundings)?;
+    resolve(tree.get_mut(), "", surroundings, &mut origins)?;
+    origins.extend(from_environment);
+    let config: Config = read(tree, text, place, surroundings)?;
+    config.engine.shard()?;
+    Ok((config, origins))
+}
+
+/// The tree of a TOML text with the environment on top; references in it are not followed yet.
+pub(super) fn layered<'text>(
+    text: &'text str,
+    place: &str,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Spanned<DeTable<'text>>, Origins), ConfigError> {
+    let tree = DeTable::parse(text);
+    let mut tree = tree.map_err(|error| invalid(text, place, surroundings, &error))?;
     one_system_for_each_role(tree.get_ref()).map_err(|(at, message)| ConfigError::Invalid {
         place: line_and_column(text, place, at),
         message,
     })?;
-    resolve(tree.get_mut(), "", surroundings, &mut origins)?;
     choose_from_environment(tree.get_mut(), surroundings);
-    override_from_environment(tree.get_mut(), surroundings, &mut origins);
-    let config = Config::deserialize(toml::de::Deserializer::from(tree))
-        .map_err(|error| invalid(text, place, &error))?;
-    Ok((config, origins))
+    let origins = override_from_environment(tree.get_mut(), text.len(), surroundings);
+    Ok((tree, origins))
 }
 
-/// Line and column instead of the line itself, which may hold a secret.
-fn invalid(text: &str, place: &str, error: &toml::de::Error) -> ConfigError {
+/// Reads what a tree says.
+pub(super) fn read<T: DeserializeOwned>(
+    tree: Spanned<DeTable<'_>>,
+    text: &str,
+    place: &str,
+    surroundings: &Surroundings<'_>,
+) -> Result<T, ConfigError> {
+    T::deserialize(toml::de::Deserializer::from(tree))
+        .map_err(|error| invalid(text, place, surroundings, &error))
+}
+
+/// Line and column instead of the line itself, which may hold a secret; or the variable.
+fn invalid(
+    text: &str,
+    place: &str,
+    surroundings: &Surroundings<'_>,
+    error: &toml::de::Error,
+) -> ConfigError {
     let message = error.message().trim().replace('\n', ", ");
-    let place = match error.span().filter(|span| span.end > 0) {
-        Some(span) => line_and_column(text, place, span.start),
-        None => place.to_owned(),
+    let span = error.span().filter(|span| span.end > 0);
+    let variable = span
+        .as_ref()
+        .and_then(|span| variable_at(span.start, text.len()))
+        .and_then(|name| (surroundings.variable)(name));
+    let place = match (variable, span) {
+        (Some((_, origin)), _) => origin.to_string(),
+        (None, Some(span)) => line_and_column(text, place, span.start),
+        (None, None) => place.to_owned(),
     };
     ConfigError::Invalid { place, message }
 }

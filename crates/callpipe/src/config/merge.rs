@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use callpipe_connectors::secret::Secret;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -20,6 +21,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<(String, Origin)>,
     /// Reads a small text file.
     pub(super) read_file: &'a dyn Fn(&str) -> std::io::Result<String>,
+    /// The secrets of Secret Manager that were fetched, by name.
+    pub(super) secrets: &'a BTreeMap<String, Secret>,
 }
 
 /// Replaces references in the tree and notes where each value comes from.
@@ -83,66 +86,96 @@ pub(super) fn choose_from_environment(root: &mut DeTable<'_>, surroundings: &Sur
     }
 }
 
-/// Sets what the environment says, for the systems that are configured.
+/// Sets what the environment says, for the systems that are configured. The values stand after the
+/// end of the file, each at its variable's number, so that [`variable_at`] can find them.
 pub(super) fn override_from_environment(
     root: &mut DeTable<'_>,
+    file_length: usize,
     surroundings: &Surroundings<'_>,
-    origins: &mut Origins,
-) {
-    for variable in VARIABLES {
+) -> Origins {
+    let mut origins = Origins::new();
+    for (number, variable) in VARIABLES.iter().enumerate() {
         let Some((text, origin)) = (surroundings.variable)(variable.name) else {
             continue;
         };
         for key in variable.keys {
-            if set(root, key, &text) {
+            if set(root, key, &text, file_length + 1 + number) {
                 origins.insert((*key).to_owned(), origin.clone());
             }
         }
     }
+    origins
 }
 
-/// `{ env = "NAME" }` or `{ file = "path" }`: the text that it stands for.
+/// The variable whose value stands at a place after the end of the file.
+pub(super) fn variable_at(place: usize, file_length: usize) -> Option<&'static str> {
+    let number = place.checked_sub(file_length + 1)?;
+    VARIABLES.get(number).map(|variable| variable.name)
+}
+
+/// The keys that name a secret of Secret Manager, with its name.
+pub(super) fn secret_names(table: &DeTable<'_>, prefix: &str) -> Vec<(String, String)> {
+    let mut names = Vec::new();
+    for (key, value) in table {
+        let path = joined(prefix, key.get_ref());
+        if let Some(name) = reference(value, SECRET_MANAGER) {
+            names.push((path, name.to_owned()));
+        } else if let DeValue::Table(inner) = value.get_ref() {
+            names.extend(secret_names(inner, &path));
+        }
+    }
+    names
+}
+
+/// `{ env = "NAME" }`, `{ file = "path" }` or `{ secret_manager = "name" }`: the text that it
+/// stands for.
 fn referenced(
     value: &Spanned<DeValue<'_>>,
     path: &str,
     surroundings: &Surroundings<'_>,
 ) -> Result<Option<(String, Origin)>, ConfigError> {
-    let DeValue::Table(table) = value.get_ref() else {
-        return Ok(None);
-    };
-    if table.len() != 1 {
-        return Ok(None);
-    }
-    let text = |key: &str| {
-        table
-            .get(key)
-            .and_then(|value| value.get_ref().as_str())
-            .map(str::to_owned)
-    };
-    if let Some(name) = text("env") {
-        return match (surroundings.variable)(&name) {
-            Some(found) => Ok(Some(found)),
-            None => Err(ConfigError::VariableMissing {
-                key: path.to_owned(),
-                name,
-            }),
+    let key = || path.to_owned();
+    if let Some(name) = reference(value, "env") {
+        let missing = || ConfigError::VariableMissing {
+            key: key(),
+            name: name.to_owned(),
         };
+        return (surroundings.variable)(name).ok_or_else(missing).map(Some);
     }
-    let Some(file) = text("file") else {
+    if let Some(name) = reference(value, SECRET_MANAGER) {
+        let secret = surroundings.secrets.get(name);
+        let secret = secret.ok_or_else(|| ConfigError::SecretManagerNotYet { key: key() })?;
+        let origin = Origin::SecretManager(name.to_owned());
+        return Ok(Some((secret.expose().to_owned(), origin)));
+    }
+    let Some(file) = reference(value, "file") else {
         return Ok(None);
     };
-    match (surroundings.read_file)(&file) {
-        Ok(text) => Ok(Some((text.trim_end().to_owned(), Origin::SecretFile(file)))),
+    match (surroundings.read_file)(file) {
+        Ok(text) => {
+            let origin = Origin::SecretFile(file.to_owned());
+            Ok(Some((text.trim_end().to_owned(), origin)))
+        }
         Err(error) => Err(ConfigError::ReferencedFile {
-            key: path.to_owned(),
-            file,
+            key: key(),
+            file: file.to_owned(),
             error,
         }),
     }
 }
 
+const SECRET_MANAGER: &str = "secret_manager";
+
+/// The text of a table that has this one key and no other.
+fn reference<'a>(value: &'a Spanned<DeValue<'_>>, key: &str) -> Option<&'a str> {
+    match value.get_ref() {
+        DeValue::Table(table) if table.len() == 1 => table.get(key)?.get_ref().as_str(),
+        _ => None,
+    }
+}
+
 /// Sets a dotted key, unless the role that it belongs to is filled by another system.
-fn set(root: &mut DeTable<'_>, key: &str, text: &str) -> bool {
+fn set(root: &mut DeTable<'_>, key: &str, text: &str, place: usize) -> bool {
     let parts: Vec<&str> = key.split('.').collect();
     let [role, kind @ .., last] = parts.as_slice() else {
         return false;
@@ -161,8 +194,12 @@ fn set(root: &mut DeTable<'_>, key: &str, text: &str) -> bool {
         };
         table = inner;
     }
-    let value = Spanned::new(0..0, DeValue::String(Cow::Owned(text.to_owned())));
-    table.insert(Spanned::new(0..0, Cow::Owned((*last).to_owned())), value);
+    let place = place..place + 1;
+    let value = DeValue::String(Cow::Owned(text.to_owned()));
+    let key = Spanned::new(place.clone(), Cow::Owned((*last).to_owned()));
+    // An equal key would stay with its own place.
+    table.remove(*last);
+    table.insert(key, Spanned::new(place, value));
     true
 }
 

@@ -7,8 +7,11 @@ pub mod environment;
 pub mod error;
 pub mod load;
 mod merge;
+mod number;
+mod secrets;
 pub(crate) mod template;
 
+use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::contacts::bigquery::BigQueryContactsConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
@@ -18,8 +21,11 @@ use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRe
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
 use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
+use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+use error::ConfigError;
 
 /// The whole configuration. An empty file is a good one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -72,6 +78,12 @@ pub enum RecordingsConfig {
 pub enum ArchiveConfig {
     /// A directory of this machine.
     Directory(DirectoryConfig),
+    /// A bucket of Google Cloud Storage.
+    Gcs(GcsConfig),
+    /// A bucket of Amazon S3, or of a service that speaks as it does.
+    S3(S3Config),
+    /// A container of Azure Blob Storage.
+    Azure(AzureConfig),
 }
 
 /// Who transcribes.
@@ -137,10 +149,29 @@ pub struct EngineConfig {
     /// seconds.
     pub wait_max_s: u64,
     /// For how long work in flight may go on after a stop was asked for, in milliseconds. Cloud Run
-    /// kills after 10 seconds.
+    /// kills 10 seconds after its signal, and what was done must be saved before: on Cloud Run, and
+    /// with a warehouse that needs a second or more to save, it is 4,000 at most, whatever is
+    /// written here.
     pub stop_grace_ms: u64,
-    /// For how long a run that was killed keeps the next one waiting, in seconds.
+    /// For how long a run that was killed keeps the next one out, in seconds, unless that one can
+    /// see that its process is gone.
     pub lease_ttl_s: u64,
+    /// Which part of the calls this run works on, counted from 0. Environment:
+    /// `CLOUD_RUN_TASK_INDEX`.
+    #[serde(deserialize_with = "number::number_or_text")]
+    pub shard_index: u32,
+    /// Into how many parts the calls are divided. Limits that vendors set an account are divided,
+    /// too. Environment: `CLOUD_RUN_TASK_COUNT`.
+    #[serde(deserialize_with = "number::number_or_text")]
+    pub shard_count: u32,
+}
+
+impl EngineConfig {
+    /// The part of the calls that this run works on.
+    pub fn shard(&self) -> Result<Shard, ConfigError> {
+        let (index, count) = (self.shard_index, self.shard_count);
+        Shard::new(index, count).ok_or(ConfigError::NoSuchShard { index, count })
+    }
 }
 
 impl Default for ContactsConfig {
@@ -199,6 +230,8 @@ impl Default for EngineConfig {
             wait_max_s: 120,
             stop_grace_ms: 8_000,
             lease_ttl_s: 15,
+            shard_index: 0,
+            shard_count: 1,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Saves outcomes in batches, and wakes the stages that can go on after that.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Batching, Change, Outcome, Warehouse};
-use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::{Stage, Status};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
@@ -99,21 +100,27 @@ pub fn queue() -> (Outbox, mpsc::Receiver<Done>) {
     mpsc::channel(QUEUE_MAX)
 }
 
-/// Saves until all stages have dropped their outbox. An error means that outcomes could not be
-/// saved: the work is not lost, since its audio and replies are in the archive.
+/// Saves until all stages have dropped their outbox, or until there is no more time for it. An error
+/// means that outcomes could not be saved: the work is not lost, since its audio and replies are in
+/// the archive.
 pub async fn commit(
     warehouse: &dyn Warehouse,
     mut inbox: mpsc::Receiver<Done>,
     signals: &Signals,
+    out_of_time: impl Future<Output = ()>,
 ) -> Outside<()> {
     let batching = warehouse.batching();
+    let mut out_of_time = pin!(out_of_time);
     while let Some(first) = inbox.recv().await {
         let batch = batch(first, &mut inbox, signals, batching).await;
         let (stages, outcomes): (Vec<Stage>, Vec<Outcome>) = batch
             .into_iter()
             .map(|done| (done.stage, done.outcome))
             .unzip();
-        save(warehouse, &outcomes).await?;
+        tokio::select! {
+            saved = save(warehouse, &outcomes) => saved?,
+            () = &mut out_of_time => return Err(not_saved(outcomes.len() + inbox.len())),
+        }
         for (stage, outcome) in stages.into_iter().zip(&outcomes) {
             signals.of(stage).in_hand.release(&outcome.contact.id);
             signals.of(stage).wake.notify_one();
@@ -168,6 +175,14 @@ fn size_bytes(outcome: &Outcome) -> usize {
     }
 }
 
+fn not_saved(outcomes: usize) -> Failure {
+    let message = format!("{outcomes} outcomes could not be saved in the time that a stop leaves");
+    Failure::new(FailureKind::Unavailable, message).with_hint(
+        "nothing is lost: audio and paid replies are in the archive, where the next run finds them \
+         and buys none again; run again when the warehouse can be written",
+    )
+}
+
 async fn save(warehouse: &dyn Warehouse, outcomes: &[Outcome]) -> Outside<()> {
     let mut wait = Duration::from_millis(200);
     for attempt in 1.. {
@@ -189,4 +204,52 @@ async fn save(warehouse: &dyn Warehouse, outcomes: &[Outcome]) -> Outside<()> {
         wait = (wait * 2).min(Duration::from_secs(30));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
+    use callpipe_core::call::Contact;
+    use callpipe_core::progress::CallProgress;
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn done(id: &str) -> Done {
+        let id = ContactId::parse(id).unwrap();
+        let outcome = Outcome {
+            contact: Contact::new(id.clone(), None),
+            progress: CallProgress::new(id),
+            change: Change::None,
+            at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+        };
+        Done {
+            stage: Stage::Fetch,
+            outcome,
+        }
+    }
+
+    /// The tables are missing, so that no save can work.
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_stays_out_of_order_does_not_hold_up_a_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = SqliteConfig {
+            path: folder.path().join("empty.db"),
+            ..SqliteConfig::default()
+        };
+        let warehouse = SqliteWarehouse::open(config, "file:///archive".into()).unwrap();
+        let (outbox, inbox) = queue();
+        for id in ["1", "2", "3"] {
+            outbox.send(done(id)).await.ok().unwrap();
+        }
+        drop(outbox);
+        let begin = Instant::now();
+        let out_of_time = tokio::time::sleep(Duration::from_secs(9));
+        let committed = commit(&warehouse, inbox, &Signals::default(), out_of_time).await;
+        let failure = committed.unwrap_err();
+        assert_eq!(begin.elapsed().as_secs(), 9);
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert!(failure.message.starts_with("3 outcomes"), "{failure}");
+        assert!(failure.hint.unwrap().starts_with("nothing is lost"));
+    }
 }

@@ -16,7 +16,7 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
     };
     let mut cursor = None;
     loop {
-        if engine.stop.is_cancelled() {
+        if engine.stop.is_asked() {
             return Ok(());
         }
         let page = page(engine, source, &query, cursor).await?;
@@ -75,7 +75,7 @@ async fn page(
         );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = engine.stop.cancelled() => return Ok(ContactPage::default()),
+            () = engine.stop.asked() => return Ok(ContactPage::default()),
         }
     }
 }

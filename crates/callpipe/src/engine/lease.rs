@@ -8,23 +8,31 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::clock::Clock;
-use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::recording::ArchiveKey;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::holder::Holder;
+
+/// The folder of the archive in which all leases are.
+pub(super) const FOLDER: &str = "leases";
+
 /// What a holder writes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Holding {
-    holder: String,
+    #[serde(flatten)]
+    holder: Holder,
     /// Which of several runs of one holder.
     nonce: u64,
     expires_at: DateTime<Utc>,
 }
 
 /// Somebody else holds the lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Held {
+    /// The lease's name.
+    pub lease: String,
     /// Who, for people.
     pub holder: String,
     /// Until when, unless it is renewed.
@@ -45,22 +53,32 @@ pub enum Taken {
 pub struct Lease {
     name: String,
     number: u64,
-    holder: String,
+    holder: Holder,
     nonce: u64,
     ttl: TimeDelta,
+    expires_at: DateTime<Utc>,
 }
 
 /// Who asks for a lease, and for how long it is to hold without being renewed.
 #[derive(Debug, Clone, Copy)]
 pub struct Applicant<'a> {
-    /// Who, for people.
-    pub holder: &'a str,
-    /// A run that was killed keeps the next one waiting for so long at most.
+    /// Who.
+    pub holder: &'a Holder,
+    /// A run that was killed keeps the next one out for so long at most.
     pub ttl: Duration,
 }
 
+/// Why a lease could not be renewed.
+#[derive(Debug)]
+pub enum RenewalError {
+    /// Another run has taken it over.
+    TakenOver,
+    /// The store could not be asked or written. The lease is ours until it has run out.
+    Store(Failure),
+}
+
 impl Lease {
-    /// Takes a lease if nobody holds it.
+    /// Takes a lease if nobody holds it, or its holder has certainly ended.
     pub async fn take(
         archive: &Archive,
         clock: &dyn Clock,
@@ -70,27 +88,34 @@ impl Lease {
         let numbers = numbers(archive, name).await?;
         let highest = numbers.iter().copied().max().unwrap_or(0);
         if highest > 0
-            && let Some(held) = held_by(archive, clock, name, highest).await?
+            && let Some(held) = held_by(archive, clock, name, highest, applicant.holder).await?
         {
             return Ok(Taken::Held(held));
         }
+        let ttl = TimeDelta::from_std(applicant.ttl).unwrap_or(TimeDelta::seconds(15));
         let lease = Lease {
             name: name.to_owned(),
             number: highest + 1,
-            holder: applicant.holder.to_owned(),
+            holder: applicant.holder.clone(),
             nonce: rand::random(),
-            ttl: TimeDelta::from_std(applicant.ttl).unwrap_or(TimeDelta::seconds(15)),
+            ttl,
+            expires_at: clock.now() + ttl,
         };
-        if !archive
-            .create(&lease.key(), &lease.holding(clock.now())?)
-            .await?
-        {
+        let holding = lease.holding_until(lease.expires_at)?;
+        // A request that was repeated meets what it wrote itself.
+        let is_ours = archive.create(&lease.key(), &holding).await?
+            || archive
+                .read(&lease.key())
+                .await?
+                .is_some_and(|found| found == holding);
+        if !is_ours {
             // Somebody was faster.
-            let expires_at = clock.now() + lease.ttl;
-            return Ok(Taken::Held(Held {
+            let faster = held_by(archive, clock, name, lease.number, applicant.holder).await?;
+            return Ok(Taken::Held(faster.unwrap_or(Held {
+                lease: name.to_owned(),
                 holder: "another run".into(),
-                expires_at,
-            }));
+                expires_at: lease.expires_at,
+            })));
         }
         for old in numbers {
             archive.delete(&ArchiveKey::lease(name, old)).await?;
@@ -98,23 +123,24 @@ impl Lease {
         Ok(Taken::Ours(lease))
     }
 
-    /// Makes it last longer. A failure of kind `StoreFailed` where the lease was lost.
-    pub async fn renew(&self, archive: &Archive, clock: &dyn Clock) -> Outside<()> {
-        if highest_number(archive, &self.name).await? != self.number {
-            return Err(Failure::new(
-                FailureKind::StoreFailed,
-                format!(
-                    "the lease of stage {} was taken over by another run",
-                    self.name
-                ),
-            )
-            .with_hint(
-                "this run was suspended for too long; start it again when the other one has ended",
-            ));
+    /// Makes it last longer.
+    pub async fn renew(
+        &mut self,
+        archive: &Archive,
+        clock: &dyn Clock,
+    ) -> Result<(), RenewalError> {
+        let highest = highest_number(archive, &self.name).await;
+        if highest.map_err(RenewalError::Store)? != self.number {
+            return Err(RenewalError::TakenOver);
         }
-        archive
-            .overwrite(&self.key(), &self.holding(clock.now())?)
-            .await
+        let expires_at = clock.now() + self.ttl;
+        let holding = self
+            .holding_until(expires_at)
+            .map_err(RenewalError::Store)?;
+        let renewed = archive.overwrite(&self.key(), &holding).await;
+        renewed.map_err(RenewalError::Store)?;
+        self.expires_at = expires_at;
+        Ok(())
     }
 
     /// Gives it back: the next run need not wait.
@@ -129,12 +155,18 @@ impl Lease {
         Ok(())
     }
 
-    fn key(&self) -> ArchiveKey {
-        ArchiveKey::lease(&self.name, self.number)
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    fn holding(&self, now: DateTime<Utc>) -> Outside<Vec<u8>> {
-        self.holding_until(now + self.ttl)
+    /// Until when it holds without being renewed.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
+    fn key(&self) -> ArchiveKey {
+        ArchiveKey::lease(&self.name, self.number)
     }
 
     fn holding_until(&self, expires_at: DateTime<Utc>) -> Outside<Vec<u8>> {
@@ -148,25 +180,38 @@ impl Lease {
     }
 }
 
+/// Who holds a lease now, as `us` can see.
+pub(super) async fn holder_of(
+    archive: &Archive,
+    clock: &dyn Clock,
+    name: &str,
+    us: &Holder,
+) -> Outside<Option<Held>> {
+    match highest_number(archive, name).await? {
+        0 => Ok(None),
+        highest => held_by(archive, clock, name, highest, us).await,
+    }
+}
+
 async fn highest_number(archive: &Archive, name: &str) -> Outside<u64> {
     Ok(numbers(archive, name).await?.into_iter().max().unwrap_or(0))
 }
 
 /// The numbers that there are.
 async fn numbers(archive: &Archive, name: &str) -> Outside<Vec<u64>> {
-    let any = ArchiveKey::lease(name, 0);
-    let folder = any.as_str().trim_end_matches(any.file_name());
-    let names = archive.list_names(folder.trim_end_matches('/')).await?;
+    let names = archive.list_names(&format!("{FOLDER}/{name}")).await?;
     let number = |name: &String| name.rsplit('/').next()?.strip_suffix(".json")?.parse().ok();
     Ok(names.iter().filter_map(number).collect())
 }
 
-/// Who holds a number now. Nobody where it has run out, was given back, or cannot be read.
+/// Who holds a number now. Nobody where it has run out, was given back, or cannot be read, or where
+/// its holder has ended.
 async fn held_by(
     archive: &Archive,
     clock: &dyn Clock,
     name: &str,
     number: u64,
+    us: &Holder,
 ) -> Outside<Option<Held>> {
     let Some(bytes) = archive.read(&ArchiveKey::lease(name, number)).await? else {
         return Ok(None);
@@ -174,22 +219,52 @@ async fn held_by(
     let holding: Option<Holding> = serde_json::from_slice(&bytes).ok();
     Ok(holding
         .filter(|holding| holding.expires_at > clock.now())
+        .filter(|holding| !holding.holder.runner.has_ended(&us.runner))
         .map(|holding| Held {
-            holder: holding.holder,
+            lease: name.to_owned(),
+            holder: holding.holder.words,
             expires_at: holding.expires_at,
         }))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
+
+    use callpipe_connectors::archive::GcsConfig;
+    use callpipe_connectors::google::Identity;
+    use callpipe_connectors::http::Endpoint;
+    use callpipe_sandbox::{Corpus, Sandbox, SandboxOptions, World};
 
     use super::*;
 
+    use crate::engine::holder::Runner;
+
     const TTL: Duration = Duration::from_secs(15);
 
-    fn applicant(holder: &str) -> Applicant<'_> {
-        Applicant { holder, ttl: TTL }
+    fn holder(words: &str) -> Holder {
+        Holder {
+            words: words.into(),
+            runner: Runner::Unknown,
+        }
+    }
+
+    fn attempt(attempt: u32) -> Holder {
+        Holder {
+            words: format!("attempt {attempt}"),
+            runner: Runner::Attempt {
+                execution: "calls-a".into(),
+                task_index: 0,
+                attempt,
+            },
+        }
+    }
+
+    async fn taken(archive: &Archive, clock: &HandClock, holder: &Holder) -> Taken {
+        let applicant = Applicant { holder, ttl: TTL };
+        Lease::take(archive, clock, "fetch", applicant)
+            .await
+            .unwrap()
     }
 
     struct HandClock(Mutex<DateTime<Utc>>);
@@ -212,11 +287,23 @@ mod tests {
         }
     }
 
-    async fn ours(archive: &Archive, clock: &HandClock, holder: &str) -> Lease {
-        match Lease::take(archive, clock, "fetch", applicant(holder))
+    /// An archive in memory, and one in the sandbox's Cloud Storage.
+    async fn archives() -> (Sandbox, [Archive; 2]) {
+        let world = World::exact(Corpus::embedded().unwrap(), 1, vec![]);
+        let sandbox = Sandbox::start(world, SandboxOptions::default())
             .await
-            .unwrap()
-        {
+            .unwrap();
+        let config = GcsConfig {
+            bucket: Some(sandbox.credentials.google_bucket.into()),
+            endpoint: Endpoint::parse(&sandbox.storage_url).unwrap(),
+            ..GcsConfig::default()
+        };
+        let bucket = Archive::gcs(&config, &Identity::anonymous(), Arc::new(HandClock::new()));
+        (sandbox, [Archive::memory(), bucket.unwrap()])
+    }
+
+    async fn ours(archive: &Archive, clock: &HandClock, words: &str) -> Lease {
+        match taken(archive, clock, &holder(words)).await {
             Taken::Ours(lease) => lease,
             Taken::Held(held) => panic!("held by {}", held.holder),
         }
@@ -224,54 +311,100 @@ mod tests {
 
     #[tokio::test]
     async fn only_one_holds_it_and_the_next_takes_it_over_when_it_has_run_out() {
-        let (archive, clock) = (Archive::memory(), HandClock::new());
-        let first = ours(&archive, &clock, "first").await;
-        clock.forward(TTL / 3);
-        first.renew(&archive, &clock).await.unwrap();
-        let Taken::Held(held) = Lease::take(&archive, &clock, "fetch", applicant("second"))
-            .await
-            .unwrap()
-        else {
-            panic!("taken twice");
-        };
-        assert_eq!(held.holder, "first");
-        clock.forward(TTL);
-        let second = ours(&archive, &clock, "second").await;
-        assert_eq!(
-            first.renew(&archive, &clock).await.unwrap_err().kind,
-            FailureKind::StoreFailed
-        );
-        second.renew(&archive, &clock).await.unwrap();
-        // What the first does late changes nothing for the second.
-        first.release(&archive).await.unwrap();
-        second.renew(&archive, &clock).await.unwrap();
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            let mut first = ours(&archive, &clock, "first").await;
+            clock.forward(TTL / 3);
+            first.renew(&archive, &clock).await.unwrap();
+            let Taken::Held(held) = taken(&archive, &clock, &holder("second")).await else {
+                panic!("taken twice");
+            };
+            assert_eq!(held.holder, "first");
+            assert_eq!(held.expires_at, first.expires_at());
+            assert_eq!(held.expires_at, clock.now() + TTL);
+            clock.forward(TTL);
+            let mut second = ours(&archive, &clock, "second").await;
+            let late = first.renew(&archive, &clock).await;
+            assert!(matches!(late, Err(RenewalError::TakenOver)), "{late:?}");
+            second.renew(&archive, &clock).await.unwrap();
+            // What the first does late changes nothing for the second.
+            first.release(&archive).await.unwrap();
+            second.renew(&archive, &clock).await.unwrap();
+        }
     }
 
     #[tokio::test]
     async fn a_lease_that_was_given_back_is_free_at_once() {
-        let (archive, clock) = (Archive::memory(), HandClock::new());
-        for holder in ["first", "second", "third"] {
-            ours(&archive, &clock, holder)
-                .await
-                .release(&archive)
-                .await
-                .unwrap();
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            for holder in ["first", "second", "third"] {
+                ours(&archive, &clock, holder)
+                    .await
+                    .release(&archive)
+                    .await
+                    .unwrap();
+            }
+            assert_eq!(archive.list_names("leases/fetch").await.unwrap().len(), 1);
         }
-        assert_eq!(archive.list_names("leases/fetch").await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_repeated_meets_its_own_lease() {
+        let (sandbox, [_, archive]) = archives().await;
+        // The first request looks for leases, the second writes one.
+        let fault = "storage.503_stored:after=1";
+        sandbox.faults().arm_text(fault).unwrap();
+        let clock = HandClock::new();
+        let mut lease = ours(&archive, &clock, "first").await;
+        assert_eq!(sandbox.faults().armed()[0].1, 1);
+        lease.renew(&archive, &clock).await.unwrap();
     }
 
     #[tokio::test]
     async fn of_many_who_ask_at_once_one_gets_it() {
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            let one_of_many = holder("one of many");
+            let takes = (0..20).map(|_| taken(&archive, &clock, &one_of_many));
+            let taken = futures::future::join_all(takes).await;
+            let ours = |taken: &&Taken| matches!(taken, Taken::Ours(_));
+            assert_eq!(taken.iter().filter(ours).count(), 1);
+            assert!(taken.iter().all(|taken| match taken {
+                Taken::Ours(_) => true,
+                Taken::Held(held) => held.holder == "one of many",
+            }));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_certainly_ended_keeps_nobody_out() {
         let (archive, clock) = (Archive::memory(), HandClock::new());
-        let takes =
-            (0..20).map(|_| Lease::take(&archive, &clock, "fetch", applicant("one of many")));
-        let taken = futures::future::join_all(takes).await;
-        assert_eq!(
-            taken
-                .into_iter()
-                .filter(|taken| matches!(taken, Ok(Taken::Ours(_))))
-                .count(),
-            1
-        );
+        let Taken::Ours(mut killed) = taken(&archive, &clock, &attempt(0)).await else {
+            panic!("a lease that nobody holds is not given");
+        };
+        let same = taken(&archive, &clock, &attempt(0)).await;
+        assert!(matches!(same, Taken::Held(_)), "{same:?}");
+        let next = taken(&archive, &clock, &attempt(1)).await;
+        assert!(matches!(next, Taken::Ours(_)), "{next:?}");
+        let late = killed.renew(&archive, &clock).await;
+        assert!(matches!(late, Err(RenewalError::TakenOver)), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn a_lease_of_an_earlier_version_is_respected() {
+        let (archive, clock) = (Archive::memory(), HandClock::new());
+        let expires_at = clock.now() + TTL;
+        let text =
+            serde_json::json!({ "holder": "an older run", "nonce": 1, "expires_at": expires_at });
+        let key = ArchiveKey::lease("fetch", 7);
+        archive
+            .create(&key, text.to_string().as_bytes())
+            .await
+            .unwrap();
+        let held = taken(&archive, &clock, &holder("us")).await;
+        assert!(matches!(held, Taken::Held(_)), "{held:?}");
     }
 }

@@ -8,12 +8,15 @@
 pub mod committer;
 pub mod discover;
 pub mod gate;
+pub mod holder;
 pub mod lease;
+mod leases;
 pub mod monitor;
 pub mod paid;
 mod run;
 pub mod stage_loop;
 pub mod stages;
+pub mod stop;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +29,11 @@ use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
 use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
-use tokio_util::sync::CancellationToken;
 
+use holder::Holder;
 use monitor::Monitor;
 use stages::StageWork;
+use stop::Stop;
 
 pub use run::{Ending, RunReport, run};
 
@@ -50,8 +54,11 @@ pub struct Engine {
     /// How it is done.
     pub settings: Settings,
     /// Asks for a clean stop: nothing new is begun, what is in flight may end.
-    pub stop: CancellationToken,
+    pub stop: Stop,
 }
+
+/// See [`Settings::save_max`].
+const SAVE_MAX: Duration = Duration::from_secs(9);
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -72,11 +79,17 @@ pub struct Settings {
     pub stop_grace: Duration,
     /// For how long a lease holds without being renewed.
     pub lease_ttl: Duration,
-    /// Who holds the leases, for people: host and process.
-    pub holder: String,
+    /// Who holds the leases.
+    pub holder: Holder,
 }
 
 impl Settings {
+    /// How long after a signal saving is given up. Who sends it kills after 10 seconds, unless work
+    /// in flight is given longer.
+    pub fn save_max(&self) -> Duration {
+        SAVE_MAX.max(self.stop_grace + Duration::from_secs(1))
+    }
+
     /// The calls that this run is responsible for at a stage.
     pub fn scope(&self, stage: Stage) -> Scope {
         Scope {

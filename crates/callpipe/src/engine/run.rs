@@ -1,11 +1,13 @@
 //! A whole run: leases, discovery, stages and committer, from start to report.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_core::contracts::warehouse::Summary;
-use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use super::committer::{self, Signals};
 use super::discover::discover;
-use super::lease::{Applicant, Lease, Taken};
+use super::lease::Held;
+use super::leases;
 use super::monitor::StageFigures;
 use super::stage_loop::{StageEnding, run_stage};
 
@@ -27,8 +30,8 @@ pub enum Ending {
     LimitReached,
     /// Calls are left that can be done later: run again.
     CallsWaiting {
-        /// How many.
-        calls: u64,
+        /// When the first of them can be.
+        from: DateTime<Utc>,
     },
     /// A stop was asked for; what was done is saved.
     Stopped,
@@ -41,11 +44,8 @@ pub enum Ending {
         /// What can be done.
         hint: Option<String>,
     },
-    /// Another run works on the same stage.
-    LeaseHeld {
-        /// Which one.
-        holder: String,
-    },
+    /// Another run works on the same calls.
+    LeaseHeld(Held),
 }
 
 /// What a run did.
@@ -54,6 +54,8 @@ pub struct RunReport {
     /// How it ended.
     #[serde(flatten)]
     pub ending: Ending,
+    /// Which part of the calls it was about, such as `2 of 4`; none where it was about all.
+    pub shard: Option<String>,
     /// Whether a list of contacts was asked for.
     pub lists_contacts: bool,
     /// Contacts listed.
@@ -68,96 +70,60 @@ pub struct RunReport {
     pub summary: Summary,
 }
 
+/// Time for what comes after the last save, when a signal came: giving leases back, and the report.
+const SPARE: Duration = Duration::from_millis(300);
+
 /// Runs until nothing is left to do, a stop is asked for, or an outside system stays away.
 pub async fn run(engine: Engine) -> Outside<RunReport> {
     let engine = Arc::new(engine);
-    let leases = match take_leases(&engine).await? {
+    let mut leases = match leases::take(&engine).await? {
         Ok(leases) => leases,
-        Err(holder) => return report(&engine, Ending::LeaseHeld { holder }).await,
+        Err(held) => return report(&engine, Ending::LeaseHeld(held)).await,
     };
-    let leases = Arc::new(leases);
-    let renewal = tokio::spawn(renew(Arc::clone(&engine), Arc::clone(&leases)));
-    let ending = work(&engine).await;
-    renewal.abort();
-    for lease in leases.iter() {
-        lease.release(&engine.archive).await?;
-    }
-    report(&engine, ending?).await
-}
-
-/// A lease for each stage of this run, or who holds one of them.
-async fn take_leases(engine: &Engine) -> Outside<Result<Vec<Lease>, String>> {
-    let mut leases = Vec::new();
-    for work in &engine.stages {
-        match take_lease(engine, work.stage()).await? {
-            Ok(lease) => leases.push(lease),
-            Err(holder) => {
-                for lease in leases {
-                    lease.release(&engine.archive).await?;
-                }
-                return Ok(Err(holder));
+    let ending = {
+        let mut work = pin!(work(&engine));
+        tokio::select! {
+            ending = &mut work => ending,
+            reason = leases::renew(&engine, &mut leases) => {
+                let hint = "this run was suspended, or its archive out of reach, for too long; run again \
+                            when no other run is at work";
+                tracing::error!(reason, hint, "the lease is lost: stopping");
+                engine.stop.ask();
+                work.await
             }
         }
-    }
-    Ok(Ok(leases))
-}
-
-/// A run that was killed leaves its lease behind: it is waited for once, for as long as it lasts.
-async fn take_lease(engine: &Engine, stage: Stage) -> Outside<Result<Lease, String>> {
-    let name = stage.as_str();
-    let settings = &engine.settings;
-    let applicant = Applicant {
-        holder: &settings.holder,
-        ttl: settings.lease_ttl,
     };
-    let take = || Lease::take(&engine.archive, engine.clock.as_ref(), name, applicant);
-    let held = match take().await? {
-        Taken::Ours(lease) => return Ok(Ok(lease)),
-        Taken::Held(held) => held,
-    };
-    let wait = (held.expires_at - engine.clock.now())
-        .to_std()
-        .unwrap_or_default()
-        .min(settings.lease_ttl);
-    tracing::warn!(%stage, holder = held.holder, wait_ms = wait.as_millis() as u64, "another run holds the lease: waiting for it to run out");
+    let save_max = engine.settings.save_max();
     tokio::select! {
-        () = tokio::time::sleep(wait + Duration::from_millis(50)) => {}
-        () = engine.stop.cancelled() => return Ok(Err(held.holder)),
+        () = leases::release(&engine, &leases) => {}
+        () = engine.stop.signalled_for(save_max + SPARE) => {}
     }
-    Ok(match take().await? {
-        Taken::Ours(lease) => Ok(lease),
-        Taken::Held(held) => Err(held.holder),
-    })
-}
-
-/// Renews the leases for as long as the run lasts, and stops it when one is lost.
-async fn renew(engine: Arc<Engine>, leases: Arc<Vec<Lease>>) {
-    loop {
-        tokio::time::sleep(engine.settings.lease_ttl / 3).await;
-        for lease in leases.iter() {
-            if let Err(failure) = lease.renew(&engine.archive, engine.clock.as_ref()).await {
-                tracing::error!(
-                    reason = failure.chain(),
-                    hint = failure.hint,
-                    "the lease is lost: stopping"
-                );
-                engine.stop.cancel();
-                return;
-            }
-        }
+    let ending = ending?;
+    tokio::select! {
+        report = report(&engine, ending) => report,
+        () = engine.stop.signalled_for(save_max + 2 * SPARE) => Err(Failure::new(
+            FailureKind::Unavailable,
+            "stopped; all that was done is saved, but there was no time to count the calls",
+        )),
     }
 }
 
 async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
-    expect_what_is_pending(engine).await?;
+    tokio::select! {
+        expected = expect_what_is_pending(engine) => expected?,
+        // Nobody looks at the progress of a run that stops.
+        () = engine.stop.asked() => {}
+    }
     let signals = Arc::new(Signals::default());
     let (outbox, inbox) = committer::queue();
     let commit = tokio::spawn({
         let (engine, signals) = (Arc::clone(engine), Arc::clone(&signals));
         async move {
-            let committed = committer::commit(engine.warehouse.as_ref(), inbox, &signals).await;
+            let out_of_time = engine.stop.signalled_for(engine.settings.save_max());
+            let warehouse = engine.warehouse.as_ref();
+            let committed = committer::commit(warehouse, inbox, &signals, out_of_time).await;
             if committed.is_err() {
-                engine.stop.cancel();
+                engine.stop.ask();
             }
             committed
         }
@@ -181,7 +147,7 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
                 ending,
                 Ok(StageEnding::NothingLeft | StageEnding::LimitReached)
             ) {
-                engine.stop.cancel();
+                engine.stop.ask();
             }
             ending
         }));
@@ -214,7 +180,11 @@ async fn discovered(
         .stages
         .first()
         .map_or(Stage::Fetch, |work| work.stage());
-    discover(&engine, source.as_ref(), &signals.of(first).wake).await
+    tokio::select! {
+        discovered = discover(&engine, source.as_ref(), &signals.of(first).wake) => discovered,
+        // A page that is on its way is asked for again by the next run.
+        () = engine.stop.asked_for(engine.settings.stop_grace) => Ok(()),
+    }
 }
 
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
@@ -254,36 +224,29 @@ async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<
     if limit_reached {
         return Ok(Ending::LimitReached);
     }
-    let left = calls_left(engine).await?;
-    Ok(if left > 0 {
-        Ending::CallsWaiting { calls: left }
-    } else {
-        Ending::Done
+    Ok(match first_waiting(engine).await? {
+        Some(from) => Ending::CallsWaiting { from },
+        None => Ending::Done,
     })
 }
 
-/// Calls of this run's stages that are ready or will be.
-async fn calls_left(engine: &Engine) -> Outside<u64> {
-    let mut left = 0;
+/// When the first call can be done of those that this run leaves at its stages.
+async fn first_waiting(engine: &Engine) -> Outside<Option<DateTime<Utc>>> {
+    let mut first = None;
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        if engine.warehouse.next_ready_at(&scope).await?.is_some() {
-            let summary = engine.warehouse.summary(engine.clock.now()).await?;
-            left += summary
-                .counts
-                .iter()
-                .filter(|count| count.stage == work.stage() && count.status == "ready")
-                .map(|count| count.waiting)
-                .sum::<u64>();
-        }
+        let next_ready_at = engine.warehouse.next_ready_at(&scope).await?;
+        first = [first, next_ready_at].into_iter().flatten().min();
     }
-    Ok(left)
+    Ok(first)
 }
 
 async fn report(engine: &Engine, ending: Ending) -> Outside<RunReport> {
     let (contacts_listed, contacts_added, contact_problems) = engine.monitor.contacts();
+    let shard = engine.settings.shard;
     Ok(RunReport {
         ending,
+        shard: (!shard.is_whole()).then(|| shard.to_string()),
         lists_contacts: engine.contacts.is_some(),
         contacts_listed,
         contacts_added,

@@ -15,6 +15,7 @@ use futures::FutureExt;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::Engine;
 use super::committer::{Done, Outbox, Signals, StageSignals};
@@ -93,7 +94,7 @@ impl StageLoop<'_> {
     async fn run(&mut self, upstream_ended: &CancellationToken) -> Outside<StageEnding> {
         let mut upstream_had_ended = false;
         loop {
-            if self.engine.stop.is_cancelled() {
+            if self.engine.stop.is_asked() {
                 return Ok(StageEnding::Stopped);
             }
             if let Some(reason) = self.hopeless.take() {
@@ -113,7 +114,11 @@ impl StageLoop<'_> {
                 && self.maybe_more
                 && self.tasks.len() < self.work.in_flight_max()
             {
-                self.refill().await?;
+                let engine = self.engine;
+                tokio::select! {
+                    refilled = self.refill() => refilled?,
+                    () = engine.stop.asked() => return Ok(StageEnding::Stopped),
+                }
                 if upstream_has_ended && self.only_failed_calls_are_left() {
                     self.gate.nobody_else_is_left();
                 }
@@ -135,7 +140,7 @@ impl StageLoop<'_> {
                     }
                 }
                 () = upstream_ended.cancelled(), if !upstream_has_ended => {}
-                () = self.engine.stop.cancelled() => {}
+                () = self.engine.stop.asked() => {}
             }
         }
     }
@@ -201,13 +206,17 @@ impl StageLoop<'_> {
             };
             let work = Arc::clone(&self.work);
             self.engine.monitor.begin(self.stage);
-            self.tasks.spawn(async move {
+            // Of the highest level, so that no filter takes it from what is told within.
+            let contact_id = call.contact.id.as_str();
+            let span = tracing::error_span!("call", stage = %self.stage, contact_id);
+            let task = async move {
                 let worked = AssertUnwindSafe(work.work(&call)).catch_unwind().await;
                 let worked = worked.unwrap_or_else(|_| {
                     Err(Failure::bug(format!("the {} stage panicked", work.stage())))
                 });
                 (call, worked)
-            });
+            };
+            self.tasks.spawn(task.instrument(span));
         }
         None
     }
@@ -324,7 +333,7 @@ impl StageLoop<'_> {
         let check = tokio::select! {
             check = self.work.check() => check,
             // A check may wait for its place in the vendor's quota.
-            () = self.engine.stop.cancelled() => return None,
+            () = self.engine.stop.asked() => return None,
         };
         match check {
             // Who dislikes the check's own made-up call is there, and lets us in.
@@ -362,7 +371,9 @@ impl StageLoop<'_> {
         for call in not_begun.chain(undecided) {
             self.signals.in_hand.release(&call.contact.id);
         }
-        let deadline = Instant::now() + self.engine.settings.stop_grace;
+        let grace = self.engine.settings.stop_grace;
+        let grace_ends_at = self.engine.stop.grace_ends_at(grace);
+        let deadline = grace_ends_at.unwrap_or_else(|| Instant::now() + grace);
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await
         {
             if self.take_in(ended).await.is_err() {

@@ -2,11 +2,17 @@
 
 use std::fmt::Write;
 
+use chrono::{DateTime, Utc};
+
+use crate::engine::lease::Held;
 use crate::engine::{Ending, RunReport};
 
 /// The report of a run as text.
 pub fn text(report: &RunReport) -> String {
     let mut text = String::new();
+    if let Some(shard) = &report.shard {
+        let _ = writeln!(text, "shard       {shard}");
+    }
     if report.lists_contacts {
         let _ = write!(
             text,
@@ -52,9 +58,10 @@ fn ending(ending: &Ending) -> String {
     match ending {
         Ending::Done => "Nothing is left to do.".into(),
         Ending::LimitReached => "The limit of calls is reached. Run again for more.".into(),
-        Ending::CallsWaiting { calls } => {
+        Ending::CallsWaiting { from } => {
             format!(
-                "{calls} calls wait for a later moment. Run again later; `callpipe status` shows why."
+                "Calls wait for a later moment, the first until {}. Run again then; `callpipe status` shows why.",
+                moment(*from)
             )
         }
         Ending::Stopped => "Stopped; what was done is saved. Run again to go on.".into(),
@@ -71,8 +78,21 @@ fn ending(ending: &Ending) -> String {
                 "Gave up waiting for what {stage} needs: {reason}.\nNo call was harmed; run again when it works.{hint}"
             )
         }
-        Ending::LeaseHeld { holder } => {
-            format!("Another run is at work ({holder}). Wait until it has ended.")
+        Ending::LeaseHeld(held) => {
+            let Held {
+                lease,
+                holder,
+                expires_at,
+            } = held;
+            format!(
+                "Another run is at work on {lease}: {holder}.\nIts lease lasts until {} and is renewed while it \
+                 works. Wait until it has ended, or stop it; if it was killed, run again after that moment.",
+                moment(*expires_at)
+            )
         }
     }
+}
+
+fn moment(moment: DateTime<Utc>) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

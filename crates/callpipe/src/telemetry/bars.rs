@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_core::progress::Stage;
+use callpipe_core::shard::Shard;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::engine::monitor::{Monitor, StageFigures};
@@ -12,12 +13,15 @@ use crate::engine::monitor::{Monitor, StageFigures};
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Draws until it is aborted.
-pub(super) async fn draw(bars: MultiProgress, monitor: Arc<Monitor>) {
+pub(super) async fn draw(bars: MultiProgress, monitor: Arc<Monitor>, shard: Shard) {
     let bars: Vec<(Stage, ProgressBar)> = Stage::ALL
         .into_iter()
         .map(|stage| {
             let bar = bars.add(ProgressBar::new(0).with_style(style()));
-            bar.set_prefix(stage.as_str());
+            bar.set_prefix(match shard.is_whole() {
+                true => stage.as_str().to_owned(),
+                false => format!("{stage} {shard}"),
+            });
             (stage, bar)
         })
         .collect();

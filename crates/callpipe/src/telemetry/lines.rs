@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_core::progress::Stage;
+use callpipe_core::shard::Shard;
 use tokio::time::Instant;
 
 use crate::engine::monitor::Monitor;
 
 /// Writes a line for each stage at work every `interval`, until it is aborted.
-pub(super) async fn write(monitor: Arc<Monitor>, interval: Duration) {
+pub(super) async fn write(monitor: Arc<Monitor>, shard: Shard, interval: Duration) {
+    let shard = (!shard.is_whole()).then(|| shard.to_string());
     let begin = Instant::now();
     loop {
         tokio::time::sleep(interval).await;
@@ -24,6 +26,7 @@ pub(super) async fn write(monitor: Arc<Monitor>, interval: Duration) {
             let left_s = (per_second > 0.0).then(|| (left as f64 / per_second).round());
             tracing::info!(
                 %stage,
+                shard,
                 done = figures.ended(),
                 total = figures.expected,
                 per_second,

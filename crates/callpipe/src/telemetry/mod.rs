@@ -1,15 +1,19 @@
 //! What people and log collectors see while the program works: all of it on stderr.
 //!
-//! On a terminal: progress bars, and messages above them. Anywhere else: one JSON object a line.
+//! On a terminal: progress bars, and messages above them. Anywhere else: one JSON object a line, in
+//! Cloud Logging's form on Cloud Run.
 //! Only callpipe's own messages are shown, at any level: libraries log addresses with signatures.
 
 mod bars;
+mod cloud;
 mod lines;
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use callpipe_core::contracts::clock::Clock;
+use callpipe_core::shard::Shard;
 use indicatif::MultiProgress;
 use tokio::task::JoinHandle;
 use tracing::level_filters::LevelFilter;
@@ -18,12 +22,42 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::cloud_run::CloudRun;
 use crate::engine::monitor::Monitor;
+use cloud::{CloudLayer, Later};
 
 /// How progress and messages are shown.
 #[derive(Clone)]
 pub struct Telemetry {
     bars: Option<MultiProgress>,
+    /// Where messages are for Cloud Logging: what they say once it is known.
+    cloud: Option<Arc<OnceLock<Later>>>,
+}
+
+/// In which form messages are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// `cloud` in a Cloud Run job, `bars` on a terminal, `json` elsewhere
+    #[default]
+    Auto,
+    /// Progress bars, and text above them
+    Bars,
+    /// One JSON object a line
+    Json,
+    /// One JSON object a line, as Cloud Logging takes it
+    Cloud,
+}
+
+impl LogFormat {
+    /// What `auto` means here.
+    fn chosen(self, is_cloud_run: bool, is_terminal: bool) -> Self {
+        match self {
+            Self::Auto if is_cloud_run => Self::Cloud,
+            Self::Auto if is_terminal => Self::Bars,
+            Self::Auto => Self::Json,
+            asked_for => asked_for,
+        }
+    }
 }
 
 /// Which messages are shown.
@@ -41,51 +75,92 @@ pub enum LogLevel {
     Trace,
 }
 
-/// Sets up messages for the whole program. Where no level is asked for: warnings on a terminal,
-/// where bars show the rest; everything about calls elsewhere.
-pub fn init(level: Option<LogLevel>) -> Telemetry {
-    let on_terminal = std::io::stderr().is_terminal();
-    let level = level.unwrap_or(if on_terminal {
-        LogLevel::Warn
-    } else {
-        LogLevel::Info
+/// Sets up messages for the whole program. Where no level is asked for: warnings with bars, which
+/// show the rest; everything about calls elsewhere.
+pub fn init(
+    format: LogFormat,
+    level: Option<LogLevel>,
+    task: Option<&CloudRun>,
+    clock: Arc<dyn Clock>,
+) -> Telemetry {
+    let format = format.chosen(task.is_some(), std::io::stderr().is_terminal());
+    let level = level.unwrap_or(match format {
+        LogFormat::Bars => LogLevel::Warn,
+        _ => LogLevel::Info,
     });
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
     let ours = ["callpipe", "callpipe_connectors", "callpipe_core"];
+    let level = LevelFilter::from(level);
     let registry = tracing_subscriber::registry()
         .with(Targets::new().with_targets(ours.map(|target| (target, level))));
-    let telemetry = Telemetry {
-        bars: on_terminal.then(MultiProgress::new),
-    };
+    let bars = (format == LogFormat::Bars).then(MultiProgress::new);
+    let cloud = (format == LogFormat::Cloud).then(Arc::default);
     // A second subscriber in one process (in tests) is no reason to stop.
-    let _ = match &telemetry.bars {
-        Some(bars) => {
+    let _ = match (&bars, &cloud) {
+        (Some(bars), _) => {
             let layer = fmt::layer().with_target(false).compact();
             registry
                 .with(layer.with_writer(AboveBars(bars.clone())))
                 .try_init()
         }
-        None => {
+        (None, Some(later)) => {
+            std::panic::set_hook(Box::new(tell_of_panic));
+            let layer = CloudLayer {
+                clock,
+                task: task.cloned(),
+                later: Arc::clone(later),
+                writer: std::io::stderr,
+            };
+            registry.with(layer).try_init()
+        }
+        (None, None) => {
             let layer = fmt::layer().json().flatten_event(true);
-            let layer = layer.with_current_span(false).with_target(false);
+            let layer = layer.with_span_list(false).with_target(false);
             registry.with(layer.with_writer(std::io::stderr)).try_init()
         }
     };
-    telemetry
+    Telemetry { bars, cloud }
+}
+
+/// A panic as one entry. Its own words are left out: they may quote a call.
+fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "a bug: a part of the program panicked");
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
 }
 
 impl Telemetry {
+    /// Says what messages belong to, once the configuration is known.
+    pub fn identify(&self, project: Option<&str>, shard: Shard) {
+        if let Some(later) = &self.cloud {
+            // The first configuration is the one that the program works by.
+            let _ = later.set(Later {
+                project: project.map(str::to_owned),
+                shard: (!shard.is_whole()).then(|| shard.to_string()),
+            });
+        }
+    }
+
+    /// Whether everything on stderr has to be a message for Cloud Logging.
+    pub fn is_cloud(&self) -> bool {
+        self.cloud.is_some()
+    }
+
     /// Shows the progress of a run until the task is ended.
-    pub fn show(&self, monitor: Arc<Monitor>) -> Shown {
+    pub fn show(&self, monitor: Arc<Monitor>, shard: Shard) -> Shown {
         let task = match &self.bars {
-            Some(bars) => tokio::spawn(bars::draw(bars.clone(), Arc::clone(&monitor))),
-            None => tokio::spawn(lines::write(Arc::clone(&monitor), Duration::from_secs(10))),
+            Some(bars) => tokio::spawn(bars::draw(bars.clone(), monitor, shard)),
+            None => tokio::spawn(lines::write(monitor, shard, Duration::from_secs(10))),
         };
         Shown {
             task,
@@ -129,5 +204,19 @@ impl<'a> MakeWriter<'a> for AboveBars {
 
     fn make_writer(&'a self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_follows_from_the_place_unless_one_is_asked_for() {
+        let auto = |is_cloud_run, is_terminal| LogFormat::Auto.chosen(is_cloud_run, is_terminal);
+        assert_eq!(auto(true, false), LogFormat::Cloud);
+        assert_eq!(auto(false, true), LogFormat::Bars);
+        assert_eq!(auto(false, false), LogFormat::Json);
+        assert_eq!(LogFormat::Json.chosen(true, true), LogFormat::Json);
     }
 }

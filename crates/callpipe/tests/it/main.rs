@@ -6,7 +6,10 @@
 mod commands;
 mod dependencies;
 mod google;
+mod jobs;
+mod named_secrets;
 mod pipeline;
 mod recovery;
 mod secrecy;
+mod storage;
 mod support;

@@ -158,11 +158,11 @@ async fn a_call_that_cannot_work_is_parked_alone() {
     }
 }
 
-fn assert_all_as_expected(bench: &Bench) {
+pub(crate) fn assert_all_as_expected(bench: &Bench) {
     assert_as_expected(bench, &bench.sandbox.world().expected());
 }
 
-fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
+pub(crate) fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
     let rows = bench.rows();
     assert_eq!(rows.len(), expected.len());
     for call in expected {
@@ -219,7 +219,7 @@ fn assert_audio(bench: &Bench, call: &Expected, row: &Row) {
         .flatten()
         .map(|recording| {
             let key = recording["key"].as_str().unwrap();
-            let bytes = std::fs::read(bench.path("data").join(key)).unwrap();
+            let bytes = bench.archived(key);
             let sha256: String = Sha256::digest(&bytes)
                 .iter()
                 .map(|byte| format!("{byte:02x}"))

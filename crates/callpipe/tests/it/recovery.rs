@@ -8,7 +8,7 @@ use tokio::process::Child;
 use crate::support::{Bench, ran, unlimited, world};
 
 /// A sandbox slow enough to be interrupted.
-fn slow() -> SandboxOptions {
+pub(crate) fn slow() -> SandboxOptions {
     let latency = Latency {
         base_ms: 20,
         jitter_ms: 20,
@@ -26,13 +26,13 @@ fn slow() -> SandboxOptions {
 }
 
 /// Waits until Deepgram was asked so often.
-async fn until_deepgram_was_asked(bench: &Bench, times: usize) {
+pub(crate) async fn until_deepgram_was_asked(bench: &Bench, times: usize) {
     while bench.sandbox.journal().count(System::Deepgram) < times {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-fn terminate(child: &Child) {
+pub(crate) fn terminate(child: &Child) {
     let id = child.id().unwrap().to_string();
     assert!(
         std::process::Command::new("kill")

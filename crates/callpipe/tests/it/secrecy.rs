@@ -22,12 +22,28 @@ const FAULTS: [&str; 12] = [
 
 #[tokio::test]
 async fn logs_hold_no_secret_no_signature_no_phone_number_and_no_words() {
+    run_with_faults("json").await;
+}
+
+#[tokio::test]
+async fn messages_for_cloud_logging_hold_none_either() {
+    run_with_faults("cloud").await;
+}
+
+async fn run_with_faults(log_format: &str) {
     let bench = Bench::new(world(31, 60), unlimited()).await;
     for fault in FAULTS {
         bench.sandbox.faults().arm_text(fault).unwrap();
     }
     let ran = bench
-        .run(&["--log-level", "trace", "--json", "run"])
+        .run(&[
+            "--log-level",
+            "trace",
+            "--log-format",
+            log_format,
+            "--json",
+            "run",
+        ])
         .await
         .expect_code(0);
     let status = bench.run(&["status"]).await.expect_code(0);

@@ -149,6 +149,14 @@ impl Bench {
         Connection::open(self.path("data/callpipe.db")).unwrap()
     }
 
+    /// An object of the archive, wherever that is.
+    pub(crate) fn archived(&self, key: &str) -> Vec<u8> {
+        match self.sandbox.stored_object(key) {
+            Some((_, bytes)) => bytes.to_vec(),
+            None => std::fs::read(self.path("data").join(key)).unwrap(),
+        }
+    }
+
     /// Each call's stage, status and baseline columns.
     pub(crate) fn rows(&self) -> BTreeMap<String, Row> {
         let database = self.database();

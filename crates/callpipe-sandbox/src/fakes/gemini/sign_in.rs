@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::errors;
+use crate::google_account::{self, GOOGLE_ACCOUNT_EMAIL};
 use crate::journal::System;
+use crate::options::CREDENTIALS;
 use crate::reply;
 use crate::shared::{Shared, file};
 
@@ -41,6 +47,23 @@ pub(super) async fn metadata_token(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
 ) -> Response {
+    metadata(&shared, &headers, issue)
+}
+
+pub(super) async fn metadata_email(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Response {
+    metadata(&shared, &headers, |_| {
+        reply::reply(200, "application/text", GOOGLE_ACCOUNT_EMAIL)
+    })
+}
+
+fn metadata(
+    shared: &Arc<Shared>,
+    headers: &HeaderMap,
+    answer: impl FnOnce(&Shared) -> Response,
+) -> Response {
     let open = shared.open(System::GoogleSignIn, "/computeMetadata");
     if headers
         .get("metadata-flavor")
@@ -56,8 +79,45 @@ pub(super) async fn metadata_token(
     }
     file(
         open,
-        reply::with_header(issue(&shared), "metadata-flavor", "Google"),
+        reply::with_header(answer(shared), "metadata-flavor", "Google"),
     )
+}
+
+/// IAM signs for whoever has a token of the account.
+pub(super) async fn sign_blob(
+    State(shared): State<Arc<Shared>>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    Json(request): Json<Value>,
+) -> Response {
+    let open = shared.open(System::GoogleSignIn, "signBlob");
+    let is_good = reply::bearer(&headers).is_some_and(|token| {
+        token == CREDENTIALS.google_access_token || shared.tokens.is_good(token, shared.now())
+    });
+    if !is_good {
+        return file(open, errors::unauthenticated());
+    }
+    if method != format!("{GOOGLE_ACCOUNT_EMAIL}:signBlob") {
+        let body = json!({ "error": {
+            "code": 403,
+            "message": "Permission 'iam.serviceAccounts.signBlob' denied on resource.",
+            "status": "PERMISSION_DENIED",
+        }});
+        return file(open, reply::json(403, &body));
+    }
+    let payload = request["payload"].as_str().unwrap_or_default();
+    let signature = BASE64_STANDARD
+        .decode(payload)
+        .ok()
+        .and_then(|text| google_account::sign(&text));
+    let answer = match signature {
+        Some(signature) => reply::json(
+            200,
+            &json!({ "keyId": "sandbox", "signedBlob": BASE64_STANDARD.encode(signature) }),
+        ),
+        None => *errors::refuse("Invalid payload."),
+    };
+    file(open, answer)
 }
 
 fn issue(shared: &Shared) -> Response {

@@ -18,6 +18,7 @@ fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<(Config, Origins), C
     let surroundings = Surroundings {
         variable: &variable,
         read_file: &read_file,
+        secrets: &BTreeMap::new(),
     };
     parse(text, "callpipe.toml", &surroundings)
 }
@@ -242,4 +243,49 @@ fn two_systems_for_one_role_are_one_too_many() {
         both,
         "callpipe.toml line 3 column 11: [contacts.csv] and [contacts.nice_cxone] are one too many: keep one of them"
     );
+}
+
+#[test]
+fn a_task_of_a_job_is_a_shard() {
+    let task = |index, count| {
+        let variables = [
+            ("CLOUD_RUN_TASK_INDEX", index),
+            ("CLOUD_RUN_TASK_COUNT", count),
+        ];
+        parsed("", &variables).map(|(config, _)| config.engine.shard().unwrap().to_string())
+    };
+    assert_eq!(task("1", "4").unwrap(), "2 of 4");
+    assert_eq!(
+        task("4", "4").unwrap_err().to_string(),
+        "`engine.shard_index` is 4, but of 4 shards the last one is 3"
+    );
+    assert_eq!(
+        task("1", "four").unwrap_err().to_string(),
+        "environment CLOUD_RUN_TASK_COUNT: this text is no whole number from 0 on"
+    );
+    let in_file = "[engine]\nshard_index = 2\nshard_count = \"3\"\n";
+    let (config, _) = parsed(in_file, &[]).unwrap();
+    assert_eq!(config.engine.shard().unwrap().to_string(), "3 of 3");
+    let negative = error("[engine]\nshard_count = -1");
+    assert!(
+        negative.starts_with("callpipe.toml line 2 column 15"),
+        "{negative}"
+    );
+}
+
+#[test]
+fn an_error_of_the_environment_names_the_variable() {
+    let wrong = parsed(
+        "[engine]\ncutoff_date = 2026-01-01",
+        &[("CUTOFF_DATE", "soon")],
+    );
+    let wrong = wrong.unwrap_err().to_string();
+    assert!(wrong.starts_with("environment CUTOFF_DATE: "), "{wrong}");
+}
+
+#[test]
+fn what_the_environment_overrides_need_not_be_there() {
+    let text = "[transcriber.deepgram]\napi_key = { env = \"NOT_SET\" }";
+    let (config, _) = parsed(text, &[("DEEPGRAM_API_KEY", "from-environment")]).unwrap();
+    assert_eq!(deepgram_key(&config).as_deref(), Some("from-environment"));
 }

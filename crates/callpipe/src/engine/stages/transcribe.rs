@@ -95,10 +95,18 @@ impl TranscribeStage {
     }
 
     async fn buy(&self, recording: &Recording) -> Outside<bytes::Bytes> {
-        let audio = match self.archive.link(&recording.key).await? {
-            Some(link) => Audio::Link(link),
-            None => Audio::Stream(self.audio(recording).await?),
-        };
+        if let Some(link) = self.archive.link(&recording.key).await {
+            let bought = self.transcriber.buy(recording, Audio::Link(link)).await;
+            match bought {
+                // Not every bucket lets strangers in, signed link or not.
+                Err(failure) if failure.kind == FailureKind::CorruptTransfer => {
+                    let reason = failure.chain();
+                    tracing::info!(reason, "the audio is sent: the link to it was of no use");
+                }
+                bought => return bought,
+            }
+        }
+        let audio = Audio::Stream(self.audio(recording).await?);
         self.transcriber.buy(recording, audio).await
     }
 

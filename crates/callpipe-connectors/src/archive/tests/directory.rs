@@ -1,0 +1,122 @@
+//! What is only so in a directory.
+
+use std::fs;
+
+use super::bench::{files, on_disk};
+use super::*;
+
+#[tokio::test]
+async fn no_more_than_a_part_waits_in_memory() {
+    let (directory, archive) = on_disk();
+    let root = directory.path().to_owned();
+    // While chunk N is asked for, all but the last part before it must be on the disk.
+    let watched = stream::iter(0..40_u8)
+        .map(move |number| {
+            let written: u64 = files(&root)
+                .iter()
+                .map(|path| path.metadata().unwrap().len())
+                .sum();
+            let given = u64::from(number) << 20;
+            assert!(
+                given - written <= 8 << 20,
+                "{given} given, {written} written"
+            );
+            Ok(vec![number; 1 << 20].into())
+        })
+        .boxed();
+    archive.put_recording(&audio_key(), watched).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_recording_that_is_cut_while_it_is_read_is_no_endless_stream() {
+    let (directory, archive) = on_disk();
+    archive
+        .put_recording(&audio_key(), megabytes(2))
+        .await
+        .unwrap();
+    let (_, bytes) = archive.read_recording(&audio_key()).await.unwrap();
+    let path = directory
+        .path()
+        .join("archive/recordings/700123_voice-only.mp4");
+    fs::File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(100_000)
+        .unwrap();
+    let failure = bytes.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::CorruptTransfer);
+}
+
+#[tokio::test]
+async fn addresses_are_those_of_the_files() {
+    let (directory, archive) = on_disk();
+    let location = archive.location(&audio_key());
+    assert_eq!(location, format!("{}/{}", archive.base_uri(), audio_key()));
+    archive
+        .put_recording(&audio_key(), audio(vec![b"x"]))
+        .await
+        .unwrap();
+    let path = Url::parse(&location).unwrap().to_file_path().unwrap();
+    assert_eq!(
+        fs::canonicalize(path).unwrap(),
+        fs::canonicalize(&files(directory.path())[0]).unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_file_where_a_directory_should_be_is_told_with_a_hint() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let failure = Archive::directory(&path).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::StoreFailed);
+        assert!(failure.message.contains("file"), "{}", failure.message);
+        assert!(failure.hint.is_some());
+    }
+    let archive = Archive::directory(directory.path()).unwrap();
+    fs::write(directory.path().join("recordings"), "").unwrap();
+    for bytes in [audio(vec![b"x"]), megabytes(9)] {
+        let failure = archive
+            .put_recording(&audio_key(), bytes)
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind, FailureKind::StoreFailed);
+        assert!(
+            failure.chain().starts_with("storing recordings/"),
+            "{}",
+            failure.chain()
+        );
+        assert!(failure.hint.is_some(), "{}", failure.chain());
+    }
+    assert_eq!(files(directory.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_written_beside_the_archive() {
+    let (directory, archive) = on_disk();
+    for text in ["../../escaped", "/etc/passwd", ".."] {
+        let key = ArchiveKey::recording(&id(text), text, 1, text);
+        archive
+            .put_recording(&key, audio(vec![b"x"]))
+            .await
+            .unwrap();
+    }
+    let recordings = directory.path().join("archive/recordings");
+    assert_eq!(files(&recordings).len(), 3);
+    assert_eq!(files(directory.path()).len(), 3);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_full_disk_is_named() {
+    let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let error = object_store::Error::Generic {
+        store: "LocalFileSystem",
+        source: Box::new(error),
+    };
+    let failure = failures::from_store(&error, "storing recordings/7.mp4");
+    assert_eq!(failure.kind, FailureKind::StoreFailed);
+    assert!(failure.hint.unwrap().contains("full"));
+}
