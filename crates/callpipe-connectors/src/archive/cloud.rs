@@ -177,6 +177,12 @@ impl Refusal {
             )
     }
 
+    /// Whether the bytes that arrived are not those that their checksum is of.
+    pub(super) fn is_about_damage(&self) -> bool {
+        let code = self.code.as_deref();
+        matches!(code, Some("BadDigest" | "InvalidDigest" | "Md5Mismatch"))
+    }
+
     /// Whether the bucket (or container) itself does not exist.
     pub(super) fn is_about_the_bucket(&self) -> bool {
         let code = self.code.as_deref();

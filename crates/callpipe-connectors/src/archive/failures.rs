@@ -60,6 +60,7 @@ fn from_refusal(refusal: &Refusal, doing: &str) -> Failure {
     let message = format!("{doing}: {refusal}");
     match refusal.status.as_u16() {
         401 | 403 => Failure::new(FailureKind::Denied, message).with_hint(refusal.role_hint),
+        400 if refusal.is_about_damage() => Failure::new(FailureKind::CorruptTransfer, message),
         404 => Failure::new(FailureKind::StoreFailed, message).with_hint(BUCKET_HINT),
         301 | 307 | 308 => {
             Failure::new(FailureKind::StoreFailed, message).with_hint(ELSEWHERE_HINT)

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use google_cloud_auth::credentials::service_account;
 use google_cloud_auth::signer::Signer as KeySigner;
-use reqwest::Response;
+use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -41,6 +41,7 @@ enum Key {
     Iam {
         identity: Identity,
         endpoint: Endpoint,
+        client: Client,
     },
 }
 
@@ -71,13 +72,15 @@ impl Identity {
             }
             Provider::Metadata(address) => Some(email(address).await?),
         };
-        Ok(email.map(|email| Signer {
-            email,
-            key: Key::Iam {
-                identity: self.clone(),
-                endpoint: self.iam_endpoint.clone(),
-            },
-        }))
+        let Some(email) = email else {
+            return Ok(None);
+        };
+        let key = Key::Iam {
+            identity: self.clone(),
+            endpoint: self.iam_endpoint.clone(),
+            client: http::client(&self.iam_endpoint, SILENCE_MAX)?,
+        };
+        Ok(Some(Signer { email, key }))
     }
 }
 
@@ -119,33 +122,32 @@ impl Signer {
                     format!("{DOING}: the private key in the Google credentials file is malformed"),
                 )
             }),
-            Key::Iam { identity, endpoint } => self.sign_by_iam(text, identity, endpoint).await,
+            Key::Iam {
+                identity,
+                endpoint,
+                client,
+            } => {
+                let account = format!("{}:signBlob", self.email);
+                let url = endpoint.join(&["v1", "projects", "-", "serviceAccounts", &account]);
+                sign_by_iam(text, identity, client.post(url)).await
+            }
         }
     }
+}
 
-    async fn sign_by_iam(
-        &self,
-        text: &[u8],
-        identity: &Identity,
-        endpoint: &Endpoint,
-    ) -> Outside<Bytes> {
-        let account = format!("{}:signBlob", self.email);
-        let url = endpoint.join(&["v1", "projects", "-", "serviceAccounts", &account]);
-        let request = http::client(endpoint, SILENCE_MAX)?
-            .post(url)
-            .json(&json!({ "payload": BASE64_STANDARD.encode(text) }));
-        let request = match identity.token().await? {
-            Some(token) => request.bearer_auth(token.expose()),
-            None => request,
-        };
-        let body = body(http::send(request, DOING).await?, ROLE_HINT).await?;
-        let signed: Option<SignedBlob> = serde_json::from_slice(&body).ok();
-        let signature = signed.and_then(|signed| BASE64_STANDARD.decode(signed.signed_blob).ok());
-        signature.map(Bytes::from).ok_or_else(|| {
-            let message = format!("{DOING}: IAM's answer holds no signature");
-            Failure::new(FailureKind::CorruptTransfer, message)
-        })
-    }
+async fn sign_by_iam(text: &[u8], identity: &Identity, request: RequestBuilder) -> Outside<Bytes> {
+    let request = request.json(&json!({ "payload": BASE64_STANDARD.encode(text) }));
+    let request = match identity.token().await? {
+        Some(token) => request.bearer_auth(token.expose()),
+        None => request,
+    };
+    let body = body(http::send(request, DOING).await?, ROLE_HINT).await?;
+    let signed: Option<SignedBlob> = serde_json::from_slice(&body).ok();
+    let signature = signed.and_then(|signed| BASE64_STANDARD.decode(signed.signed_blob).ok());
+    signature.map(Bytes::from).ok_or_else(|| {
+        let message = format!("{DOING}: IAM's answer holds no signature");
+        Failure::new(FailureKind::CorruptTransfer, message)
+    })
 }
 
 /// The account of this machine.

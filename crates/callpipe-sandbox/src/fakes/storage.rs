@@ -207,12 +207,11 @@ fn unavailable() -> Response {
 }
 
 fn answer(method: &Method, asked: &Asked<'_>, fault: Option<&Fault>) -> Response {
-    let is_corrupting = fault.is_some_and(|fault| fault.kind == FaultKind::StorageCorrupted);
     match *method {
         Method::GET | Method::HEAD => read(asked),
-        Method::PUT if asked.query("uploadId").is_some() => put_part(asked, is_corrupting),
+        Method::PUT if asked.query("uploadId").is_some() => put_part(asked, fault),
         Method::PUT if asked.header("x-goog-copy-source").is_some() => copy(asked),
-        Method::PUT => put(asked, is_corrupting),
+        Method::PUT => put(asked, fault),
         Method::POST if asked.query("uploads").is_some() => {
             let id = asked.shared.next_uuid();
             asked
@@ -235,26 +234,36 @@ fn read(asked: &Asked<'_>) -> Response {
 }
 
 /// Some bytes, and what was said about them on the way.
-fn received(asked: &Asked<'_>, is_corrupting: bool) -> Result<Bytes, Refusal> {
+fn received(asked: &Asked<'_>, fault: Option<&Fault>) -> Result<Bytes, Refusal> {
+    let is = |kind| fault.is_some_and(|fault| fault.kind == kind);
+    let mut bytes = asked.body.to_vec();
+    if is(FaultKind::StorageDamagedUpload) {
+        damage(&mut bytes);
+    }
     let sums = asked.headers.get_all("x-goog-hash").iter();
     let sums = sums
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','));
     for sum in sums.filter_map(|sum| sum.trim().strip_prefix("crc32c=")) {
-        if sum != objects::crc32c_text(&asked.body) {
+        if sum != objects::crc32c_text(&bytes) {
             let message = "The CRC32C you specified did not match what we computed.";
             return Err(Box::new(error(400, "BadDigest", message)));
         }
     }
-    let mut bytes = asked.body.to_vec();
-    if is_corrupting && let Some(first) = bytes.first_mut() {
-        *first ^= 0x01;
+    if is(FaultKind::StorageCorrupted) {
+        damage(&mut bytes);
     }
     Ok(bytes.into())
 }
 
-fn put(asked: &Asked<'_>, is_corrupting: bool) -> Response {
-    let bytes = match received(asked, is_corrupting) {
+fn damage(bytes: &mut [u8]) {
+    if let Some(first) = bytes.first_mut() {
+        *first ^= 0x01;
+    }
+}
+
+fn put(asked: &Asked<'_>, fault: Option<&Fault>) -> Response {
+    let bytes = match received(asked, fault) {
         Ok(bytes) => bytes,
         Err(refusal) => return *refusal,
     };
@@ -274,8 +283,8 @@ fn put(asked: &Asked<'_>, is_corrupting: bool) -> Response {
     }
 }
 
-fn put_part(asked: &Asked<'_>, is_corrupting: bool) -> Response {
-    let bytes = match received(asked, is_corrupting) {
+fn put_part(asked: &Asked<'_>, fault: Option<&Fault>) -> Response {
+    let bytes = match received(asked, fault) {
         Ok(bytes) => bytes,
         Err(refusal) => return *refusal,
     };

@@ -134,6 +134,7 @@ catalogue! {
     Storage429, "storage.429", Storage, "429 SlowDown (retry_after_s= adds the header)";
     Storage503, "storage.503", Storage, "503 ServiceUnavailable";
     Storage503Stored, "storage.503_stored", Storage, "503 after what was asked for has been done";
+    StorageDamagedUpload, "storage.damaged_upload", Storage, "what arrives is not what was sent";
     StorageCorrupted, "storage.corrupted", Storage, "what is stored is not what was sent, and its checksum tells";
     StorageConnectionReset, "storage.connection_reset", Storage, "the connection is reset before an answer";
     GeminiConnectionReset, "gemini.connection_reset", Generate, "the connection is reset before an answer, unpaid";

@@ -162,7 +162,8 @@ pub const CONFIG_FILE: &str = "CALLPIPE_CONFIG";
 
 /// The systems that fill a role when the file does not say and one of these variables is set: the
 /// environment of the earlier scripts alone configures all of it.
-pub const KINDS_BY_VARIABLE: [(&str, &str, &str); 2] = [
+pub const KINDS_BY_VARIABLE: [(&str, &str, &str); 3] = [
+    ("archive", "gcs", "GCS_BUCKET_NAME"),
     ("contacts", "bigquery", "GCP_SOURCE_TABLE"),
     ("warehouse", "bigquery", "GCP_DATASET_ID"),
 ];

@@ -35,16 +35,29 @@ impl Bench {
 #[tokio::test]
 async fn what_was_damaged_on_the_way_has_no_name() {
     let bench = bench().await;
-    // Beginning a large upload stores nothing that could be damaged.
-    for (recording, after) in [(audio(vec![b"RIFF"]), 0), (megabytes(9), 1)] {
-        bench.arm(&format!("storage.corrupted:after={after}"));
-        let failure = bench
-            .archive
-            .put_recording(&audio_key(), recording)
-            .await
-            .unwrap_err();
-        assert_eq!(failure.kind, FailureKind::CorruptTransfer);
-        assert_eq!(bench.sandbox.stored(), (vec![], 0));
+    for fault in ["storage.damaged_upload", "storage.corrupted"] {
+        // Beginning a large upload stores nothing that could be damaged.
+        for (recording, after) in [(audio(vec![b"RIFF"]), 0), (megabytes(9), 1)] {
+            bench.arm(&format!("{fault}:after={after}"));
+            let failure = bench
+                .archive
+                .put_recording(&audio_key(), recording)
+                .await
+                .unwrap_err();
+            assert_eq!(
+                failure.kind,
+                FailureKind::CorruptTransfer,
+                "{}",
+                failure.told()
+            );
+            assert_eq!(bench.sandbox.stored(), (vec![], 0));
+        }
+        // Damage on the way is found out before anything is stored.
+        let removed = bench
+            .sandbox
+            .journal()
+            .count_route(System::Storage, "DELETE object");
+        assert_eq!(removed, usize::from(fault == "storage.corrupted"));
     }
     bench.put().await.unwrap();
 }
