@@ -33,7 +33,12 @@ impl Emulator {
         };
         let (port, grpc_port) = (free_port()?, free_port()?);
         let mut child = Command::new(program)
-            .args(["--host", "127.0.0.1", "--project", CREDENTIALS.google_project])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--project",
+                CREDENTIALS.google_project,
+            ])
             .args(["--port", &port.to_string()])
             .args(["--grpc-port", &grpc_port.to_string()])
             .stdin(Stdio::null())

@@ -50,7 +50,7 @@ fn messages(ran: &Ran) -> Vec<Value> {
 
 /// Calls of which no two are the same recording: two runs that buy the same answer at the same
 /// moment do not know of each other.
-fn calls_with_different_audio(bench: &Bench) -> Vec<Expected> {
+pub(crate) fn calls_with_different_audio(bench: &Bench) -> Vec<Expected> {
     let mut heard = HashSet::new();
     let calls = bench.sandbox.world().expected().into_iter();
     calls

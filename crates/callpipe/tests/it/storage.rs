@@ -130,8 +130,7 @@ async fn fake_gcs_server_will_do() {
         return;
     };
     let bench = Bench::new(world(44, 30), unlimited()).await;
-    let bucket = format!("callpipe-it-{}", std::process::id());
-    make_bucket(address.trim_start_matches("http://"), &bucket).await;
+    let (bucket, _) = bucket(&bench, "it-storage").await;
     let token = format!(
         "access_token = \"{}\"",
         bench.sandbox.credentials.google_access_token
@@ -150,6 +149,17 @@ async fn fake_gcs_server_will_do() {
     let requests = bench.sandbox.journal().entries().len();
     bench.run(&["run"]).await.expect_code(0);
     assert_eq!(bench.sandbox.journal().entries().len(), requests);
+}
+
+/// A bucket of a test's own in fake-gcs-server, or else the sandbox's, and where it is.
+pub(crate) async fn bucket(bench: &Bench, name: &str) -> (String, String) {
+    let Ok(address) = std::env::var(EMULATOR) else {
+        let bucket = bench.sandbox.credentials.google_bucket;
+        return (bucket.to_owned(), bench.sandbox.storage_url.clone());
+    };
+    let bucket = format!("callpipe-{name}-{}", std::process::id());
+    make_bucket(address.trim_start_matches("http://"), &bucket).await;
+    (bucket, address)
 }
 
 async fn make_bucket(host: &str, bucket: &str) {

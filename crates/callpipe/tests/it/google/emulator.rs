@@ -32,7 +32,7 @@ pub(super) fn table(columns: &[(&str, &str)]) -> Value {
 
 impl BigQuery {
     /// The emulator, if there is one, or a word about what is left out without it.
-    pub(super) async fn find(left_out: &str) -> Option<Self> {
+    pub(super) async fn find(project: &str, left_out: &str) -> Option<Self> {
         let emulator = Emulator::bigquery(left_out).unwrap()?;
         let endpoint = Endpoint::parse(emulator.url()).unwrap();
         let counted = Arc::new(AtomicUsize::new(0));
@@ -41,7 +41,7 @@ impl BigQuery {
         let host = emulator.url().trim_start_matches("http://").to_owned();
         tokio::spawn(count(listener, host, Arc::clone(&counted)));
         let bigquery = Self {
-            project: "sandbox-project".into(),
+            project: project.into(),
             dataset: "calls".into(),
             counted_url,
             client: http::client(&endpoint, Duration::from_secs(60)).unwrap(),
