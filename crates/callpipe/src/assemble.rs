@@ -154,7 +154,7 @@ pub fn warehouse(
             archive.base_uri().to_owned(),
             google.identity()?,
             Arc::clone(clock),
-            1,
+            config.engine.shard_count,
         )?),
         WarehouseConfig::Sqlite(sqlite) => Arc::new(SqliteWarehouse::open(
             sqlite.clone(),

@@ -1,6 +1,6 @@
 //! The warehouse in BigQuery: for many machines, and for what the baseline's users have.
 //!
-//! What is ready is read once and mirrored ([`mirror`]), so that BigQuery is not asked for each
+//! What is ready is read once and mirrored (`mirror`), so that BigQuery is not asked for each
 //! call. What is saved goes, many calls together, by a load into a staging table and one `MERGE` for
 //! each table. Doing it twice changes nothing.
 
