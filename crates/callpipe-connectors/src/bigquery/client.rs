@@ -11,6 +11,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
@@ -61,6 +62,8 @@ pub(crate) struct BigQuery {
     /// Where the jobs run, where it is known.
     pub(super) location: Option<String>,
     changes: WindowLimit,
+    /// Where the dataset that is loaded into is, once it was looked up.
+    pub(super) dataset_location: Arc<OnceCell<Option<String>>>,
 }
 
 /// A query or statement with its values. All values are bound.
@@ -138,6 +141,7 @@ impl BigQuery {
             project,
             location,
             changes: WindowLimit::new(CHANGES_MAX, CHANGES_WINDOW),
+            dataset_location: Arc::default(),
         })
     }
 

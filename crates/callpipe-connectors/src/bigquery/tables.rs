@@ -10,8 +10,8 @@ use super::answer::{Refusal, Remedy};
 use super::client::{BigQuery, LABELS, NOTHING};
 use super::names::TableReference;
 use super::wire::{
-    DatasetReference, Job, JobReference, Load, LoadConfiguration, LoadJob, NewDataset, NewTable,
-    Table, TableSchema, WireTable,
+    Dataset, DatasetReference, Job, JobReference, Load, LoadConfiguration, LoadJob, NewDataset,
+    NewTable, Table, TableSchema, WireTable,
 };
 use crate::random;
 
@@ -61,14 +61,33 @@ impl BigQuery {
 
     /// Whether there is a dataset.
     pub(crate) async fn dataset_exists(&self, table: &TableReference) -> Outside<bool> {
+        Ok(self.dataset(table).await?.is_some())
+    }
+
+    /// Where jobs on a table's dataset run. Whoever asks for a job's state must say so, but for jobs
+    /// in `US` and `EU`.
+    async fn location_of(&self, table: &TableReference) -> Outside<Option<String>> {
+        if self.location.is_some() {
+            return Ok(self.location.clone());
+        }
+        let look_up = async || {
+            let dataset = self.dataset(table).await?;
+            Ok(dataset.and_then(|dataset| dataset.location))
+        };
+        self.dataset_location
+            .get_or_try_init(look_up)
+            .await
+            .cloned()
+    }
+
+    async fn dataset(&self, table: &TableReference) -> Outside<Option<Dataset>> {
         let (project, dataset) = (table.project(), table.dataset());
         let doing = format!("looking at the dataset {project}.{dataset}");
         let url = self.url(&["projects", project, "datasets", dataset]);
-        let found: Result<serde_json::Value, Refusal> =
-            self.asked(Method::GET, url, NOTHING, &doing).await;
+        let found: Result<Dataset, Refusal> = self.asked(Method::GET, url, NOTHING, &doing).await;
         match found {
-            Ok(_) => Ok(true),
-            Err(refusal) if refusal.remedy == Remedy::Missing => Ok(false),
+            Ok(dataset) => Ok(Some(dataset)),
+            Err(refusal) if refusal.remedy == Remedy::Missing => Ok(None),
             Err(refusal) => Err(refusal.into()),
         }
     }
@@ -140,7 +159,10 @@ impl BigQuery {
         let job = JobReference {
             project_id: self.project.clone(),
             job_id: format!("callpipe_{}", random::name()),
-            location: self.location.clone(),
+            location: self
+                .location_of(table)
+                .await
+                .map_err(Refusal::of_transport)?,
         };
         let body = multipart(&load_job(&job, table, schema), rows, &job.job_id)?;
         let mut url = self.upload_url(&["projects", &self.project, "jobs"]);

@@ -202,6 +202,32 @@ async fn a_load_that_may_have_been_taken_up_is_not_done_twice() {
 }
 
 #[tokio::test]
+async fn a_job_is_asked_for_where_its_dataset_is() {
+    let (script, mut bigquery) = scripted(vec![
+        (200, json!({"location": "australia-southeast1"})),
+        (200, json!({"status": {"state": "RUNNING"}})),
+        (200, json!({"status": {"state": "DONE"}})),
+        (200, json!({"status": {"state": "DONE"}})),
+    ])
+    .await;
+    bigquery.location = None;
+    let schema = TableSchema::default();
+    for _ in 0..2 {
+        let rows = Bytes::from_static(b"{}\n");
+        bigquery
+            .load(&table(), &schema, &rows, "loading")
+            .await
+            .unwrap();
+    }
+    let asked = script.asked();
+    assert_eq!(asked.len(), 4, "the dataset is looked up once");
+    assert!(asked[0].path.ends_with("/datasets/d"));
+    let job = load_of(&asked[1]);
+    assert_eq!(job["jobReference"]["location"], "australia-southeast1");
+    assert!(asked[2].query.contains("location=australia-southeast1"));
+}
+
+#[tokio::test]
 async fn what_exists_and_what_is_missing_is_told_apart_from_failing() {
     let (_script, bigquery) = scripted(vec![
         (404, refused("notFound")),

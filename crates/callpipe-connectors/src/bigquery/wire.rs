@@ -254,6 +254,13 @@ impl Field {
     }
 }
 
+/// `Dataset`, as far as we read it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Dataset {
+    pub(crate) location: Option<String>,
+}
+
 /// `Dataset`, as we create it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,12 +2,17 @@
 //! not carry it out, so that the new columns cannot be used. On this machine, and nowhere else, such
 //! a table is made anew with all of its rows.
 
-use callpipe_core::failure::{Failure, Outside};
+use std::time::Duration;
+
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 
 use super::sql::quoted;
 use crate::bigquery::wire::{NewTable, TableSchema};
 use crate::bigquery::{BigQuery, Statement, TableReference};
-use crate::random;
+
+/// Another worker is waited for half a minute.
+const LOOKS_MAX: u32 = 300;
+const LOOK_DELAY: Duration = Duration::from_millis(100);
 
 /// Makes sure that the columns that were added to a table of an emulator are really there.
 pub(super) async fn carry_out_widening(
@@ -22,13 +27,32 @@ pub(super) async fn carry_out_widening(
     if !bigquery.is_emulator() || bigquery.rows(&probe, doing).await.is_ok() {
         return Ok(());
     }
-    let copy = table.beside(format!("callpipe_copy_{}", random::name()));
+    let copy = copy_of(table);
     create(bigquery, &copy, after).await?;
     fill(bigquery, &copy, table, before).await?;
     bigquery.delete_table(table).await?;
     create(bigquery, table, after).await?;
     fill(bigquery, table, &copy, before).await?;
     bigquery.delete_table(&copy).await
+}
+
+/// Waits until a table that another worker is making anew is there again.
+pub(super) async fn settled(bigquery: &BigQuery, table: &TableReference) -> Outside<()> {
+    let copy = copy_of(table);
+    for _ in 0..LOOKS_MAX {
+        if !bigquery.is_emulator() || bigquery.schema(&copy).await?.is_none() {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_DELAY).await;
+    }
+    let message = format!("the emulator's table {copy} was left behind");
+    Err(Failure::new(FailureKind::StoreFailed, message)
+        .with_hint("start the emulator anew, or remove the table"))
+}
+
+/// Where the rows are in the meantime. Its name is one for all, so that only one worker makes it.
+fn copy_of(table: &TableReference) -> TableReference {
+    table.beside(format!("callpipe_copy_of_{}", table.table()))
 }
 
 async fn create(bigquery: &BigQuery, table: &TableReference, schema: &TableSchema) -> Outside<()> {

@@ -15,6 +15,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 /// After so long others may have changed the tables in a way that matters to an idle stage.
 const FRESH_FOR: TimeDelta = TimeDelta::minutes(5);
 
+/// So many calls of a stage are kept at most, about a kilobyte each.
+pub(super) const CALLS_MAX: usize = 10_000;
+
 /// Newest call first, those without a start last.
 type Place = (Reverse<Option<DateTime<Utc>>>, ContactId);
 
@@ -189,14 +192,19 @@ impl Mirror {
             .collect()
     }
 
+    /// Keeps a call, unless there are too many already: it is read when those are done.
     fn insert(&mut self, mirrored: MirroredCall) {
         let call = &mirrored.call;
         let (id, stage) = (call.contact.id.clone(), call.progress.stage);
         let place = (Reverse(call.contact.started_at_utc()), id.clone());
         self.remove(&id);
-        self.places.insert(id, (stage, place.clone()));
-        let stage = self.stages.entry(stage).or_default();
-        stage.calls.insert(place, mirrored);
+        let mirror = self.stages.entry(stage).or_default();
+        if mirror.calls.len() < CALLS_MAX {
+            mirror.calls.insert(place.clone(), mirrored);
+            self.places.insert(id, (stage, place));
+        } else {
+            mirror.left_out += 1;
+        }
     }
 
     /// The call as it was known, at whichever stage.
@@ -209,5 +217,85 @@ impl Mirror {
         let since = self.since;
         let recent = since.is_none_or(|since| call.contact.date().is_none_or(|date| date >= since));
         recent && self.shard.contains(&call.contact.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callpipe_core::call::Contact;
+    use callpipe_core::progress::CallProgress;
+
+    use super::*;
+
+    fn call(number: usize, stage: Stage) -> PendingCall {
+        let id = ContactId::parse(&number.to_string()).unwrap();
+        PendingCall {
+            progress: CallProgress {
+                stage,
+                ..CallProgress::new(id.clone())
+            },
+            contact: Contact::new(id, None),
+            recordings: Vec::new(),
+            archived_audio: None,
+            conversation: None,
+        }
+    }
+
+    fn empty() -> Mirror {
+        let scope = Scope::of(Stage::Fetch);
+        Mirror::new(&scope, DateTime::UNIX_EPOCH, Vec::new(), HashMap::new())
+    }
+
+    fn outcome(call: &PendingCall, stage: Stage, status: Status) -> Outcome {
+        Outcome {
+            contact: call.contact.clone(),
+            progress: CallProgress {
+                stage,
+                status,
+                ..call.progress.clone()
+            },
+            change: Change::None,
+            at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn it_does_not_grow_with_the_calls_of_a_stage_that_nobody_works_on() {
+        let mut mirror = empty();
+        for number in 0..CALLS_MAX + 5 {
+            mirror.add(call(number, Stage::Classify));
+        }
+        let kept = mirror.stages[&Stage::Classify].calls.len();
+        assert_eq!((kept, mirror.places.len()), (CALLS_MAX, CALLS_MAX));
+        assert_eq!(mirror.ready_count(Stage::Classify), CALLS_MAX as u64 + 5);
+        let now = DateTime::UNIX_EPOCH;
+        assert!(mirror.may_lack(Stage::Classify, now));
+        assert!(!mirror.may_lack(Stage::Fetch, now));
+    }
+
+    #[test]
+    fn what_is_saved_moves_its_call_and_what_is_not_known_is_read_anew() {
+        let mut mirror = empty();
+        let call = call(1, Stage::Fetch);
+        mirror.add(call.clone());
+        let ready = Status::Ready { not_before: None };
+        mirror.saved(&outcome(&call, Stage::Transcribe, ready.clone()));
+        let counts = |mirror: &Mirror| Stage::ALL.map(|stage| mirror.ready_count(stage));
+        assert_eq!(counts(&mirror), [0, 1, 0]);
+        mirror.saved(&outcome(&call, Stage::Classify, Status::Done));
+        assert_eq!(counts(&mirror), [0, 0, 0]);
+        let scope = Scope::of(Stage::Fetch);
+        assert!(mirror.covers(&scope));
+        // Somebody has it done again: its recordings are in the table only.
+        mirror.saved(&outcome(&call, Stage::Transcribe, ready));
+        assert!(!mirror.covers(&scope));
+    }
+
+    #[test]
+    fn after_a_while_others_may_have_changed_the_tables() {
+        let mirror = empty();
+        let soon = DateTime::UNIX_EPOCH + FRESH_FOR - TimeDelta::seconds(1);
+        assert!(!mirror.may_lack(Stage::Fetch, soon));
+        assert!(mirror.may_lack(Stage::Fetch, soon + TimeDelta::seconds(1)));
     }
 }

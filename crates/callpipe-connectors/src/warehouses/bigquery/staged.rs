@@ -272,10 +272,19 @@ fn own_column(schema: &TableSchema, name: &str) -> Outside<Field> {
     })?;
     Ok(Field {
         // Where the table requires a value, a call that has none must not fail the whole batch here.
-        mode: field.mode.filter(|mode| mode != "REQUIRED"),
+        mode: field.mode.clone().filter(|mode| mode != "REQUIRED"),
         name: name.to_owned(),
-        ..field
+        ..plain(field)
     })
+}
+
+/// A field by its type alone: policies and defaults are the table's own.
+fn plain(field: Field) -> Field {
+    Field {
+        fields: field.fields.into_iter().map(plain).collect(),
+        others: Map::new(),
+        ..field
+    }
 }
 
 fn fitted_row(mut row: Map<String, Value>, fields: &[Field]) -> Value {

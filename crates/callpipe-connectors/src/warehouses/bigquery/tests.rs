@@ -9,12 +9,13 @@ use callpipe_core::call::parse_start;
 use callpipe_core::conformance;
 use callpipe_core::contracts::warehouse::{Change, ClassifiedCall};
 use callpipe_core::failure::FailureKind;
-use callpipe_core::progress::Status;
+use callpipe_core::progress::{Stage, Status};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::bigquery::testing::{Script, clock, emulator};
 use crate::http::Endpoint;
+use crate::random;
 
 mod adopted;
 
@@ -235,6 +236,7 @@ async fn a_thousand_calls_cost_a_handful_of_statements() {
         (200, table),
         (200, labels),
         nothing(),
+        (200, json!({"location": "EU"})),
         (200, done.clone()),
         merged(),
         nothing(),

@@ -1,7 +1,7 @@
 //! Tables that the baseline left half done, and the questions that its users ask.
 
 use super::*;
-use crate::bigquery::wire::{Field, TableSchema};
+use crate::bigquery::wire::{Field, NewTable, TableSchema};
 
 /// The baseline's tables, with a row in each state that its scripts leave behind.
 async fn baseline(warehouse: &BigQueryWarehouse) {
