@@ -2,7 +2,7 @@
 //! that needs one starts it from the program that an environment variable names, and says what it
 //! leaves out where there is none.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -10,6 +10,14 @@ use crate::options::CREDENTIALS;
 
 /// Names goccy's emulator of BigQuery: the path of its program.
 const BIGQUERY: &str = "CALLPIPE_TEST_BIGQUERY_EMULATOR";
+
+/// Names an emulator of Cloud Storage that runs, such as `http://127.0.0.1:4443`.
+const STORAGE: &str = "CALLPIPE_TEST_STORAGE_EMULATOR";
+
+/// Where an emulator of Cloud Storage is, or nothing where there is none.
+pub fn storage_emulator(left_out: &str) -> Option<String> {
+    named(STORAGE, left_out)
+}
 
 /// An emulator that runs for as long as this is kept.
 #[derive(Debug)]
@@ -27,8 +35,7 @@ impl Emulator {
     ///
     /// If the program that is named cannot be started.
     pub fn bigquery(left_out: &str) -> io::Result<Option<Self>> {
-        let Some(program) = std::env::var_os(BIGQUERY) else {
-            say_what_is_left_out(left_out);
+        let Some(program) = named(BIGQUERY, left_out) else {
             return Ok(None);
         };
         let (port, grpc_port) = (free_port()?, free_port()?);
@@ -78,9 +85,18 @@ impl Drop for Emulator {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "it is said to who runs the tests")]
-fn say_what_is_left_out(left_out: &str) {
-    eprintln!("left out, since {BIGQUERY} is not set: {left_out}");
+/// What an environment variable says of a peer, or nothing where it is not set: then stderr says what
+/// is left out, also where a test runner keeps what tests print.
+pub fn named(variable: &str, left_out: &str) -> Option<String> {
+    let named = std::env::var(variable).ok().filter(|text| !text.is_empty());
+    if named.is_none() {
+        // Where stderr is closed there is nobody to be told.
+        let _ = writeln!(
+            io::stderr(),
+            "left out, since {variable} is not set: {left_out}"
+        );
+    }
+    named
 }
 
 fn free_port() -> io::Result<u16> {

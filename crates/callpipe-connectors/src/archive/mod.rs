@@ -15,7 +15,6 @@ mod s3;
 mod tests;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,8 +28,10 @@ use object_store::prefix::PrefixStore;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
 use url::Url;
 
+use crate::random;
 pub use azure::AzureConfig;
 pub use gcs::GcsConfig;
+
 pub use recordings::{AudioStream, StoredAudio};
 pub use s3::S3Config;
 
@@ -130,7 +131,7 @@ impl Archive {
 
     /// Writes, reads, lists and removes an object, and says what was reached.
     pub async fn check(&self) -> Outside<CheckReport> {
-        let key = ArchiveKey::probe(&random_name());
+        let key = ArchiveKey::probe(&random::name());
         let probed = self.probe(&key).await;
         let removed = self.delete(&key).await;
         probed.and(removed)?;
@@ -187,10 +188,4 @@ impl Archive {
 fn object_path(key: &ArchiveKey) -> Outside<ObjectPath> {
     ObjectPath::parse(key.as_str())
         .map_err(|error| Failure::bug(format!("{key} is no name of an object")).with_source(error))
-}
-
-/// A name that nobody else uses, in any process: each hasher has random keys.
-fn random_name() -> String {
-    let number = || RandomState::new().hash_one(0_u8);
-    format!("{:016x}{:016x}", number(), number())
 }

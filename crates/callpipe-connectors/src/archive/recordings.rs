@@ -12,7 +12,8 @@ use object_store::path::Path as ObjectPath;
 use object_store::{Error, MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
 use sha2::{Digest, Sha256};
 
-use super::{Archive, failures, object_path, random_name};
+use super::{Archive, failures, object_path};
+use crate::random;
 
 /// Bytes of audio on their way. Ends with an error if they do not arrive whole.
 pub type AudioStream = BoxStream<'static, Result<Bytes, Failure>>;
@@ -130,7 +131,7 @@ impl Archive {
         // The ending says what kind of media it is.
         let ending = key.file_name().rsplit_once('.');
         let ending = ending.map_or_else(String::new, |(_, ending)| format!(".{ending}"));
-        let path = ObjectPath::from(format!("staging/{}{ending}", random_name()));
+        let path = ObjectPath::from(format!("staging/{}{ending}", random::name()));
         let mut upload = self
             .store
             .put_multipart(&path)

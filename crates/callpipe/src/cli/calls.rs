@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::Context;
 use super::error::UsageError;
+use super::stage::StageArgument;
 use crate::assemble;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -71,23 +72,6 @@ pub(super) struct FilterArguments {
     /// Only calls that started on this date or later (YYYY-MM-DD)
     #[arg(long, value_name = "DATE")]
     since: Option<NaiveDate>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum StageArgument {
-    Fetch,
-    Transcribe,
-    Classify,
-}
-
-impl From<StageArgument> for Stage {
-    fn from(argument: StageArgument) -> Self {
-        match argument {
-            StageArgument::Fetch => Self::Fetch,
-            StageArgument::Transcribe => Self::Transcribe,
-            StageArgument::Classify => Self::Classify,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

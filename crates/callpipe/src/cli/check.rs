@@ -7,6 +7,7 @@ use callpipe_core::progress::Stage;
 use serde::Serialize;
 
 use super::Context;
+use super::stage::StageArgument;
 use crate::assemble::{self, Google};
 use crate::config::Config;
 use crate::exit::Exit;
@@ -24,10 +25,26 @@ struct Checked {
     hint: Option<String>,
 }
 
-pub(super) async fn check(context: &Context) -> anyhow::Result<Exit> {
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArguments {
+    /// Only what this stage needs: for an account that may do no more
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<StageArgument>,
+}
+
+pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> anyhow::Result<Exit> {
     let config = context.load().await?.config;
-    let config = assemble::for_shard(&config, &Stage::ALL)?;
-    let checks = check_all(context, &config).await;
+    let stages = match arguments.stage {
+        Some(stage) => vec![Stage::from(stage)],
+        None => Stage::ALL.to_vec(),
+    };
+    let config = assemble::for_shard(&config, &stages)?;
+    let mut checks = Vec::new();
+    for stage in stages {
+        checks.extend(check_stage(context, &config, stage).await);
+    }
+    checks.extend(check_stores(context, &config).await);
     context.output.either(&checks, || text(&checks))?;
     Ok(if checks.iter().all(|check| check.works) {
         Exit::Done
@@ -36,48 +53,61 @@ pub(super) async fn check(context: &Context) -> anyhow::Result<Exit> {
     })
 }
 
-async fn check_all(context: &Context, config: &Config) -> Vec<Checked> {
+/// What only one stage needs.
+async fn check_stage(context: &Context, config: &Config, stage: Stage) -> Vec<Checked> {
     let clock = &context.clock;
-    let taxonomy = assemble::taxonomy(config);
     let google = Google::new(config);
-    let archive = assemble::archive(config, &google, clock);
-    let contacts = async { assemble::contacts(config, &google, clock)?.check().await };
-    let recordings = async { assemble::recordings(config, clock)?.0.check().await };
-    let transcriber = async { assemble::transcriber(config, clock)?.check().await };
-    let mut checks = vec![
-        checked("contacts", contacts.await),
-        checked("recordings", recordings.await),
-        checked("transcriber", transcriber.await),
-    ];
-    match &taxonomy {
-        Ok(taxonomy) => {
-            let sections = taxonomy.sections.len();
-            checks.push(checked(
-                "taxonomy",
-                Ok(format!("version {}, {sections} sections", taxonomy.version)),
-            ));
+    match stage {
+        Stage::Fetch => {
+            let contacts = async { assemble::contacts(config, &google, clock)?.check().await };
+            let recordings = async { assemble::recordings(config, clock)?.0.check().await };
+            vec![
+                checked("contacts", contacts.await),
+                checked("recordings", recordings.await),
+            ]
+        }
+        Stage::Transcribe => {
+            let transcriber = async { assemble::transcriber(config, clock)?.check().await };
+            vec![checked("transcriber", transcriber.await)]
+        }
+        Stage::Classify => {
+            let taxonomy = match assemble::taxonomy(config) {
+                Ok(taxonomy) => taxonomy,
+                Err(failure) => return vec![checked("taxonomy", Err(failure))],
+            };
+            let report = format!(
+                "version {}, {} sections",
+                taxonomy.version,
+                taxonomy.sections.len()
+            );
             let classifier = async {
-                assemble::classifier(config, &google, taxonomy, clock)?
-                    .check()
-                    .await
+                let classifier = assemble::classifier(config, &google, &taxonomy, clock)?;
+                classifier.check().await
             };
-            checks.push(checked("classifier", classifier.await));
+            vec![
+                checked("taxonomy", Ok(report)),
+                checked("classifier", classifier.await),
+            ]
         }
-        Err(_) => checks.push(checked("taxonomy", taxonomy.map(|_| CheckReport::new()))),
     }
-    match archive {
-        Ok(archive) => {
-            checks.push(checked("archive", archive.check().await));
-            let warehouse = async {
-                assemble::warehouse(config, &google, &archive, clock)?
-                    .check()
-                    .await
-            };
-            checks.push(checked("warehouse", warehouse.await));
-        }
-        Err(failure) => checks.push(checked("archive", Err(failure))),
-    }
-    checks
+}
+
+/// What every stage needs.
+async fn check_stores(context: &Context, config: &Config) -> Vec<Checked> {
+    let clock = &context.clock;
+    let google = Google::new(config);
+    let archive = match assemble::archive(config, &google, clock) {
+        Ok(archive) => archive,
+        Err(failure) => return vec![checked("archive", Err(failure))],
+    };
+    let warehouse = async {
+        let warehouse = assemble::warehouse(config, &google, &archive, clock)?;
+        warehouse.check().await
+    };
+    vec![
+        checked("archive", archive.check().await),
+        checked("warehouse", warehouse.await),
+    ]
 }
 
 fn checked(role: &'static str, result: Outside<CheckReport>) -> Checked {

@@ -12,6 +12,7 @@ mod output;
 mod run;
 mod sandbox;
 mod signals;
+mod stage;
 mod status;
 mod taxonomy;
 
@@ -70,7 +71,7 @@ enum Command {
     /// Write a commented configuration file
     Init(init::InitArguments),
     /// Try every connection for real, and say how to mend what fails
-    Check,
+    Check(check::CheckArguments),
     /// Fetch, transcribe and classify, all at once
     Run(run::RunArguments),
     /// Only fetch recordings into the archive
@@ -160,7 +161,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(arguments) => demo::demo(context, &arguments).await,
         Command::Init(arguments) => init::init(context, &arguments),
-        Command::Check => check::check(context).await,
+        Command::Check(arguments) => check::check(context, &arguments).await,
         Command::Run(arguments) => run::run(context, &arguments, &Stage::ALL).await,
         Command::Fetch(arguments) => run::run(context, &arguments, &[Stage::Fetch]).await,
         Command::Transcribe(arguments) => run::run(context, &arguments, &[Stage::Transcribe]).await,

@@ -229,6 +229,38 @@ mod tests {
         }
     }
 
+    const PATIENT: Batching = Batching {
+        rows_max: 3,
+        size_bytes_max: 1_000,
+        delay_max: Duration::from_secs(60),
+    };
+
+    /// How long a batch is gathered when these outcomes come at once and these calls are in hand.
+    async fn gathered(outcomes: &[&str], in_hand: &[&str]) -> (usize, Duration) {
+        let (outbox, mut inbox) = queue();
+        let signals = Signals::default();
+        for id in in_hand {
+            let id = ContactId::parse(id).unwrap();
+            assert!(signals.of(Stage::Transcribe).in_hand.take(&id));
+        }
+        for id in &outcomes[1..] {
+            outbox.send(done(id)).await.ok().unwrap();
+        }
+        let begin = Instant::now();
+        let batch = batch(done(outcomes[0]), &mut inbox, &signals, PATIENT).await;
+        (batch.len(), begin.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_waits_for_others_only_while_others_may_come() {
+        let (size, time) = gathered(&["1", "2"], &["1", "2", "7"]).await;
+        assert_eq!((size, time), (2, PATIENT.delay_max), "7 is worked on");
+        let (size, time) = gathered(&["1", "2"], &["1", "2"]).await;
+        assert_eq!((size, time), (2, IDLE_DELAY), "nothing is worked on");
+        let (size, time) = gathered(&["1", "2", "3", "4"], &["7"]).await;
+        assert_eq!((size, time), (3, Duration::ZERO), "it is full");
+    }
+
     /// The tables are missing, so that no save can work.
     #[tokio::test(start_paused = true)]
     async fn a_store_that_stays_out_of_order_does_not_hold_up_a_stop() {

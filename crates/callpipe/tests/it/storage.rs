@@ -1,5 +1,6 @@
 //! The archive in a bucket: the same pipeline, with nothing of it on this machine's disk.
 
+use callpipe_sandbox::peers::storage_emulator;
 use callpipe_sandbox::{System, google_key_file};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,9 +8,6 @@ use tokio::net::TcpStream;
 
 use crate::pipeline::assert_all_as_expected;
 use crate::support::{Bench, unlimited, world};
-
-/// Where an emulator of Cloud Storage is, such as `http://127.0.0.1:4443`.
-const EMULATOR: &str = "CALLPIPE_TEST_STORAGE_EMULATOR";
 
 impl Bench {
     /// Puts these lines in place of the archive's directory, and others in place of `[google]`.
@@ -125,12 +123,11 @@ async fn a_bucket_that_is_refused_stops_the_run_and_no_call() {
 /// The emulator that people use, which is another program.
 #[tokio::test]
 async fn fake_gcs_server_will_do() {
-    let Ok(address) = std::env::var(EMULATOR) else {
-        eprintln!("left out: no emulator of Cloud Storage, because {EMULATOR} is not set");
+    if storage_emulator("a whole run over fake-gcs-server").is_none() {
         return;
-    };
+    }
     let bench = Bench::new(world(44, 30), unlimited()).await;
-    let (bucket, _) = bucket(&bench, "it-storage").await;
+    let (bucket, address) = bucket(&bench, "it-storage").await;
     let token = format!(
         "access_token = \"{}\"",
         bench.sandbox.credentials.google_access_token
@@ -153,7 +150,8 @@ async fn fake_gcs_server_will_do() {
 
 /// A bucket of a test's own in fake-gcs-server, or else the sandbox's, and where it is.
 pub(crate) async fn bucket(bench: &Bench, name: &str) -> (String, String) {
-    let Ok(address) = std::env::var(EMULATOR) else {
+    let Some(address) = storage_emulator("fake-gcs-server, in place of the sandbox's bucket")
+    else {
         let bucket = bench.sandbox.credentials.google_bucket;
         return (bucket.to_owned(), bench.sandbox.storage_url.clone());
     };

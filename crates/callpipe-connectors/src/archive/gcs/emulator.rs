@@ -210,7 +210,7 @@ impl Emulator {
     }
 
     fn begin(&self, headers: &HeaderMap) -> Result<HttpResponse, HttpError> {
-        let id = super::super::random_name();
+        let id = crate::random::name();
         let upload = Upload {
             content_type: headers.get(CONTENT_TYPE).cloned(),
             parts: Vec::new(),

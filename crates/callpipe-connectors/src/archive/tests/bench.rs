@@ -5,17 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callpipe_core::contracts::clock::Clock;
+use callpipe_sandbox::peers::storage_emulator;
 use callpipe_sandbox::{CREDENTIALS, Corpus, Sandbox, SandboxOptions, World};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 
-use crate::archive::{Archive, GcsConfig, random_name};
+use crate::archive::{Archive, GcsConfig};
 use crate::google::Identity;
 use crate::http::{self, Endpoint};
-
-/// Where an emulator of Cloud Storage is, such as `http://127.0.0.1:4443`.
-const EMULATOR: &str = "CALLPIPE_TEST_STORAGE_EMULATOR";
+use crate::random;
 
 /// An empty archive and what it stands on.
 pub(super) struct Bench {
@@ -128,12 +127,9 @@ pub(super) fn config(sandbox: &Sandbox) -> GcsConfig {
 
 /// A new bucket of the emulator, if there is one.
 async fn emulator() -> Option<Bench> {
-    let Ok(address) = std::env::var(EMULATOR) else {
-        eprintln!("left out: no emulator of Cloud Storage, because {EMULATOR} is not set");
-        return None;
-    };
+    let address = storage_emulator("the archive's suite on fake-gcs-server")?;
     let endpoint = Endpoint::parse(&address).unwrap();
-    let bucket = format!("callpipe-test-{}", random_name());
+    let bucket = format!("callpipe-test-{}", random::name());
     let client = http::client(&endpoint, std::time::Duration::from_secs(10)).unwrap();
     let made = client
         .post(endpoint.join(&["storage", "v1", "b"]))
