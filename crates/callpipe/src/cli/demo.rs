@@ -83,16 +83,17 @@ pub(super) async fn demo(context: &Context, arguments: &DemoArguments) -> anyhow
     let run_report = work(context, &config, &arguments_of_run, &Stage::ALL, stop).await?;
     let elapsed_s = begin.elapsed().as_secs_f64();
     let figures = Figures {
+        calls: arguments.calls,
         elapsed_s,
         folder,
         run_report: &run_report,
         sandbox: &sandbox,
     };
-    let labels = labels(context, &config).await?;
+    let results = results(context, &config).await?;
     if context.output.json {
         context.output.json(&run_report)?;
     } else {
-        context.output.text(&text(&figures, &labels))?;
+        context.output.text(&text(&figures, &results))?;
     }
     sandbox.stop().await;
     Ok(Exit::Done)
@@ -135,18 +136,20 @@ fn clear(folder: &Path) -> anyhow::Result<()> {
 }
 
 struct Figures<'a> {
+    calls: usize,
     elapsed_s: f64,
     folder: &'a str,
     run_report: &'a RunReport,
     sandbox: &'a Sandbox,
 }
 
-/// The bars of each question.
-async fn labels(context: &Context, config: &Config) -> anyhow::Result<String> {
+/// Where the calls stand, and the bars of each question.
+async fn results(context: &Context, config: &Config) -> anyhow::Result<String> {
     let google = assemble::Google::new(config);
     let archive = assemble::archive(config, &google, &context.clock)?;
     let warehouse = assemble::warehouse(config, &google, &archive, &context.clock)?;
-    let mut text = String::new();
+    let summary = warehouse.summary(context.clock.now()).await?;
+    let mut text = format!("{}\n", report::status::text(&summary));
     for (field, title) in QUESTIONS {
         text.push_str(&report::labels::bars(
             title,
@@ -157,8 +160,9 @@ async fn labels(context: &Context, config: &Config) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn text(figures: &Figures<'_>, labels: &str) -> String {
+fn text(figures: &Figures<'_>, results: &str) -> String {
     let Figures {
+        calls,
         elapsed_s,
         folder,
         run_report,
@@ -176,8 +180,8 @@ fn text(figures: &Figures<'_>, labels: &str) -> String {
         .filter(|purchase| purchase.system == System::Deepgram && purchase.times > 1)
         .count();
     format!(
-        "{}\n{}\n{labels}\
-         {} calls in {elapsed_s:.1} s, {faults} faulty answers on the way, {bought_twice} recordings paid for twice\n\
+        "{}\n{results}\
+         {calls} calls in {elapsed_s:.1} s, {faults} faulty answers on the way, {bought_twice} recordings paid for twice\n\
          \n\
          Look around (put `cargo run --release --` in place of `callpipe` if it is not installed):\n\
          \x20 callpipe --config {folder}/callpipe.toml calls list\n\
@@ -188,7 +192,5 @@ fn text(figures: &Figures<'_>, labels: &str) -> String {
          \x20 {folder}/transcripts/   who said what, with a time for each word\n\
          \x20 {folder}/replies/       every paid answer, as it came",
         report::run::text(run_report),
-        report::status::text(&run_report.summary),
-        run_report.summary.total,
     )
 }

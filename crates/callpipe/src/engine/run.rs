@@ -4,8 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callpipe_core::contracts::warehouse::Summary;
-use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::progress::Stage;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
@@ -66,11 +65,9 @@ pub struct RunReport {
     pub contact_problems: u64,
     /// What each stage did, in the order of the stages.
     pub stages: Vec<(Stage, StageFigures)>,
-    /// Where all calls stand now.
-    pub summary: Summary,
 }
 
-/// Time for what comes after the last save, when a signal came: giving leases back, and the report.
+/// Time for giving leases back after the last save, when a signal came.
 const SPARE: Duration = Duration::from_millis(300);
 
 /// Runs until nothing is left to do, a stop is asked for, or an outside system stays away.
@@ -78,7 +75,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
     let engine = Arc::new(engine);
     let mut leases = match leases::take(&engine).await? {
         Ok(leases) => leases,
-        Err(held) => return report(&engine, Ending::LeaseHeld(held)).await,
+        Err(held) => return Ok(report(&engine, Ending::LeaseHeld(held))),
     };
     let ending = {
         let mut work = pin!(work(&engine));
@@ -98,14 +95,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
         () = leases::release(&engine, &leases) => {}
         () = engine.stop.signalled_for(save_max + SPARE) => {}
     }
-    let ending = ending?;
-    tokio::select! {
-        report = report(&engine, ending) => report,
-        () = engine.stop.signalled_for(save_max + 2 * SPARE) => Err(Failure::new(
-            FailureKind::Unavailable,
-            "stopped; all that was done is saved, but there was no time to count the calls",
-        )),
-    }
+    Ok(report(&engine, ending?))
 }
 
 async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
@@ -241,10 +231,10 @@ async fn first_waiting(engine: &Engine) -> Outside<Option<DateTime<Utc>>> {
     Ok(first)
 }
 
-async fn report(engine: &Engine, ending: Ending) -> Outside<RunReport> {
+fn report(engine: &Engine, ending: Ending) -> RunReport {
     let (contacts_listed, contacts_added, contact_problems) = engine.monitor.contacts();
     let shard = engine.settings.shard;
-    Ok(RunReport {
+    RunReport {
         ending,
         shard: (!shard.is_whole()).then(|| shard.to_string()),
         lists_contacts: engine.contacts.is_some(),
@@ -255,6 +245,5 @@ async fn report(engine: &Engine, ending: Ending) -> Outside<RunReport> {
             .into_iter()
             .map(|stage| (stage, engine.monitor.figures(stage)))
             .collect(),
-        summary: engine.warehouse.summary(engine.clock.now()).await?,
-    })
+    }
 }
