@@ -7,6 +7,7 @@ mod emulator;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use callpipe::clock::SystemClock;
@@ -20,6 +21,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::jobs::calls_with_different_audio;
+use crate::recovery::{terminate, until_deepgram_was_asked};
 use crate::storage;
 use crate::support::{Bench, unlimited, world};
 use emulator::{BigQuery, table};
@@ -306,6 +308,39 @@ async fn what_the_scripts_left_half_done_is_finished() {
         });
         assert_eq!(asked.count(), 0, "{id} was fetched before");
     }
+}
+
+#[tokio::test]
+async fn a_stop_saves_what_waits_to_be_saved() {
+    let left_out = "stopping a run whose outcomes wait to be saved in BigQuery";
+    let Some(google) = OnGoogle::new(34, 80, left_out).await else {
+        return;
+    };
+    let bench = &google.bench;
+    let expected = bench.sandbox.world().expected();
+    google.list(&expected).await;
+    // One request that does not end keeps the batch open: it is saved by the stop alone.
+    let fault = "deepgram.slow:delay_ms=60000,times=1";
+    bench.sandbox.faults().arm_text(fault).unwrap();
+    let child = bench.start(&["run"]);
+    until_deepgram_was_asked(bench, 30).await;
+    let begin = Instant::now();
+    terminate(&child);
+    let stopped = child.wait_with_output().await.unwrap();
+    crate::support::ran(stopped).expect_code(75);
+    let took = begin.elapsed();
+    assert!(
+        took < Duration::from_secs(10),
+        "it is killed after ten seconds: {took:?}"
+    );
+    let saved = google
+        .bigquery
+        .rows("SELECT COUNT(*) FROM {recording_fetch_status} WHERE transcribed = 1")
+        .await;
+    let saved: usize = saved[0][0].as_ref().unwrap().parse().unwrap();
+    assert!(saved >= 20, "{saved} calls are saved");
+    bench.run(&["run"]).await.expect_code(0);
+    google.assert_as_expected(&expected).await;
 }
 
 #[tokio::test]
