@@ -5,6 +5,7 @@ use std::fmt::Write;
 use callpipe_core::shard::Shard;
 
 use crate::bigquery::TableReference;
+use crate::warehouses::stored;
 
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of: small columns only, since
 /// BigQuery bills whole columns.
@@ -194,31 +195,9 @@ impl Sql {
         )
     }
 
-    /// Takes up rows that another program made, from the baseline's flags.
-    ///
-    /// Classified calls are done; transcribed ones are to be classified, or are skipped if nobody
-    /// spoke; calls without a recording are skipped. All others are fetched, also those whose audio
-    /// is in the archive: fetching finds it there, with its hash and size.
+    /// Takes up rows that another program made.
     pub(super) fn adopt(&self) -> String {
-        let done = "gemini_analysed = 1";
-        let transcribed = "transcribed = 1";
-        let spoken = "TRIM(COALESCE(transcription, '')) != ''";
-        let nothing = "status IN ('NOT_FOUND', 'NO_RECORDING')";
-        format!(
-            "UPDATE {} SET attempt = 0, redo_count = 0, \
-             stage = CASE WHEN {done} THEN 'classify' WHEN {nothing} THEN 'fetch' \
-             WHEN {transcribed} AND {spoken} THEN 'classify' WHEN {transcribed} THEN 'transcribe' \
-             ELSE 'fetch' END, \
-             stage_status = CASE WHEN {done} THEN 'done' WHEN {nothing} THEN 'skipped' \
-             WHEN {transcribed} AND {spoken} THEN 'ready' WHEN {transcribed} THEN 'skipped' \
-             ELSE 'ready' END, \
-             skip_reason = CASE WHEN {done} THEN NULL WHEN status = 'NOT_FOUND' THEN 'not_found' \
-             WHEN status = 'NO_RECORDING' THEN 'no_recording' \
-             WHEN {transcribed} AND {spoken} THEN NULL WHEN {transcribed} THEN 'no_speech' \
-             ELSE NULL END \
-             WHERE stage IS NULL AND TRIM(contactId) != ''",
-            self.tracking
-        )
+        stored::adopt(&self.tracking)
     }
 
     /// Takes up staged contacts that are new, and starts that were not known.

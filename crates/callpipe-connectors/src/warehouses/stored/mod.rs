@@ -3,8 +3,10 @@
 //! Reading is tolerant, since people and other programs write to these tables too: a row that makes
 //! no sense is left out and told of in the log, and never stops the others.
 
+mod adopted;
 mod read;
 mod written;
 
+pub(crate) use adopted::adopt;
 pub(crate) use read::{StoredRow, call_row, pending_call};
 pub(crate) use written::{BaselineFlags, ContactColumns, fetch_was_tried, moment};
