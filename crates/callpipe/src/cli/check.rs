@@ -40,11 +40,12 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> anyh
         None => Stage::ALL.to_vec(),
     };
     let config = assemble::for_shard(&config, &stages)?;
+    let google = Google::new(&config);
     let mut checks = Vec::new();
     for stage in stages {
-        checks.extend(check_stage(context, &config, stage).await);
+        checks.extend(check_stage(context, &config, &google, stage).await);
     }
-    checks.extend(check_stores(context, &config).await);
+    checks.extend(check_stores(context, &config, &google).await);
     context.output.either(&checks, || text(&checks))?;
     Ok(if checks.iter().all(|check| check.works) {
         Exit::Done
@@ -54,12 +55,16 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> anyh
 }
 
 /// What only one stage needs.
-async fn check_stage(context: &Context, config: &Config, stage: Stage) -> Vec<Checked> {
+async fn check_stage(
+    context: &Context,
+    config: &Config,
+    google: &Google<'_>,
+    stage: Stage,
+) -> Vec<Checked> {
     let clock = &context.clock;
-    let google = Google::new(config);
     match stage {
         Stage::Fetch => {
-            let contacts = async { assemble::contacts(config, &google, clock)?.check().await };
+            let contacts = async { assemble::contacts(config, google, clock)?.check().await };
             let recordings = async { assemble::recordings(config, clock)?.0.check().await };
             vec![
                 checked("contacts", contacts.await),
@@ -81,7 +86,7 @@ async fn check_stage(context: &Context, config: &Config, stage: Stage) -> Vec<Ch
                 taxonomy.sections.len()
             );
             let classifier = async {
-                let classifier = assemble::classifier(config, &google, &taxonomy, clock)?;
+                let classifier = assemble::classifier(config, google, &taxonomy, clock)?;
                 classifier.check().await
             };
             vec![
@@ -93,15 +98,14 @@ async fn check_stage(context: &Context, config: &Config, stage: Stage) -> Vec<Ch
 }
 
 /// What every stage needs.
-async fn check_stores(context: &Context, config: &Config) -> Vec<Checked> {
+async fn check_stores(context: &Context, config: &Config, google: &Google<'_>) -> Vec<Checked> {
     let clock = &context.clock;
-    let google = Google::new(config);
-    let archive = match assemble::archive(config, &google, clock) {
+    let archive = match assemble::archive(config, google, clock) {
         Ok(archive) => archive,
         Err(failure) => return vec![checked("archive", Err(failure))],
     };
     let warehouse = async {
-        let warehouse = assemble::warehouse(config, &google, &archive, clock)?;
+        let warehouse = assemble::warehouse(config, google, &archive, clock)?;
         warehouse.check().await
     };
     vec![

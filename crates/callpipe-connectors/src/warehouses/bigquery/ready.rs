@@ -82,7 +82,8 @@ impl BigQueryWarehouse {
         for row in &rows {
             let stage = row.text("stage").and_then(|word| Stage::parse(&word));
             if let (Some(stage), Some(ready)) = (stage, row.number("ready_calls")) {
-                *left_out.entry(stage).or_insert(ready) -= 1;
+                let left_out = left_out.entry(stage).or_insert(ready);
+                *left_out = left_out.saturating_sub(1);
             }
         }
         let call = |row: &Row| {
@@ -117,15 +118,18 @@ impl BigQueryWarehouse {
                 |mirror| mirror.unread(scope.stage, CONVERSATIONS_MAX),
             )
             .await?;
+        // A row that is gone by now has no conversation, and must not be asked for again.
+        let mut told: HashMap<String, Option<String>> =
+            ids.iter().map(|id| (id.clone(), None)).collect();
         let statement = Statement::new(self.sql.conversations()).bind_texts("ids", ids);
         let rows = self
             .bigquery
             .rows(&statement, "reading conversations")
             .await?;
-        let told = rows
-            .iter()
-            .filter_map(|row| Some((row.text("contactId")?, row.text("transcription"))))
-            .collect();
+        told.extend(
+            rows.iter()
+                .filter_map(|row| Some((row.text("contactId")?, row.text("transcription")))),
+        );
         self.with_mirror(scope, |_| true, |mirror| mirror.tell(scope.stage, told))
             .await
     }
