@@ -14,7 +14,7 @@ use super::sandbox::{DEMO_REQUESTS_MAX, configuration, for_demo};
 use super::signals::stop_on_signal;
 use crate::assemble;
 use crate::config::Config;
-use crate::config::load::load;
+use crate::config::load;
 use crate::engine::RunReport;
 use crate::exit::Exit;
 use crate::report;
@@ -69,8 +69,8 @@ pub(super) async fn demo(context: &Context, arguments: &DemoArguments) -> anyhow
         .folder
         .to_str()
         .context("the folder's name is not UTF-8")?;
-    let config_file = set_up(&sandbox, folder)?;
-    let mut config = load(Some(&config_file), context.clock.now()).await?.config;
+    // The environment may be that of a real pipeline, whose secrets are nothing for stand-ins.
+    let mut config = load::alone(&set_up(&sandbox, folder)?, "the demo's configuration")?;
     config.engine.retry_delay_ms = 200;
     tell(&format!(
         "Running {} made-up calls through fetch, transcribe and classify.\n\
@@ -99,15 +99,14 @@ pub(super) async fn demo(context: &Context, arguments: &DemoArguments) -> anyhow
     Ok(Exit::Done)
 }
 
-/// Writes the contact list and the configuration; gives the latter's path.
-fn set_up(sandbox: &Sandbox, folder: &str) -> anyhow::Result<PathBuf> {
+/// Writes the contact list and the configuration; gives the latter's text.
+fn set_up(sandbox: &Sandbox, folder: &str) -> anyhow::Result<String> {
     let contacts = format!("{folder}/contacts.csv");
-    let config_file = PathBuf::from(format!("{folder}/callpipe.toml"));
     let configuration = configuration(sandbox, folder, DEMO_REQUESTS_MAX, Some(&contacts));
     std::fs::write(&contacts, sandbox.world().contacts_csv())
-        .and_then(|()| std::fs::write(&config_file, configuration))
+        .and_then(|()| std::fs::write(format!("{folder}/callpipe.toml"), &configuration))
         .with_context(|| format!("{folder} cannot be written"))?;
-    Ok(config_file)
+    Ok(configuration)
 }
 
 /// Removes what an earlier demo left, and nothing else.

@@ -66,6 +66,17 @@ pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, Co
     })
 }
 
+/// Makes a configuration of a TOML text alone, whatever the environment says. The text names no
+/// variables, files or secrets.
+pub fn alone(text: &str, place: &str) -> Result<Config, ConfigError> {
+    let surroundings = Surroundings {
+        variable: &|_| None,
+        read_file: &|path| std::fs::read_to_string(path),
+        secrets: &BTreeMap::new(),
+    };
+    Ok(parse(text, place, &surroundings)?.0)
+}
+
 /// Reads a variable from the environment, or else from `.env`, and says from which. Empty ones count
 /// as not set.
 pub fn variables() -> Result<impl Fn(&str) -> Option<(String, Origin)>, ConfigError> {
