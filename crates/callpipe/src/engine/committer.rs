@@ -26,31 +26,58 @@ const QUEUE_MAX: usize = 256;
 /// The calls of one stage that are being worked on or not saved yet: they must not be taken up
 /// again.
 #[derive(Debug, Clone, Default)]
-pub struct InHand(Arc<Mutex<HashSet<ContactId>>>);
+pub struct InHand(Arc<Mutex<Hand>>);
+
+#[derive(Debug, Default)]
+struct Hand {
+    calls: HashSet<ContactId>,
+    /// While the warehouse is looked at: the calls that were let go in the meantime. What is seen of
+    /// them may be how they stood before they were saved.
+    let_go: Option<HashSet<ContactId>>,
+}
 
 impl InHand {
-    /// Takes a call; false where it is in hand already.
+    /// Begins a look at the warehouse, whose answer is taken up call by call.
+    pub fn look(&self) {
+        self.hand().let_go = Some(HashSet::new());
+    }
+
+    /// Ends the look.
+    pub fn looked(&self) {
+        self.hand().let_go = None;
+    }
+
+    /// Takes a call; false where it is in hand already, or was when the look began.
     pub fn take(&self, contact_id: &ContactId) -> bool {
-        self.set().insert(contact_id.clone())
+        let mut hand = self.hand();
+        let was_let_go = hand
+            .let_go
+            .as_ref()
+            .is_some_and(|let_go| let_go.contains(contact_id));
+        !was_let_go && hand.calls.insert(contact_id.clone())
     }
 
     /// Lets a call go.
     pub fn release(&self, contact_id: &ContactId) {
-        self.set().remove(contact_id);
+        let mut hand = self.hand();
+        hand.calls.remove(contact_id);
+        if let Some(let_go) = &mut hand.let_go {
+            let_go.insert(contact_id.clone());
+        }
     }
 
     /// How many calls are in hand.
     pub fn len(&self) -> usize {
-        self.set().len()
+        self.hand().calls.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.set().is_empty()
+        self.hand().calls.is_empty()
     }
 
-    fn set(&self) -> std::sync::MutexGuard<'_, HashSet<ContactId>> {
-        // Inserting and removing leave the set whole even if a holder panicked.
+    fn hand(&self) -> std::sync::MutexGuard<'_, Hand> {
+        // Each change leaves the sets whole even if a holder panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -227,6 +254,21 @@ mod tests {
             stage: Stage::Fetch,
             outcome,
         }
+    }
+
+    #[test]
+    fn what_was_let_go_during_a_look_is_not_taken_up_by_what_was_seen_before() {
+        let in_hand = InHand::default();
+        let [saved, other] = ["1", "2"].map(|id| ContactId::parse(id).unwrap());
+        assert!(in_hand.take(&saved));
+        in_hand.look();
+        in_hand.release(&saved);
+        assert!(!in_hand.take(&saved), "it may have been seen as it stood");
+        assert!(in_hand.take(&other));
+        in_hand.looked();
+        in_hand.look();
+        assert!(in_hand.take(&saved), "the next look sees how it stands now");
+        assert!(!in_hand.take(&saved), "once");
     }
 
     const PATIENT: Batching = Batching {

@@ -154,6 +154,7 @@ impl StageLoop<'_> {
         let scope = self.engine.settings.scope(self.stage);
         self.maybe_more = false;
         let query = PendingQuery { scope, now, limit };
+        self.signals.in_hand.look();
         let pending = self.engine.warehouse.pending(&query).await?;
         let answered_in_full = pending.len() == limit;
         for call in pending {
@@ -165,6 +166,7 @@ impl StageLoop<'_> {
                 self.buffer.push_back(call);
             }
         }
+        self.signals.in_hand.looked();
         if answered_in_full && !self.buffer.is_empty() {
             self.maybe_more = true;
         }

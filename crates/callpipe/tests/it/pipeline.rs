@@ -9,8 +9,15 @@ use crate::support::{Bench, Row, recent_world, unlimited, world};
 #[tokio::test]
 async fn every_call_ends_where_it_should_with_the_true_labels() {
     let bench = Bench::new(world(11, 120), unlimited()).await;
-    bench.run(&["run"]).await.expect_code(0);
+    let ran = bench.run(&["--json", "run"]).await.expect_code(0);
     assert_all_as_expected(&bench);
+    for (number, flag) in ["transcribed", "gemini_analysed"].into_iter().enumerate() {
+        let figures = &ran.json()["stages"][number + 1][1];
+        let ended = ["finished", "skipped"].map(|end| figures[end].as_i64().unwrap());
+        let sql = format!("SELECT count(*) FROM recording_fetch_status WHERE {flag} = 1");
+        let calls = bench.count(&sql);
+        assert_eq!(ended.iter().sum::<i64>(), calls, "no call is done twice");
+    }
     assert_eq!(bench.sandbox.journal().violations(), []);
     assert_eq!(bench.bought_most(System::Deepgram), 1);
     assert_eq!(bench.bought_most(System::Gemini), 1);
