@@ -194,7 +194,7 @@ impl BigQuery {
         let mut attempts = self.retries.of_job();
         loop {
             match self.asked_once(statement, rows_max, doing).await {
-                Ok(response) => return Ok(Page::read(response)),
+                Ok(response) => return Page::read(response, doing),
                 Err(refusal) => attempts.after(refusal).await?,
             }
         }
@@ -224,7 +224,7 @@ impl BigQuery {
         doing: &str,
     ) -> Outside<Page> {
         let response = self.results(job, Some(page_token), rows_max, doing).await?;
-        Ok(Page::read(self.ended(response, rows_max, doing).await?))
+        Page::read(self.ended(response, rows_max, doing).await?, doing)
     }
 
     pub(super) fn query_request<'a>(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
@@ -16,18 +17,22 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads an answer. Pages after the first may lack the schema; it is that of the first.
-    pub(crate) fn read(response: QueryResponse) -> Self {
+    /// Reads an answer. Rows whose columns are not told are no rows: they must not pass for empty.
+    pub(crate) fn read(response: QueryResponse, doing: &str) -> Outside<Self> {
+        if response.schema.is_none() && !response.rows.is_empty() {
+            let message = format!("{doing}: BigQuery gives rows without their schema");
+            return Err(Failure::new(FailureKind::StoreFailed, message));
+        }
         let columns: Arc<[Field]> = response.schema.unwrap_or_default().fields.into();
         let row = |row: WireRow| Row {
             columns: Arc::clone(&columns),
             cells: row.f,
         };
-        Self {
+        Ok(Self {
             rows: response.rows.into_iter().map(row).collect(),
             job: response.job_reference,
             page_token: response.page_token.filter(|token| !token.is_empty()),
-        }
+        })
     }
 }
 
@@ -156,7 +161,7 @@ mod tests {
             ]}],
         }))
         .unwrap();
-        let page = Page::read(response);
+        let page = Page::read(response, "asking").unwrap();
         let [row] = page.rows.as_slice() else {
             panic!("not one row");
         };
@@ -171,6 +176,17 @@ mod tests {
         assert_eq!(row.text("CONTACTID").as_deref(), Some("007"));
         assert_eq!((row.number("attempt"), row.text("empty")), (Some(42), None));
         assert_eq!(row.text("missing"), None);
+    }
+
+    #[test]
+    fn rows_without_a_schema_are_not_taken_for_empty_ones() {
+        let read = |answer: Value| {
+            let response: QueryResponse = serde_json::from_value(answer).unwrap();
+            Page::read(response, "asking").map(|page| page.rows.len())
+        };
+        let told = read(json!({"rows": [{"f": [{"v": "x"}]}]})).unwrap_err();
+        assert!(told.chain().contains("without their schema"), "{told}");
+        assert_eq!(read(json!({"jobComplete": true})).unwrap(), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use callpipe_core::shard::Shard;
 
 use crate::bigquery::TableReference;
-use crate::warehouses::stored;
+use crate::warehouses::stored::{self, STATE_COLUMNS};
 
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of: small columns only, since
 /// BigQuery bills whole columns.
@@ -16,23 +16,6 @@ const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_me
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
      skip_reason, failure_kind, failure_reason, duration_s";
-
-/// The columns that every outcome sets.
-const STATE: [&str; 13] = [
-    "stage",
-    "stage_status",
-    "skip_reason",
-    "attempt",
-    "not_before",
-    "redo_count",
-    "failure_kind",
-    "failure_reason",
-    "status",
-    "transcribed",
-    "analysed",
-    "gemini_analysed",
-    "updated_at",
-];
 
 /// The columns that say what a contact is: set with a new row, left alone afterwards.
 pub(super) const CONTACT: [&str; 6] = [
@@ -68,7 +51,7 @@ pub(super) fn written_columns() -> impl Iterator<Item = &'static str> {
     let once = ["fetch_datetime", "raw_response"];
     CONTACT
         .into_iter()
-        .chain(STATE)
+        .chain(STATE_COLUMNS)
         .chain(FETCHED)
         .chain(TRANSCRIBED)
         .chain(once)
@@ -230,7 +213,7 @@ impl Sql {
 
     /// Saves staged states and what was learned with them.
     pub(super) fn merge_tracking(&self, staging: &TableReference) -> String {
-        let mut updates: Vec<String> = STATE
+        let mut updates: Vec<String> = STATE_COLUMNS
             .iter()
             .map(|column| format!("{column} = staged.tracking.{column}"))
             .collect();

@@ -13,15 +13,6 @@ use crate::random;
 /// Staging tables that a crash left behind are removed by BigQuery after so long.
 const STAGING_KEPT_FOR: TimeDelta = TimeDelta::hours(6);
 
-/// How a table was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Missing,
-    /// It lacked columns of ours: another program made it.
-    Narrow,
-    Whole,
-}
-
 impl BigQueryWarehouse {
     /// Makes the dataset and the tables, or adds what they lack, and takes up what others left.
     pub(super) async fn prepare_tables(&self, taxonomy: &Taxonomy) -> Outside<()> {
@@ -32,7 +23,7 @@ impl BigQueryWarehouse {
         let clustered = |fields| Clustering { fields };
         // What is pending is found by stage and status.
         let layout = (None, clustered(&["stage", "stage_status", "contactId"][..]));
-        let (tracking, before) = self
+        let (tracking, was_widened) = self
             .table(&self.tracking, columns::tracking(), layout)
             .await?;
         let by_month = TimePartitioning {
@@ -45,25 +36,26 @@ impl BigQueryWarehouse {
             tracking,
             classifications,
         });
-        if before == Before::Narrow {
+        if was_widened {
             self.adopt().await?;
         }
         Ok(())
     }
 
-    /// Makes a table, or adds the columns that it lacks. Says whether it was there before.
+    /// Makes a table, or adds the columns that it lacks. Gives its schema as it is then, and whether
+    /// columns were added.
     async fn table(
         &self,
         table: &TableReference,
         wanted: Vec<Field>,
         layout: (Option<TimePartitioning>, Clustering),
-    ) -> Outside<(TableSchema, Before)> {
+    ) -> Outside<(TableSchema, bool)> {
         emulator::settled(&self.bigquery, table).await?;
         let Some(existing) = self.bigquery.schema(table).await? else {
             let schema = TableSchema { fields: wanted };
             let (time_partitioning, clustering) = layout;
-            let made = self
-                .bigquery
+            // Another worker may be faster, which is as good.
+            self.bigquery
                 .create_table(&NewTable {
                     table_reference: table.wire(),
                     schema: &schema,
@@ -73,23 +65,21 @@ impl BigQueryWarehouse {
                     description: Some("Made by callpipe."),
                 })
                 .await?;
-            // Another worker may have been faster.
-            let before = if made { Before::Missing } else { Before::Whole };
-            return Ok((schema, before));
+            return Ok((schema, false));
         };
         let Some(schema) = columns::widened(&existing, &wanted) else {
-            return Ok((existing, Before::Whole));
+            return Ok((existing, false));
         };
         if let Err(failure) = self.bigquery.widen(table, schema.clone()).await {
             // Another worker may have been faster: then nothing is missing any more.
             let now = self.bigquery.schema(table).await?.unwrap_or_default();
             return match columns::widened(&now, &wanted) {
-                None => Ok((now, Before::Whole)),
+                None => Ok((now, false)),
                 Some(_) => Err(failure),
             };
         }
         emulator::carry_out_widening(&self.bigquery, table, &existing, &schema).await?;
-        Ok((schema, Before::Narrow))
+        Ok((schema, true))
     }
 
     /// The tables' schemas, read once where `prepare` was not called.

@@ -1,7 +1,7 @@
 //! Every statement, with the names of the tables put in and all values left to be bound.
 
 use super::config::SqliteConfig;
-use crate::warehouses::stored;
+use crate::warehouses::stored::{self, STATE_COLUMNS};
 
 /// The views for the questions that are asked every day, with the statements that make them.
 pub(super) struct View {
@@ -325,22 +325,7 @@ fn fill_in_start(tracking: &str) -> String {
 
 /// The state of a call, and the baseline's flags that follow from it.
 fn save_state(tracking: &str) -> String {
-    let state = [
-        "stage",
-        "stage_status",
-        "skip_reason",
-        "attempt",
-        "not_before",
-        "redo_count",
-        "failure_kind",
-        "failure_reason",
-        "status",
-        "transcribed",
-        "analysed",
-        "gemini_analysed",
-        "updated_at",
-    ];
-    let updates: Vec<String> = state
+    let updates: Vec<String> = STATE_COLUMNS
         .iter()
         .map(|column| format!("{column} = excluded.{column}"))
         .collect();
@@ -351,8 +336,8 @@ fn save_state(tracking: &str) -> String {
          :contact_metadata, :updated_at, :fetch_datetime, :{}) \
          ON CONFLICT (contactId) DO UPDATE SET {}, \
          fetch_datetime = COALESCE(excluded.fetch_datetime, fetch_datetime)",
-        state.join(", "),
-        state.join(", :"),
+        STATE_COLUMNS.join(", "),
+        STATE_COLUMNS.join(", :"),
         updates.join(", ")
     )
 }

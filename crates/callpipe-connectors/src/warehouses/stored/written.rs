@@ -11,6 +11,23 @@ pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// The columns that every outcome sets.
+pub(crate) const STATE_COLUMNS: [&str; 13] = [
+    "stage",
+    "stage_status",
+    "skip_reason",
+    "attempt",
+    "not_before",
+    "redo_count",
+    "failure_kind",
+    "failure_reason",
+    "status",
+    "transcribed",
+    "analysed",
+    "gemini_analysed",
+    "updated_at",
+];
+
 /// A contact as it is stored.
 pub(crate) struct ContactColumns {
     pub(crate) call_started_at: Option<String>,
