@@ -42,9 +42,10 @@ impl InHand {
         self.hand().let_go = Some(HashSet::new());
     }
 
-    /// Ends the look.
-    pub fn looked(&self) {
-        self.hand().let_go = None;
+    /// Ends the look. Says whether calls were let go in the meantime: then another one is needed.
+    pub fn looked(&self) -> bool {
+        let let_go = self.hand().let_go.take();
+        let_go.is_some_and(|let_go| !let_go.is_empty())
     }
 
     /// Takes a call; false where it is in hand already, or was when the look began.
@@ -265,10 +266,11 @@ mod tests {
         in_hand.release(&saved);
         assert!(!in_hand.take(&saved), "it may have been seen as it stood");
         assert!(in_hand.take(&other));
-        in_hand.looked();
+        assert!(in_hand.looked(), "another look is needed");
         in_hand.look();
         assert!(in_hand.take(&saved), "the next look sees how it stands now");
         assert!(!in_hand.take(&saved), "once");
+        assert!(!in_hand.looked());
     }
 
     const PATIENT: Batching = Batching {

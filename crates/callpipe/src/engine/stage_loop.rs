@@ -166,8 +166,7 @@ impl StageLoop<'_> {
                 self.buffer.push_back(call);
             }
         }
-        self.signals.in_hand.looked();
-        if answered_in_full && !self.buffer.is_empty() {
+        if self.signals.in_hand.looked() || (answered_in_full && !self.buffer.is_empty()) {
             self.maybe_more = true;
         }
         if self.buffer.is_empty() {
