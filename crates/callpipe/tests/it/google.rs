@@ -72,7 +72,7 @@ impl OnGoogle {
         let (recordings, rest) = rest.split_once("[archive.directory]").unwrap();
         let (_, rest) = rest.split_once("[transcriber.deepgram]").unwrap();
         let (vendors, _) = rest.split_once("[warehouse.sqlite]").unwrap();
-        let engine = "[engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\nlease_ttl_s = 2\n";
+        let engine = "[engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\nlease_ttl_s = 6\n";
         bench.write(
             "callpipe.toml",
             &format!("[recordings.nice_cxone]{recordings}[transcriber.deepgram]{vendors}{engine}"),

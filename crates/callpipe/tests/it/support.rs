@@ -107,7 +107,7 @@ impl Bench {
              models = [\"gemini-3.5-flash-lite\", \"gemini-3.1-flash-lite\"]\n\
              [google]\naccess_token = \"{}\"\n\
              [warehouse.sqlite]\npath = \"data/callpipe.db\"\n\
-             [engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\noutage_max_s = 3\nlease_ttl_s = 1\n",
+             [engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\noutage_max_s = 3\nlease_ttl_s = 6\n",
             credentials.cxone_client_id,
             credentials.cxone_client_secret,
             credentials.cxone_access_key_id,
