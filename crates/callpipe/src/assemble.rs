@@ -36,6 +36,7 @@ use crate::config::{
 use crate::engine::Settings;
 use crate::engine::holder::Holder;
 use crate::engine::paid::PaidReplies;
+use crate::engine::spending::Spending;
 use crate::engine::stages::{ClassifyStage, FetchStage, StageWork, TranscribeStage};
 
 pub use for_shard::for_shard;
@@ -187,9 +188,10 @@ pub fn stages(
     google: &Google<'_>,
     archive: &Archive,
     taxonomy: &Arc<Taxonomy>,
+    spending: &Spending,
     clock: &Arc<dyn Clock>,
 ) -> Outside<Vec<Arc<dyn StageWork>>> {
-    let paid = PaidReplies::new(archive.clone());
+    let paid = PaidReplies::new(archive.clone(), spending.clone());
     wanted
         .iter()
         .map(|stage| -> Outside<Arc<dyn StageWork>> {

@@ -32,6 +32,7 @@ use crate::random;
 pub use azure::AzureConfig;
 pub use gcs::GcsConfig;
 
+pub use documents::KeptReply;
 pub use recordings::{AudioStream, StoredAudio};
 pub use s3::S3Config;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_core::failure::{Failure, FailureKind};
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
@@ -13,6 +14,7 @@ use super::signals::stop_on_signal;
 use crate::assemble;
 use crate::config::{Config, ContactsConfig};
 use crate::engine::monitor::Monitor;
+use crate::engine::spending::Spending;
 use crate::engine::stop::Stop;
 use crate::engine::{self, Ending, Engine, RunReport};
 use crate::exit::Exit;
@@ -37,6 +39,17 @@ pub(super) struct RunArguments {
     /// at the same time [default: all calls, or the task's part in a Cloud Run job]
     #[arg(long, value_name = "PART/PARTS", value_parser = parse_shard)]
     shard: Option<Shard>,
+
+    /// Spend at most so many US dollars: nothing is bought that could go beyond
+    #[arg(long, value_name = "USD", value_parser = parse_usd)]
+    budget: Option<Usd>,
+}
+
+fn parse_usd(text: &str) -> Result<Usd, String> {
+    let dollars: Option<f64> = text.trim().trim_start_matches('$').parse().ok();
+    let dollars = dollars.filter(|dollars| dollars.is_finite() && *dollars >= 0.0);
+    let words = "it must be an amount in US dollars, such as 50 or 0.25";
+    dollars.map(Usd::from_dollars).ok_or_else(|| words.into())
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
@@ -90,7 +103,11 @@ pub(super) async fn work(
     let taxonomy = assemble::taxonomy(config)?;
     let google = assemble::Google::new(config);
     let archive = assemble::archive(config, &google, &clock)?;
-    let stage_works = assemble::stages(config, stages, &google, &archive, &taxonomy, &clock)?;
+    let monitor = Arc::new(Monitor::default());
+    let spending = Spending::new(arguments.budget, Arc::clone(&monitor));
+    let stage_works = assemble::stages(
+        config, stages, &google, &archive, &taxonomy, &spending, &clock,
+    )?;
     // Only fetching begins with a list of calls; the other stages take what is in the warehouse.
     let contacts = match stages.contains(&Stage::Fetch) {
         true => Some(assemble::contacts(config, &google, &clock)?),
@@ -105,7 +122,6 @@ pub(super) async fn work(
     let mut settings = assemble::settings(&config.engine, cloud_run, warehouse.batching())?;
     settings.limit = arguments.limit;
     settings.since = arguments.since.or(settings.since);
-    let monitor = Arc::new(Monitor::default());
     let shown = context.telemetry.show(Arc::clone(&monitor), shard);
     let engine = Engine {
         contacts,
@@ -142,7 +158,7 @@ fn tell_report(context: &Context, report: &RunReport) -> anyhow::Result<()> {
 
 fn exit(ending: &Ending) -> Exit {
     match ending {
-        Ending::Done | Ending::LimitReached => Exit::Done,
+        Ending::Done | Ending::LimitReached | Ending::BudgetReached { .. } => Exit::Done,
         Ending::CallsWaiting { .. }
         | Ending::Stopped
         | Ending::GaveUp { .. }

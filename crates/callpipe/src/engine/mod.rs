@@ -14,6 +14,7 @@ mod leases;
 pub mod monitor;
 pub mod paid;
 mod run;
+pub mod spending;
 pub mod stage_loop;
 pub mod stages;
 pub mod stop;

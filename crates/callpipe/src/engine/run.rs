@@ -27,6 +27,15 @@ pub enum Ending {
     Done,
     /// The limit of calls was reached.
     LimitReached,
+    /// Nothing more may be bought: calls are left.
+    BudgetReached {
+        /// The stage that wanted to.
+        stage: Stage,
+        /// What it wanted.
+        reason: String,
+        /// What can be done.
+        hint: Option<String>,
+    },
     /// Calls are left that can be done later: run again.
     CallsWaiting {
         /// When the first of them can be.
@@ -135,7 +144,9 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
             let ending = run_stage(&engine, stage_work, &signals, outbox, upstream).await;
             if !matches!(
                 ending,
-                Ok(StageEnding::NothingLeft | StageEnding::LimitReached)
+                Ok(StageEnding::NothingLeft
+                    | StageEnding::LimitReached
+                    | StageEnding::BudgetReached(_))
             ) {
                 engine.stop.ask();
             }
@@ -193,11 +204,13 @@ fn join<T>(joined: Result<T, tokio::task::JoinError>) -> Outside<T> {
 async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<Ending> {
     let mut limit_reached = false;
     let mut stopped = false;
+    let mut budget_reached = None;
     for (work, ending) in engine.stages.iter().zip(endings) {
         match ending? {
             StageEnding::NothingLeft => {}
             StageEnding::LimitReached => limit_reached = true,
             StageEnding::Stopped => stopped = true,
+            StageEnding::BudgetReached(failure) => budget_reached = Some((work.stage(), failure)),
             StageEnding::GaveUp(failure) => {
                 let (reason, hint) = (failure.chain(), failure.hint);
                 return Ok(Ending::GaveUp {
@@ -210,6 +223,13 @@ async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<
     }
     if stopped {
         return Ok(Ending::Stopped);
+    }
+    if let Some((stage, failure)) = budget_reached {
+        return Ok(Ending::BudgetReached {
+            stage,
+            reason: failure.chain(),
+            hint: failure.hint,
+        });
     }
     if limit_reached {
         return Ok(Ending::LimitReached);

@@ -66,7 +66,11 @@ async fn what_was_damaged_on_the_way_has_no_name() {
 async fn players_are_told_what_they_get() {
     let bench = bench().await;
     bench.put().await.unwrap();
-    bench.archive.put_reply(&reply_key(), b"{}").await.unwrap();
+    bench
+        .archive
+        .put_reply(&reply_key(), &kept(b"{}"))
+        .await
+        .unwrap();
     let transcript = ArchiveKey::transcript(&id("7"));
     let large = ArchiveKey::recording(&id("8"), "voice-only", 1, "wav");
     bench

@@ -24,6 +24,13 @@ pub(super) struct Reply {
     pub(super) results: Option<Results>,
 }
 
+/// The part of a reply that says what it cost.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct PricedReply {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) metadata: Metadata,
+}
+
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Metadata {
     #[serde(default, deserialize_with = "lenient")]
@@ -38,6 +45,12 @@ pub(super) struct Metadata {
     pub(super) model_info: BTreeMap<String, ModelInfo>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) summary_info: Option<TokenInfo>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) topics_info: Option<TokenInfo>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) intents_info: Option<TokenInfo>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) sentiment_info: Option<TokenInfo>,
     #[serde(default, deserialize_with = "items")]
     pub(super) warnings: Vec<Warning>,
 }

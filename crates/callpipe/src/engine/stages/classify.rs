@@ -12,7 +12,7 @@ use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
 use super::{REPLIES_MAX, StageWork, Verdict, Worked};
-use crate::engine::paid::PaidReplies;
+use crate::engine::paid::{Order, PaidReplies, Purchases};
 
 /// The classify stage.
 pub struct ClassifyStage {
@@ -48,13 +48,14 @@ impl StageWork for ClassifyStage {
 
     /// The first model gets a second try, each further one a single one. When no answer is of use,
     /// the call is left to a person.
-    async fn work(&self, call: &PendingCall) -> Outside<Worked> {
+    async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked> {
         let conversation = self.conversation(call).await?;
         let mut useless = None;
         let mut retired = None;
         let mut tries = REPLIES_MAX;
         for model in self.classifier.models() {
-            match self.ask(call, &conversation, &model, tries).await? {
+            let asked = self.ask(call, &conversation, &model, tries, purchases);
+            match asked.await? {
                 Asked::Answered(classified) => {
                     return Ok(Worked {
                         change: Change::Classified(classified),
@@ -104,6 +105,7 @@ impl ClassifyStage {
         conversation: &str,
         model: &ModelName,
         tries: u32,
+        purchases: &Purchases,
     ) -> Outside<Asked> {
         let fingerprint = self.classifier.fingerprint(conversation, model);
         let tries_before = tries * call.progress.redo_count;
@@ -115,11 +117,16 @@ impl ClassifyStage {
                 Effort::Enlarged
             };
             let key = ArchiveKey::reply(self.classifier.name(), &fingerprint, number);
-            let bought = self
-                .paid
-                .get_or_buy(&key, self.classifier.buy(conversation, model, effort))
-                .await;
-            let reply = match bought {
+            let order = Order {
+                key: key.clone(),
+                stage: Stage::Classify,
+                contact_id: &call.contact.id,
+                price_max: self.classifier.price_max(conversation, model, effort),
+                price: &|reply| self.classifier.price(reply, model),
+                purchases,
+            };
+            let buy = self.classifier.buy(conversation, model, effort);
+            let reply = match self.paid.get_or_buy(order, buy).await {
                 Ok(reply) => reply,
                 Err(failure) if failure.kind == FailureKind::ModelRetired => {
                     tracing::warn!(%model, reason = failure.chain(), "model is not in service: the next one is asked");

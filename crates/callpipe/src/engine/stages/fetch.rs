@@ -15,6 +15,7 @@ use callpipe_core::progress::Stage;
 use callpipe_core::recording::{ArchiveKey, Recording};
 
 use super::{StageWork, Verdict, Worked};
+use crate::engine::paid::Purchases;
 
 /// The wait before a transfer that broke in the middle is tried again from the same link. A second
 /// failure is left to the state machine: the next attempt asks for a fresh link.
@@ -45,7 +46,7 @@ impl StageWork for FetchStage {
         self.source.check().await
     }
 
-    async fn work(&self, call: &PendingCall) -> Outside<Worked> {
+    async fn work(&self, call: &PendingCall, _purchases: &Purchases) -> Outside<Worked> {
         if let Some(recording) = self.archived(call).await? {
             let change = Change::Fetched {
                 recordings: vec![recording],

@@ -11,6 +11,8 @@ use callpipe_core::contracts::warehouse::{Change, PendingCall};
 use callpipe_core::failure::Outside;
 use callpipe_core::progress::{SkipReason, Stage};
 
+use super::paid::Purchases;
+
 pub use classify::ClassifyStage;
 pub use fetch::FetchStage;
 pub use transcribe::TranscribeStage;
@@ -49,5 +51,6 @@ pub trait StageWork: Send + Sync {
     async fn check(&self) -> Outside<CheckReport>;
 
     /// Works on a call. Doing it twice changes nothing and buys nothing again.
-    async fn work(&self, call: &PendingCall) -> Outside<Worked>;
+    /// What is paid for on the way is added to `purchases`, also where the work fails.
+    async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked>;
 }
