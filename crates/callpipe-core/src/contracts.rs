@@ -6,6 +6,7 @@
 pub mod classifier;
 pub mod clock;
 pub mod contact_source;
+pub mod pace;
 pub mod recording_source;
 pub mod transcriber;
 pub mod warehouse;

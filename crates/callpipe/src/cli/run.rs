@@ -13,6 +13,7 @@ use super::Context;
 use super::signals::stop_on_signal;
 use crate::assemble;
 use crate::config::{Config, ContactsConfig};
+use crate::engine::estimate::estimate;
 use crate::engine::monitor::Monitor;
 use crate::engine::spending::Spending;
 use crate::engine::stop::Stop;
@@ -43,6 +44,10 @@ pub(super) struct RunArguments {
     /// Spend at most so many US dollars: nothing is bought that could go beyond
     #[arg(long, value_name = "USD", value_parser = parse_usd)]
     budget: Option<Usd>,
+
+    /// Only say how many calls there are to do, how long at the quotas, and about how much it costs
+    #[arg(long)]
+    dry_run: bool,
 }
 
 fn parse_usd(text: &str) -> Result<Usd, String> {
@@ -81,6 +86,13 @@ pub(super) async fn run(
     if let Some(shard) = arguments.shard {
         (config.engine.shard_index, config.engine.shard_count) = (shard.index(), shard.count());
     }
+    if arguments.dry_run {
+        let engine = assembled(context, &config, arguments, stages, stop).await?;
+        let estimate = estimate(&engine).await?;
+        let text = || report::estimate::text(&estimate);
+        context.output.either(&estimate, text)?;
+        return Ok(Exit::Done);
+    }
     let report = work(context, &config, arguments, stages, stop).await?;
     tell_report(context, &report)?;
     Ok(exit(&report.ending))
@@ -94,6 +106,22 @@ pub(super) async fn work(
     stages: &[Stage],
     stop: Stop,
 ) -> anyhow::Result<RunReport> {
+    let engine = assembled(context, config, arguments, stages, stop).await?;
+    let shard = engine.settings.shard;
+    let shown = context.telemetry.show(Arc::clone(&engine.monitor), shard);
+    let report = engine::run(engine).await;
+    shown.end();
+    Ok(report?)
+}
+
+/// A pipeline for some stages, with a warehouse that is ready for it.
+async fn assembled(
+    context: &Context,
+    config: &Config,
+    arguments: &RunArguments,
+    stages: &[Stage],
+    stop: Stop,
+) -> anyhow::Result<Engine> {
     let config = &assemble::for_shard(config, stages)?;
     let shard = config.engine.shard()?;
     context
@@ -122,8 +150,7 @@ pub(super) async fn work(
     let mut settings = assemble::settings(&config.engine, cloud_run, warehouse.batching())?;
     settings.limit = arguments.limit;
     settings.since = arguments.since.or(settings.since);
-    let shown = context.telemetry.show(Arc::clone(&monitor), shard);
-    let engine = Engine {
+    Ok(Engine {
         contacts,
         stages: stage_works,
         warehouse,
@@ -132,10 +159,7 @@ pub(super) async fn work(
         monitor,
         settings,
         stop,
-    };
-    let report = engine::run(engine).await;
-    shown.end();
-    Ok(report?)
+    })
 }
 
 fn stopped_early() -> Failure {

@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use callpipe_core::contracts::pace::Pace;
 use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, PendingCall};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
 use super::{REPLIES_MAX, StageWork, Verdict, Worked};
+use crate::engine::estimate::{USUAL_CONVERSATION_BYTES, Usual};
 use crate::engine::paid::{Order, PaidReplies, Purchases};
 
 /// The classify stage.
@@ -39,6 +41,16 @@ impl StageWork for ClassifyStage {
 
     fn in_flight_max(&self) -> usize {
         self.classifier.in_flight_max()
+    }
+
+    fn usual(&self) -> Usual {
+        Usual {
+            pace: Some(Pace::InFlight {
+                requests_max: self.classifier.in_flight_max(),
+                usual_delay: self.classifier.usual_delay(),
+            }),
+            usd: self.classifier.usual_price(USUAL_CONVERSATION_BYTES),
+        }
     }
 
     async fn check(&self) -> Outside<CheckReport> {

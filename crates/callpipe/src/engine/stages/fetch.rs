@@ -11,10 +11,12 @@ use callpipe_core::contracts::recording_source::{
 };
 use callpipe_core::contracts::warehouse::{Change, PendingCall};
 use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::{ArchiveKey, Recording};
 
 use super::{StageWork, Verdict, Worked};
+use crate::engine::estimate::Usual;
 use crate::engine::paid::Purchases;
 
 /// The wait before a transfer that broke in the middle is tried again from the same link. A second
@@ -39,6 +41,13 @@ impl StageWork for FetchStage {
 
     fn in_flight_max(&self) -> usize {
         self.in_flight_max
+    }
+
+    fn usual(&self) -> Usual {
+        Usual {
+            pace: self.source.pace(),
+            usd: Some(Usd::ZERO),
+        }
     }
 
     async fn check(&self) -> Outside<CheckReport> {

@@ -11,6 +11,7 @@ use callpipe_core::contracts::warehouse::{Change, PendingCall};
 use callpipe_core::failure::Outside;
 use callpipe_core::progress::{SkipReason, Stage};
 
+use super::estimate::Usual;
 use super::paid::Purchases;
 
 pub use classify::ClassifyStage;
@@ -46,6 +47,9 @@ pub trait StageWork: Send + Sync {
 
     /// On how many calls it may work at once.
     fn in_flight_max(&self) -> usize;
+
+    /// What a usual call takes here, for estimates.
+    fn usual(&self) -> Usual;
 
     /// Whether the outside system that it needs works: asked while the stage is paused.
     async fn check(&self) -> Outside<CheckReport>;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::analysis::Analysis;
 use callpipe_core::contracts::CheckReport;
+use callpipe_core::contracts::pace::Pace;
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
 use callpipe_core::contracts::warehouse::{Change, PendingCall, TranscribedCall};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
@@ -15,6 +16,7 @@ use callpipe_core::recording::{ArchiveKey, Recording};
 use callpipe_core::transcript::Transcript;
 
 use super::{REPLIES_MAX, StageWork, Verdict, Worked};
+use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
 use crate::engine::paid::{Order, PaidReplies, Purchases};
 
 /// The transcribe stage.
@@ -35,6 +37,16 @@ impl StageWork for TranscribeStage {
 
     fn in_flight_max(&self) -> usize {
         self.transcriber.in_flight_max()
+    }
+
+    fn usual(&self) -> Usual {
+        Usual {
+            pace: Some(Pace::InFlight {
+                requests_max: self.transcriber.in_flight_max(),
+                usual_delay: self.transcriber.usual_delay(USUAL_CALL_S),
+            }),
+            usd: self.transcriber.usual_price(USUAL_CALL_S, USUAL_CHANNELS),
+        }
     }
 
     async fn check(&self) -> Outside<CheckReport> {
