@@ -107,7 +107,7 @@ impl PaidReplies {
             order.note(&reply, (order.price)(&reply.bytes));
             return Ok(reply.bytes);
         }
-        let set_aside = self.spending.set_aside(order.price_max)?;
+        let set_aside = self.spending.set_aside(order.price_max).await?;
         let reply = KeptReply {
             bytes: buy.await?,
             bought_for: Some(order.contact_id.clone()),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
+use tokio::sync::Notify;
 
 use super::monitor::Monitor;
 
@@ -19,6 +20,7 @@ pub struct Spending {
     budget: Option<Usd>,
     monitor: Arc<Monitor>,
     accounts: Arc<Mutex<Accounts>>,
+    changed: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -34,26 +36,43 @@ impl Spending {
             budget,
             monitor,
             accounts: Arc::default(),
+            changed: Arc::default(),
         }
     }
 
-    /// Sets aside what a purchase can cost at most. `OverBudget` where that is more than what is
-    /// left, or where it is not known.
-    pub fn set_aside(&self, price_max: Option<Usd>) -> Outside<SetAside> {
+    /// Sets aside what a purchase can cost at most. Waits while that may become possible, since
+    /// other purchases cost less than was set aside for them. `OverBudget` where it is more than what
+    /// is left, or where it is not known.
+    pub async fn set_aside(&self, price_max: Option<Usd>) -> Outside<SetAside> {
+        let usd = match (price_max, self.budget) {
+            (None, Some(_)) => return Err(no_price()),
+            (price_max, _) => price_max.unwrap_or_default(),
+        };
+        loop {
+            let changed = self.changed.notified();
+            if self.try_set_aside(usd)? {
+                return Ok(SetAside {
+                    spending: self.clone(),
+                    usd,
+                });
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether there was room for it now.
+    fn try_set_aside(&self, usd: Usd) -> Outside<bool> {
         let mut accounts = self.accounts();
         if let Some(budget) = self.budget {
-            let price_max = price_max.ok_or_else(no_price)?;
-            let after = accounts.spent + accounts.set_aside + price_max;
-            if after > budget {
-                return Err(over_budget(budget, accounts.spent, price_max));
+            if accounts.spent + usd > budget {
+                return Err(over_budget(budget, accounts.spent, usd));
+            }
+            if accounts.spent + accounts.set_aside + usd > budget {
+                return Ok(false);
             }
         }
-        let usd = price_max.unwrap_or_default();
         accounts.set_aside += usd;
-        Ok(SetAside {
-            spending: self.clone(),
-            usd,
-        })
+        Ok(true)
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
@@ -80,6 +99,8 @@ impl Drop for SetAside {
     fn drop(&mut self) {
         let mut accounts = self.spending.accounts();
         accounts.set_aside = accounts.set_aside.saturating_sub(self.usd);
+        drop(accounts);
+        self.spending.changed.notify_waiters();
     }
 }
 
@@ -103,38 +124,40 @@ fn over_budget(budget: Usd, spent: Usd, price_max: Usd) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     fn usd(dollars: f64) -> Option<Usd> {
         Some(Usd::from_dollars(dollars))
     }
 
-    #[test]
-    fn a_budget_is_not_passed_by_what_is_bought_at_once() {
+    fn spending(budget: Option<Usd>) -> (Spending, Arc<Monitor>) {
         let monitor = Arc::new(Monitor::default());
-        let spending = Spending::new(usd(1.0), Arc::clone(&monitor));
-        let first = spending.set_aside(usd(0.4)).unwrap();
-        let second = spending.set_aside(usd(0.4)).unwrap();
-        let third = spending.set_aside(usd(0.4)).err().unwrap();
-        assert_eq!(third.kind, FailureKind::OverBudget);
+        (Spending::new(budget, Arc::clone(&monitor)), monitor)
+    }
+
+    #[tokio::test]
+    async fn a_budget_is_not_passed_by_what_is_bought_at_once() {
+        let (spending, monitor) = spending(usd(1.0));
+        let first = spending.set_aside(usd(0.4)).await.unwrap();
+        let second = spending.set_aside(usd(0.4)).await.unwrap();
+        let mut third = Box::pin(spending.set_aside(usd(0.4)));
+        assert!((&mut third).now_or_never().is_none(), "it waits");
         first.spend(Stage::Transcribe, Usd::from_dollars(0.1));
-        // 0.1 spent and 0.4 set aside.
-        let third = spending.set_aside(usd(0.5)).unwrap();
-        assert!(spending.set_aside(usd(0.01)).is_err());
+        let third = third.await.unwrap();
         drop((second, third));
-        assert!(spending.set_aside(usd(0.9)).is_ok(), "given back");
-        assert!(spending.set_aside(usd(0.91)).is_err());
+        assert!(spending.set_aside(usd(0.9)).await.is_ok(), "given back");
+        let failure = spending.set_aside(usd(0.91)).await.err().unwrap();
+        assert_eq!(failure.kind, FailureKind::OverBudget);
         let figures = monitor.figures(Stage::Transcribe);
         assert_eq!(figures.spent_usd, Usd::from_dollars(0.1));
     }
 
-    #[test]
-    fn without_a_budget_prices_need_not_be_known() {
-        let monitor = Arc::new(Monitor::default());
-        let spending = Spending::new(None, Arc::clone(&monitor));
-        assert!(spending.set_aside(None).is_ok());
-        let bound = Spending::new(usd(1000.0), monitor);
-        let failure = bound.set_aside(None).err().unwrap();
-        assert_eq!(failure.kind, FailureKind::OverBudget);
+    #[tokio::test]
+    async fn without_a_budget_prices_need_not_be_known() {
+        assert!(spending(None).0.set_aside(None).await.is_ok());
+        let refused = spending(usd(1000.0)).0.set_aside(None).await;
+        assert_eq!(refused.err().unwrap().kind, FailureKind::OverBudget);
     }
 }

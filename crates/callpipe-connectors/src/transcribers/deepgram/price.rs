@@ -7,12 +7,10 @@
 use std::time::Duration;
 
 use callpipe_core::money::Usd;
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::client;
 use super::config::{DeepgramConfig, LANGUAGE_MULTI};
-use super::wire::{Metadata, PricedReply};
+use super::wire::{self, Metadata};
 
 /// No recording of speech has fewer bytes a second, all channels together: the codecs of telephony
 /// begin at 8 kbit/s.
@@ -35,16 +33,7 @@ const WRITTEN_SHARE_USUAL: f64 = 0.35;
 
 /// The price of a reply by its own figures.
 pub(super) fn of_reply(reply: &[u8], config: &DeepgramConfig) -> Usd {
-    let metadata = match serde_json::from_slice(reply) {
-        Ok(PricedReply { metadata }) => metadata,
-        // Where a key stands there twice, a struct cannot be read and a value can.
-        Err(_) => {
-            serde_json::from_slice(reply)
-                .and_then(|reply: Value| PricedReply::deserialize(reply))
-                .unwrap_or_default()
-                .metadata
-        }
-    };
+    let metadata = wire::metadata(reply);
     let duration_s = metadata.duration.unwrap_or(0.0).max(0.0);
     let channels = metadata.channels.unwrap_or(1);
     let (input_tokens, output_tokens) = tokens(&metadata);

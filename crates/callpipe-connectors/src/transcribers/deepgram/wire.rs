@@ -3,9 +3,11 @@
 //! Everything may be missing, and a part of an unknown shape counts as missing: a reply is paid
 //! for, and one odd section must not cost the others.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -24,11 +26,35 @@ pub(super) struct Reply {
     pub(super) results: Option<Results>,
 }
 
-/// The part of a reply that says what it cost.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct PricedReply {
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) metadata: Metadata,
+/// What a reply says of itself, also where it breaks off further on: it was charged all the same.
+pub(super) fn metadata(reply: &[u8]) -> Metadata {
+    let mut metadata = Metadata::default();
+    let mut reader = serde_json::Deserializer::from_slice(reply);
+    // What was read until an error is what is wanted.
+    let _ = reader.deserialize_map(MetadataOnly(&mut metadata));
+    metadata
+}
+
+struct MetadataOnly<'a>(&'a mut Metadata);
+
+impl<'de> Visitor<'de> for MetadataOnly<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a reply")
+    }
+
+    fn visit_map<Map: MapAccess<'de>>(self, mut map: Map) -> Result<(), Map::Error> {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == "metadata" {
+                let value: Value = map.next_value()?;
+                *self.0 = Metadata::deserialize(value).unwrap_or_default();
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -60,3 +60,12 @@ fn a_reply_without_figures_is_not_charged() {
     let price = transcriber_with(DeepgramConfig::default()).price(twice);
     assert_eq!(price, Usd::from_micros(6_300));
 }
+
+#[test]
+fn a_reply_that_breaks_off_was_charged_all_the_same() {
+    let reply = an_hour_of_two_channels().to_string();
+    let config = DeepgramConfig::default();
+    let whole = priced(config.clone(), &an_hour_of_two_channels());
+    let cut = transcriber_with(config).price(&reply.as_bytes()[..reply.len() - 10]);
+    assert_eq!(cut.dollars(), whole);
+}
