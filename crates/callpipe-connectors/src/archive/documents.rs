@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use callpipe_core::call::ContactId;
-use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::recording::ArchiveKey;
 use callpipe_core::transcript::Transcript;
 use flate2::read::GzDecoder;
@@ -40,26 +40,22 @@ impl Archive {
         }
     }
 
-    /// Keeps a paid reply. The same one may be put again; a damaged one is replaced.
-    ///
-    /// If another worker has kept a different reply under the same key, that one stays and this is
-    /// `Unavailable`: who tries again finds the other's reply and need not buy.
-    pub async fn put_reply(&self, key: &ArchiveKey, reply: &KeptReply) -> Outside<()> {
+    /// Keeps a paid reply, and gives the one that is kept from now on: this one, or a different one
+    /// that another worker has kept meanwhile, which stays. The same one may be put again; a damaged
+    /// one is replaced.
+    pub async fn put_reply(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
         let owned = reply.clone();
         let compressed = off_the_runtime(move || compress(&owned))
             .await?
             .map_err(|error| failures::from_io(&error, &format!("compressing {key}")))?;
         if self.create(key, &compressed).await? {
-            return Ok(());
+            return Ok(reply);
         }
-        match self.reply(key).await? {
-            Some(existing) if existing.bytes == reply.bytes => Ok(()),
-            Some(_) => Err(Failure::new(
-                FailureKind::Unavailable,
-                format!("storing {key}: another worker has kept another reply there"),
-            )),
-            None => self.overwrite(key, &compressed).await,
+        if let Some(existing) = self.reply(key).await? {
+            return Ok(existing);
         }
+        self.overwrite(key, &compressed).await?;
+        Ok(reply)
     }
 
     /// Keeps a transcript, in place of an earlier one.

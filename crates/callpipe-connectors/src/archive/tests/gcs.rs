@@ -68,7 +68,7 @@ async fn players_are_told_what_they_get() {
     bench.put().await.unwrap();
     bench
         .archive
-        .put_reply(&reply_key(), &kept(b"{}"))
+        .put_reply(&reply_key(), kept(b"{}"))
         .await
         .unwrap();
     let transcript = ArchiveKey::transcript(&id("7"));
