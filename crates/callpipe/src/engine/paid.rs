@@ -108,8 +108,17 @@ impl PaidReplies {
             return Ok(reply.bytes);
         }
         let set_aside = self.spending.set_aside(order.price_max).await?;
+        let bytes = match buy.await {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                if failure.perhaps_charged {
+                    set_aside.write_off();
+                }
+                return Err(failure);
+            }
+        };
         let reply = KeptReply {
-            bytes: buy.await?,
+            bytes,
             bought_for: Some(order.contact_id.clone()),
         };
         let usd = (order.price)(&reply.bytes);
