@@ -63,6 +63,7 @@ impl WindowLimit {
             };
             match free_at {
                 Some(free_at) => tokio::select! {
+                    biased;
                     () = tokio::time::sleep_until(free_at) => {}
                     () = changed => {}
                 },

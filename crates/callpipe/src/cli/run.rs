@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use super::Context;
 use super::signals::stop_on_signal;
 use crate::assemble;
+use crate::chance::SystemChance;
 use crate::config::{Config, ContactsConfig};
 use crate::engine::monitor::Monitor;
 use crate::engine::stop::Stop;
@@ -113,6 +114,7 @@ pub(super) async fn work(
         warehouse,
         archive,
         clock,
+        chance: Arc::new(SystemChance),
         monitor,
         settings,
         stop,

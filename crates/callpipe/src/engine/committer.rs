@@ -146,6 +146,7 @@ pub async fn commit(
             .map(|done| (done.stage, done.outcome))
             .unzip();
         tokio::select! {
+            biased;
             saved = save(warehouse, &outcomes) => saved?,
             () = &mut out_of_time => return Err(not_saved(outcomes.len() + inbox.len())),
         }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
+use callpipe_core::contracts::chance::Chance;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::contact_source::ContactSource;
 use callpipe_core::contracts::warehouse::{Scope, Warehouse};
@@ -49,6 +50,8 @@ pub struct Engine {
     pub archive: Archive,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What spreads the waits of many calls.
+    pub chance: Arc<dyn Chance>,
     /// Who is told what happens.
     pub monitor: Arc<Monitor>,
     /// How it is done.

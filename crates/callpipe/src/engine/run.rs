@@ -80,6 +80,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
     let ending = {
         let mut work = pin!(work(&engine));
         tokio::select! {
+            biased;
             ending = &mut work => ending,
             reason = leases::renew(&engine, &mut leases) => {
                 let hint = "this run was suspended, or its archive out of reach, for too long; run again \
@@ -92,6 +93,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
     };
     let save_max = engine.settings.save_max();
     tokio::select! {
+        biased;
         () = leases::release(&engine, &leases) => {}
         () = engine.stop.signalled_for(save_max + SPARE) => {}
     }
@@ -100,6 +102,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
 
 async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
     tokio::select! {
+        biased;
         expected = expect_what_is_pending(engine) => expected?,
         // Nobody looks at the progress of a run that stops.
         () = engine.stop.asked() => {}
@@ -171,6 +174,7 @@ async fn discovered(
         .first()
         .map_or(Stage::Fetch, |work| work.stage());
     tokio::select! {
+        biased;
         discovered = discover(&engine, source.as_ref(), &signals.of(first).wake) => discovered,
         // A page that is on its way is asked for again by the next run.
         () = engine.stop.asked_for(engine.settings.stop_grace) => Ok(()),

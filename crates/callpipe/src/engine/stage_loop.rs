@@ -116,6 +116,7 @@ impl StageLoop<'_> {
             {
                 let engine = self.engine;
                 tokio::select! {
+                    biased;
                     refilled = self.refill() => refilled?,
                     () = engine.stop.asked() => return Ok(StageEnding::Stopped),
                 }
@@ -128,6 +129,7 @@ impl StageLoop<'_> {
                 return Ok(ending);
             }
             tokio::select! {
+                biased;
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(ended).await?,
                 () = self.signals.wake.notified() => self.maybe_more = true,
                 () = sleep_until(self.next_ready), if self.next_ready.is_some() => {
@@ -291,7 +293,7 @@ impl StageLoop<'_> {
             policy: self.engine.settings.retry,
             now,
             call_started_at: call.contact.started_at_utc(),
-            chance: rand::random(),
+            chance: self.engine.chance.next(),
         };
         let progress = advance(&call.progress, event, &circumstances);
         let comes_again =
@@ -332,6 +334,7 @@ impl StageLoop<'_> {
         let paused_for = self.gate.in_trouble_for(Instant::now()).unwrap_or_default();
         let gives_up = paused_for >= self.engine.settings.outage_max;
         let check = tokio::select! {
+            biased;
             check = self.work.check() => check,
             // A check may wait for its place in the vendor's quota.
             () = self.engine.stop.asked() => return None,
