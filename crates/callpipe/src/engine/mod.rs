@@ -14,6 +14,9 @@ mod leases;
 pub mod monitor;
 pub mod paid;
 mod run;
+mod saver;
+#[cfg(test)]
+mod simulation;
 pub mod stage_loop;
 pub mod stages;
 pub mod stop;

@@ -114,7 +114,7 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         async move {
             let out_of_time = engine.stop.signalled_for(engine.settings.save_max());
             let warehouse = engine.warehouse.as_ref();
-            let committed = committer::commit(warehouse, inbox, &signals, out_of_time).await;
+            let committed = committer::commit(warehouse, inbox, &signals, &engine.monitor, out_of_time).await;
             if committed.is_err() {
                 engine.stop.ask();
             }

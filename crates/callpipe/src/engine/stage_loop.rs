@@ -315,6 +315,7 @@ impl StageLoop<'_> {
             .outbox
             .send(Done {
                 stage: self.stage,
+                before: call.progress,
                 outcome,
             })
             .await;
