@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callpipe_connectors::archive::Archive;
-use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::failure::Outside;
 use callpipe_core::recording::ArchiveKey;
 
 /// How often keeping a bought reply is tried before it is given up. With waits that double up to a
@@ -53,27 +53,29 @@ impl PaidReplies {
             return Ok(reply);
         }
         let reply = buy.await?;
-        self.keep(key, &reply).await?;
-        Ok(reply)
+        self.keep(key, reply).await
     }
 
-    /// A reply that was paid for is not dropped because the archive has a bad moment.
-    async fn keep(&self, key: &ArchiveKey, reply: &Bytes) -> Outside<()> {
+    /// Keeps a reply that was paid for, and gives it out. It is not dropped because the archive has
+    /// a bad moment. If another worker has kept another one meanwhile, that one is given out.
+    async fn keep(&self, key: &ArchiveKey, reply: Bytes) -> Outside<Bytes> {
         let mut wait = Duration::from_secs(1);
         for attempt in 1.. {
-            match self.archive.put_reply(key, reply).await {
-                Ok(()) => return Ok(()),
-                // Another worker bought and kept an answer meanwhile: the next attempt finds it.
-                Err(failure) if failure.kind == FailureKind::Unavailable => return Err(failure),
-                Err(failure) if attempt == KEEP_ATTEMPTS_MAX => return Err(failure),
-                Err(failure) => {
-                    tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
-                }
+            let failure = match self.archive.put_reply(key, &reply).await {
+                Ok(()) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            if let Ok(Some(kept)) = self.archive.reply(key).await {
+                return Ok(kept);
             }
+            if attempt == KEEP_ATTEMPTS_MAX {
+                return Err(failure);
+            }
+            tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(60));
         }
-        Ok(())
+        Ok(reply)
     }
 
     fn lock(&self, key: &ArchiveKey) -> Arc<tokio::sync::Mutex<()>> {
@@ -98,7 +100,7 @@ impl PaidReplies {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use callpipe_core::failure::Failure;
+    use callpipe_core::failure::{Failure, FailureKind};
     use callpipe_core::recording::Fingerprint;
 
     use super::*;

@@ -50,7 +50,7 @@ struct StageLoop<'a> {
     taken_up: HashSet<ContactId>,
     /// With a limit: those of them that are still at this stage.
     unfinished: HashSet<ContactId>,
-    /// Calls that failed with the setup to blame. The next probe says whether it really is.
+    /// Calls that failed where the next probe says who is to blame.
     accusing: Vec<(PendingCall, Failure)>,
     /// The last failure, when trials have failed for too long.
     hopeless: Option<String>,
@@ -75,7 +75,7 @@ pub async fn run_stage(
         stage,
         signals: signals.of(stage),
         outbox,
-        gate: Gate::new(),
+        gate: Gate::new(engine.settings.retry.attempts_max),
         buffer: VecDeque::new(),
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),

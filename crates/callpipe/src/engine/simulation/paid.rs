@@ -49,6 +49,8 @@ pub(super) enum Fortune {
 pub(super) struct Purchase {
     pub(super) serial: u64,
     pub(super) fingerprint: String,
+    /// While it was not kept, another one was bought.
+    pub(super) was_dropped: bool,
     pub(super) fortune: Fortune,
 }
 
@@ -112,6 +114,9 @@ impl Books {
         for purchase in books.values_mut().flat_map(|book| &mut book.purchases) {
             let is_kept = kept.contains_key(&purchase.serial);
             if purchase.fortune == Fortune::Underway && !is_kept {
+                if purchase.was_dropped {
+                    self.world.violation(format!("a paid reply was dropped: {purchase:?}"));
+                }
                 purchase.fortune = Fortune::CutOff;
                 count += 1;
             }
@@ -137,8 +142,13 @@ impl Books {
                 .values()
                 .map(|book| book.purchases.len() as u64)
                 .sum();
-            books.entry(system).or_default().purchases.push(Purchase {
+            let book = books.entry(system).or_default();
+            for earlier in &mut book.purchases {
+                earlier.was_dropped |= earlier.fingerprint == fingerprint.as_str();
+            }
+            book.purchases.push(Purchase {
                 serial,
+                was_dropped: false,
                 fingerprint: fingerprint.as_str().to_owned(),
                 fortune: match passage.is_lost() {
                     true => Fortune::Lost,

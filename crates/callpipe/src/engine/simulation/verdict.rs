@@ -101,7 +101,7 @@ fn purchases(universe: &Universe, rows: &[&Row]) -> Vec<String> {
     for purchase in universe.books.purchases() {
         let is_kept = kept.contains_key(&purchase.serial);
         if !is_kept && purchase.fortune == Fortune::Underway {
-            breaches.push(format!("a paid reply was dropped: {purchase:?}"));
+            breaches.push(format!("a paid reply is nowhere: {purchase:?}"));
         }
     }
     let mut of_use: BTreeMap<&str, usize> = BTreeMap::new();
