@@ -6,7 +6,7 @@ use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
-use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Status;
 use callpipe_core::retry::RetryPolicy;
 use callpipe_core::transition::{Circumstances, Event, advance};
@@ -134,15 +134,22 @@ impl<'a> Saver<'a> {
     async fn park(&mut self, left: &mut Vec<Done>, failure: &Failure) -> Outside<()> {
         while let Some(done) = left.first() {
             let kind = discriminant(&done.outcome.change);
-            let refused = self.refused_in_a_row.entry(kind).or_default();
-            if *refused >= REFUSED_IN_A_ROW_MAX {
+            let refused = self.refused_in_a_row.get(&kind).copied();
+            if refused.unwrap_or_default() >= REFUSED_IN_A_ROW_MAX {
                 return Err(Failure::bug("too many outcomes are refused"));
             }
-            let parked = parked(done, failure);
+            let refusal = refusal(failure);
+            let parked = parked(done, &refusal);
             self.warehouse.save(std::slice::from_ref(&parked)).await?;
-            *refused += 1;
+            // Now the store works for certain: the outcome may take the place of this.
+            let saved = self.warehouse.save(std::slice::from_ref(&done.outcome)).await;
             let done = left.remove(0);
-            self.monitor.refused(done.stage, &parked.progress, failure);
+            if saved.is_ok() {
+                self.saved(&done);
+                continue;
+            }
+            *self.refused_in_a_row.entry(kind).or_default() += 1;
+            self.monitor.refused(done.stage, &parked.progress, &refusal);
             self.let_go(&done, &parked);
         }
         Ok(())
@@ -162,6 +169,12 @@ impl<'a> Saver<'a> {
             self.signals.of(saved.progress.stage).wake.notify_one();
         }
     }
+}
+
+fn refusal(failure: &Failure) -> Failure {
+    let message = format!("the warehouse refuses what came of it: {}", failure.chain());
+    Failure::new(FailureKind::StoreFailed, message)
+        .with_hint("mend the table and run `callpipe calls retry`: nothing is bought again")
 }
 
 /// What becomes of a call whose outcome cannot be saved.

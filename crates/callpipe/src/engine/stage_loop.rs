@@ -52,6 +52,8 @@ struct StageLoop<'a> {
     unfinished: HashSet<ContactId>,
     /// Calls that failed where the next probe says who is to blame.
     accusing: Vec<(PendingCall, Failure)>,
+    /// Those of them that have one attempt left, and for which the probe succeeded once.
+    last_chance: HashSet<ContactId>,
     /// The last failure, when trials have failed for too long.
     hopeless: Option<String>,
     next_ready: Option<Instant>,
@@ -81,6 +83,7 @@ pub async fn run_stage(
         taken_up: HashSet::new(),
         unfinished: HashSet::new(),
         accusing: Vec::new(),
+        last_chance: HashSet::new(),
         hopeless: None,
         next_ready: None,
         maybe_more: true,
@@ -296,6 +299,7 @@ impl StageLoop<'_> {
             chance: self.engine.chance.next(),
         };
         let progress = advance(&call.progress, event, &circumstances);
+        self.last_chance.remove(&call.contact.id);
         let comes_again =
             progress.stage == self.stage && matches!(progress.status, Status::Ready { .. });
         if !comes_again {
@@ -357,12 +361,19 @@ impl StageLoop<'_> {
         }
     }
 
-    /// Lets work begin again: what was blamed on the setup are failures of single calls.
+    /// Lets work begin again: what was blamed on setup or vendor are failures of single calls. But
+    /// a vendor that is back may have been away when the call failed, so that a last attempt counts
+    /// only if the vendor worked before it, too.
     async fn go_on(&mut self, paused_for: Duration) {
         self.gate.probe_succeeded();
         self.maybe_more = true;
         tracing::debug!(stage = %self.stage, paused_s = paused_for.as_secs(), "stage goes on");
         for (call, failure) in std::mem::take(&mut self.accusing) {
+            let is_last = call.progress.attempt + 1 >= self.engine.settings.retry.attempts_max;
+            if is_last && self.last_chance.insert(call.contact.id.clone()) {
+                self.let_go(&call);
+                continue;
+            }
             self.decide(call, &Event::FailedAlone(&failure), Change::None)
                 .await;
         }

@@ -165,11 +165,12 @@ impl World {
         self.state().met.get(whom).cloned().unwrap_or_default()
     }
 
-    /// The faults of the archive, whoever asked for what.
-    pub(super) fn met_by_archive(&self) -> Vec<Met> {
+    /// The faults of archive and warehouse, whoever asked for what.
+    pub(super) fn met_by_stores(&self) -> Vec<Met> {
         let state = self.state();
         let all = state.met.values().flatten();
-        all.filter(|met| met.system == System::Archive).cloned().collect()
+        all.filter(|met| matches!(met.system, System::Archive | System::Warehouse))
+            .cloned().collect()
     }
 
     /// Notes a fault that is nobody's but the call's own, such as an answer of no use.
