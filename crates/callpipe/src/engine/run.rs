@@ -149,6 +149,11 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
     drop(outbox);
     let endings = join_all(stages).await;
     let committed = join(commit.await)?;
+    tokio::select! {
+        biased;
+        () = close(engine) => {}
+        () = engine.stop.signalled_for(engine.settings.save_max()) => {}
+    }
     join(discovery.await)??;
     committed?;
     ending(
@@ -178,6 +183,16 @@ async fn discovered(
         discovered = discover(&engine, source.as_ref(), &signals.of(first).wake) => discovered,
         // A page that is on its way is asked for again by the next run.
         () = engine.stop.asked_for(engine.settings.stop_grace) => Ok(()),
+    }
+}
+
+/// Lets the stages store what the next run is to know. It can do without.
+async fn close(engine: &Engine) {
+    for work in &engine.stages {
+        if let Err(failure) = work.close().await {
+            let (stage, reason) = (work.stage(), failure.chain());
+            tracing::warn!(%stage, reason, "the next run will know less than it could");
+        }
     }
 }
 

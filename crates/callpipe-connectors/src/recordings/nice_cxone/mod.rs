@@ -26,6 +26,7 @@ use callpipe_core::contracts::recording_source::{
 };
 use callpipe_core::failure::{FailureKind, Outside};
 
+use crate::http::pacing::{Ledger, UsageStore};
 use client::{Metadata, RecordingsClient};
 pub use config::{MediaType, RecordingsConfig};
 use hosts::MediaHosts;
@@ -50,6 +51,14 @@ impl NiceCxoneRecordings {
             media: Media::new(&config.issuer, hosts, clock)?,
             in_flight_max: config.in_flight_max.max(1),
         })
+    }
+
+    /// Remembers in a store what is used of the account's quota, from one run to the next.
+    #[must_use]
+    pub fn with_usage(mut self, store: Arc<dyn UsageStore>, clock: Arc<dyn Clock>) -> Self {
+        let limit = self.client.limit.clone();
+        self.client.limit = limit.with_ledger(Ledger::new(store, clock));
+        self
     }
 
     /// How many calls are to be fetched at once. The quota is kept whatever their number.
@@ -101,5 +110,9 @@ impl RecordingSource for NiceCxoneRecordings {
 
     async fn open(&self, reference: &RecordingReference) -> Outside<OpenRecording> {
         self.media.open(&reference.locator).await
+    }
+
+    async fn close(&self) -> Outside<()> {
+        self.client.limit.close().await
     }
 }

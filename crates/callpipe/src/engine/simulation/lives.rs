@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
-use callpipe_connectors::http::pacing::WindowLimit;
+use callpipe_connectors::http::pacing::{Ledger, WindowLimit};
+use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::warehouse::{Batching, CallFilter, Change, Outcome};
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::retry::RetryPolicy;
@@ -20,6 +21,7 @@ use super::vendors::{Contacts, Recordings, Window};
 use super::warehouse::MemoryWarehouse;
 use super::weather::Weather;
 use super::world::{WallClock, World};
+use crate::assemble::ArchivedUsage;
 use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
@@ -293,12 +295,15 @@ impl Universe {
     fn engine(&self, stop: Stop) -> Engine {
         let archive = Archive::over(Arc::new(self.store.clone()));
         let paid = PaidReplies::new(archive.clone());
+        let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.world)));
+        let usage = ArchivedUsage::new(archive.clone(), "made-up".into(), (0, 1));
         let [fetch, transcribe, classify] = self.setup.in_flight;
         let recordings = Recordings {
             world: Arc::clone(&self.world),
             calls: Arc::clone(&self.calls),
             vendor: Arc::clone(&self.window),
-            limit: WindowLimit::new(self.setup.requests_max, self.setup.window),
+            limit: WindowLimit::new(self.setup.requests_max, self.setup.window)
+                .with_ledger(Ledger::new(Arc::new(usage), Arc::clone(&clock))),
         };
         let listener = Listener {
             books: Arc::clone(&self.books),
@@ -334,7 +339,7 @@ impl Universe {
             ],
             warehouse: Arc::new(self.warehouse.clone()),
             archive,
-            clock: Arc::new(WallClock(Arc::clone(&self.world))),
+            clock,
             chance: Arc::new(SharedChance(Mutex::new(self.chance().fork()))),
             monitor: Arc::new(Monitor::default()),
             settings: self.settings(),

@@ -122,7 +122,7 @@ pub(super) struct Recordings {
 
 impl Recordings {
     async fn metadata(&self, doing: &str, id: &str) -> Outside<()> {
-        let slot = self.limit.slot().await;
+        let slot = self.limit.slot().await?;
         let passage = self.world.request(System::Recordings, doing, id).await;
         // What the vendor did not answer it may have counted.
         self.vendor.arrives(&self.world);
@@ -183,6 +183,10 @@ impl RecordingSource for Recordings {
             extension: "mp4".into(),
             bytes: futures::stream::iter([Ok(head), tail]).boxed(),
         })
+    }
+
+    async fn close(&self) -> Outside<()> {
+        self.limit.close().await
     }
 }
 

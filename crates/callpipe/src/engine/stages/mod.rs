@@ -50,4 +50,9 @@ pub trait StageWork: Send + Sync {
 
     /// Works on a call. Doing it twice changes nothing and buys nothing again.
     async fn work(&self, call: &PendingCall) -> Outside<Worked>;
+
+    /// The run ends in good order: what the next one is to know is stored.
+    async fn close(&self) -> Outside<()> {
+        Ok(())
+    }
 }
