@@ -78,7 +78,7 @@ impl<'a> Saver<'a> {
             }
             let is_refused = match some_were_saved {
                 true => attempt >= REFUSED_ATTEMPTS_MAX,
-                false => attempt == ATTEMPTS_MAX && left.len() == 1,
+                false => attempt == ATTEMPTS_MAX && left.len() <= REFUSED_IN_A_ROW_MAX as usize,
             };
             if is_refused && self.park(left, &failure).await.is_ok() {
                 return Ok(());

@@ -110,7 +110,12 @@ impl Calls {
         let mut calls: Vec<Call> = Vec::new();
         for number in 0..count {
             let id = format!("c{number}");
-            let nature = nature(chance);
+            let unsavable = |call: &&Call| matches!(call.nature, Nature::Unsavable(_));
+            let nature = match nature(chance) {
+                // More of them at once are taken for a table that is wrong.
+                Nature::Unsavable(_) if calls.iter().filter(unsavable).count() == 3 => Nature::Plain,
+                nature => nature,
+            };
             // Some have just ended when the world begins: their recording may be missing still.
             let age_s = chance.pick(&[30, 600, 3_000, 90_000, 9_000_000]);
             let listed_from = match chance.below(6) {

@@ -134,7 +134,7 @@ impl Books {
         let _inside = self.enter(system, in_flight_max);
         let passage = self.world.request(system, "buy", voice).await?;
         let nature = self.calls.of_voice(voice);
-        natural(nature, stage)?;
+        natural(&self.world, (system, stage), voice, nature)?;
         let is_useless = self.is_useless(system, stage, voice, fingerprint);
         let sold = {
             let mut books = self.books.lock().unwrap();

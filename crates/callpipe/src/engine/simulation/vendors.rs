@@ -146,7 +146,7 @@ impl RecordingSource for Recordings {
     async fn find(&self, contact: &Contact) -> Outside<Found> {
         let call = self.calls.get(contact.id.as_str());
         self.metadata("find", call.id()).await?;
-        natural(call.nature, Stage::Fetch)?;
+        natural(&self.world, (System::Recordings, Stage::Fetch), call.id(), call.nature)?;
         let reference = RecordingReference {
             locator: Locator(call.id().to_owned()),
             media_type: "voice-only".into(),
@@ -191,8 +191,16 @@ impl RecordingSource for Recordings {
 }
 
 /// What comes of asking about a call of such a nature.
-pub(super) fn natural(nature: Nature, stage: Stage) -> Outside<()> {
-    let refused = |kind| Err(Failure::new(kind, "by its nature"));
+pub(super) fn natural(
+    world: &World,
+    (system, stage): (System, Stage),
+    whom: &str,
+    nature: Nature,
+) -> Outside<()> {
+    let refused = |kind| {
+        world.meet(system, whom, kind);
+        Err(Failure::new(kind, "by its nature"))
+    };
     match nature {
         Nature::Refused(at) if at == stage => refused(FailureKind::Rejected),
         Nature::Poison(at) if at == stage => refused(FailureKind::Unavailable),
