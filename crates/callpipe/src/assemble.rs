@@ -1,6 +1,7 @@
 //! Puts a pipeline together from a configuration. The only place that names vendors.
 
 mod for_shard;
+mod usage;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -40,6 +41,7 @@ use crate::engine::spending::Spending;
 use crate::engine::stages::{ClassifyStage, FetchStage, StageWork, TranscribeStage};
 
 pub use for_shard::for_shard;
+pub use usage::ArchivedUsage;
 
 /// Who we are to Google: found out when the first system asks for it, and the same for all.
 pub struct Google<'a> {
@@ -91,14 +93,21 @@ pub fn contacts(
     })
 }
 
-/// The source of recordings, and for how many calls at once it may be asked.
+/// The source of recordings, and for how many calls at once it may be asked. With an archive, it
+/// knows what earlier runs have used of its quota.
 pub fn recordings(
     config: &Config,
+    archive: Option<&Archive>,
     clock: &Arc<dyn Clock>,
 ) -> Outside<(Arc<dyn RecordingSource>, usize)> {
     Ok(match &config.recordings {
         RecordingsConfig::NiceCxone(account) => {
-            let source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
+            let mut source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
+            if let Some(archive) = archive {
+                let part = (config.engine.shard_index, config.engine.shard_count);
+                let usage = ArchivedUsage::new(archive.clone(), account.account_digest(), part);
+                source = source.with_usage(Arc::new(usage), Arc::clone(clock));
+            }
             let in_flight_max = source.in_flight_max();
             (Arc::new(source), in_flight_max)
         }
@@ -198,7 +207,7 @@ pub fn stages(
             let (archive, paid) = (archive.clone(), paid.clone());
             Ok(match stage {
                 Stage::Fetch => {
-                    let (source, in_flight_max) = recordings(config, clock)?;
+                    let (source, in_flight_max) = recordings(config, Some(&archive), clock)?;
                     Arc::new(FetchStage {
                         source,
                         archive,

@@ -31,7 +31,7 @@ impl Archive {
         let Some(compressed) = self.read(key).await? else {
             return Ok(None);
         };
-        match off_the_runtime(move || decompress(&compressed)).await? {
+        match packed(compressed.len(), move || decompress(&compressed)).await? {
             Ok(reply) => Ok(Some(reply)),
             Err(error) => {
                 tracing::warn!(%key, %error, "a stored reply is damaged and is left out");
@@ -45,7 +45,7 @@ impl Archive {
     /// one is replaced.
     pub async fn put_reply(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
         let owned = reply.clone();
-        let compressed = off_the_runtime(move || compress(&owned))
+        let compressed = packed(reply.bytes.len(), move || compress(&owned))
             .await?
             .map_err(|error| failures::from_io(&error, &format!("compressing {key}")))?;
         if self.create(key, &compressed).await? {
@@ -135,10 +135,17 @@ impl Archive {
     }
 }
 
-/// Replies are megabytes: unpacking one takes longer than a task may hold a thread of the runtime.
-async fn off_the_runtime<T: Send + 'static>(
+/// Packing or unpacking more than so many bytes takes longer than handing it to another thread.
+const PACKED_AT_ONCE_BYTES: usize = 16 * 1024;
+
+/// Replies are megabytes: packing one takes longer than a task may hold a thread of the runtime.
+async fn packed<T: Send + 'static>(
+    size_bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Outside<T> {
+    if size_bytes <= PACKED_AT_ONCE_BYTES {
+        return Ok(work());
+    }
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::bug("packing a reply broke off").with_source(error))

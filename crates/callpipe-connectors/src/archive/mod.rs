@@ -79,8 +79,13 @@ impl Archive {
 
     /// Kept in memory and gone with it: for tests.
     pub fn memory() -> Self {
+        Self::over(Arc::new(InMemory::new()))
+    }
+
+    /// Over a store that others made, such as one that fails on purpose: for tests.
+    pub fn over(store: Arc<dyn ObjectStore>) -> Self {
         Self {
-            store: Arc::new(InMemory::new()),
+            store,
             description: "memory".into(),
             base_uri: "memory://".into(),
             prefix: String::new(),

@@ -61,16 +61,18 @@ pub(super) async fn page(
         if failure.kind.blame() != Blame::Moment || attempt == PAGE_ATTEMPTS_MAX {
             return Err(failure.context(format!("listing contacts from {}", source.name())));
         }
+        let chance = engine.chance.next();
         let wait = engine
             .settings
             .retry
-            .backoff(attempt, failure.retry_after, rand::random());
+            .backoff(attempt, failure.retry_after, chance);
         tracing::warn!(
             reason = failure.chain(),
             wait_ms = wait.as_millis() as u64,
             "contact list will be asked for again"
         );
         tokio::select! {
+            biased;
             () = tokio::time::sleep(wait) => {}
             () = engine.stop.asked() => return Ok(ContactPage::default()),
         }

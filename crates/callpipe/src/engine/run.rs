@@ -89,6 +89,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
     let ending = {
         let mut work = pin!(work(&engine));
         tokio::select! {
+            biased;
             ending = &mut work => ending,
             reason = leases::renew(&engine, &mut leases) => {
                 let hint = "this run was suspended, or its archive out of reach, for too long; run again \
@@ -101,6 +102,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
     };
     let save_max = engine.settings.save_max();
     tokio::select! {
+        biased;
         () = leases::release(&engine, &leases) => {}
         () = engine.stop.signalled_for(save_max + SPARE) => {}
     }
@@ -109,6 +111,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
 
 async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
     tokio::select! {
+        biased;
         expected = expect_what_is_pending(engine) => expected?,
         // Nobody looks at the progress of a run that stops.
         () = engine.stop.asked() => {}
@@ -120,7 +123,8 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         async move {
             let out_of_time = engine.stop.signalled_for(engine.settings.save_max());
             let warehouse = engine.warehouse.as_ref();
-            let committed = committer::commit(warehouse, inbox, &signals, out_of_time).await;
+            let committed =
+                committer::commit(warehouse, inbox, &signals, &engine.monitor, out_of_time).await;
             if committed.is_err() {
                 engine.stop.ask();
             }
@@ -157,6 +161,11 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
     drop(outbox);
     let endings = join_all(stages).await;
     let committed = join(commit.await)?;
+    tokio::select! {
+        biased;
+        () = close(engine) => {}
+        () = engine.stop.signalled_for(engine.settings.save_max()) => {}
+    }
     join(discovery.await)??;
     committed?;
     ending(
@@ -182,9 +191,20 @@ async fn discovered(
         .first()
         .map_or(Stage::Fetch, |work| work.stage());
     tokio::select! {
+        biased;
         discovered = discover(&engine, source.as_ref(), &signals.of(first).wake) => discovered,
         // A page that is on its way is asked for again by the next run.
         () = engine.stop.asked_for(engine.settings.stop_grace) => Ok(()),
+    }
+}
+
+/// Lets the stages store what the next run is to know. It can do without.
+async fn close(engine: &Engine) {
+    for work in &engine.stages {
+        if let Err(failure) = work.close().await {
+            let (stage, reason) = (work.stage(), failure.chain());
+            tracing::warn!(%stage, reason, "the next run will know less than it could");
+        }
     }
 }
 

@@ -54,8 +54,10 @@ struct StageLoop<'a> {
     taken_up: HashSet<ContactId>,
     /// With a limit: those of them that are still at this stage.
     unfinished: HashSet<ContactId>,
-    /// Calls that failed with the setup to blame. The next probe says whether it really is.
+    /// Calls that failed where the next probe says who is to blame.
     accusing: Vec<(PendingCall, Failure)>,
+    /// Those of them that have one attempt left, and for which the probe succeeded once.
+    last_chance: HashSet<ContactId>,
     /// The last failure, when trials have failed for too long.
     hopeless: Option<String>,
     /// Why nothing more may be bought, once that is so.
@@ -81,12 +83,13 @@ pub async fn run_stage(
         stage,
         signals: signals.of(stage),
         outbox,
-        gate: Gate::new(),
+        gate: Gate::new(engine.settings.retry.attempts_max),
         buffer: VecDeque::new(),
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),
         unfinished: HashSet::new(),
         accusing: Vec::new(),
+        last_chance: HashSet::new(),
         hopeless: None,
         over_budget: None,
         next_ready: None,
@@ -128,6 +131,7 @@ impl StageLoop<'_> {
             {
                 let engine = self.engine;
                 tokio::select! {
+                    biased;
                     refilled = self.refill() => refilled?,
                     () = engine.stop.asked() => return Ok(StageEnding::Stopped),
                 }
@@ -140,6 +144,7 @@ impl StageLoop<'_> {
                 return Ok(ending);
             }
             tokio::select! {
+                biased;
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(ended).await?,
                 () = self.signals.wake.notified() => self.maybe_more = true,
                 () = sleep_until(self.next_ready), if self.next_ready.is_some() => {
@@ -316,9 +321,10 @@ impl StageLoop<'_> {
             policy: self.engine.settings.retry,
             now,
             call_started_at: call.contact.started_at_utc(),
-            chance: rand::random(),
+            chance: self.engine.chance.next(),
         };
         let progress = advance(&call.progress, event, &circumstances);
+        self.last_chance.remove(&call.contact.id);
         let comes_again =
             progress.stage == self.stage && matches!(progress.status, Status::Ready { .. });
         if !comes_again {
@@ -338,6 +344,7 @@ impl StageLoop<'_> {
             .outbox
             .send(Done {
                 stage: self.stage,
+                before: call.progress,
                 outcome,
             })
             .await;
@@ -357,6 +364,7 @@ impl StageLoop<'_> {
         let paused_for = self.gate.in_trouble_for(Instant::now()).unwrap_or_default();
         let gives_up = paused_for >= self.engine.settings.outage_max;
         let check = tokio::select! {
+            biased;
             check = self.work.check() => check,
             // A check may wait for its place in the vendor's quota.
             () = self.engine.stop.asked() => return None,
@@ -378,12 +386,19 @@ impl StageLoop<'_> {
         }
     }
 
-    /// Lets work begin again: what was blamed on the setup are failures of single calls.
+    /// Lets work begin again: what was blamed on setup or vendor are failures of single calls. But
+    /// a vendor that is back may have been away when the call failed, so that a last attempt counts
+    /// only if the vendor worked before it, too.
     async fn go_on(&mut self, paused_for: Duration) {
         self.gate.probe_succeeded();
         self.maybe_more = true;
         tracing::debug!(stage = %self.stage, paused_s = paused_for.as_secs(), "stage goes on");
         for (call, failure) in std::mem::take(&mut self.accusing) {
+            let is_last = call.progress.attempt + 1 >= self.engine.settings.retry.attempts_max;
+            if is_last && self.last_chance.insert(call.contact.id.clone()) {
+                self.let_go(&call);
+                continue;
+            }
             self.decide(call, &Event::FailedAlone(&failure), Change::None)
                 .await;
         }

@@ -57,4 +57,9 @@ pub trait StageWork: Send + Sync {
     /// Works on a call. Doing it twice changes nothing and buys nothing again.
     /// What is paid for on the way is added to `purchases`, also where the work fails.
     async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked>;
+
+    /// The run ends in good order: what the next one is to know is stored.
+    async fn close(&self) -> Outside<()> {
+        Ok(())
+    }
 }

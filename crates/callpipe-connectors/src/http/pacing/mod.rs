@@ -1,0 +1,8 @@
+//! Keeping a vendor's limit of requests in a trailing window: within a run, and from one run to the
+//! next.
+
+mod ledger;
+mod window;
+
+pub use ledger::{Ledger, UsageStore};
+pub use window::{Slot, WindowLimit};
