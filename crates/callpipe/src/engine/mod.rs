@@ -11,7 +11,7 @@ pub mod estimate;
 pub mod gate;
 pub mod holder;
 pub mod lease;
-mod leases;
+pub mod leases;
 pub mod monitor;
 pub mod paid;
 mod run;

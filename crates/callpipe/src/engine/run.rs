@@ -86,6 +86,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
         Ok(leases) => leases,
         Err(held) => return Ok(report(&engine, Ending::LeaseHeld(held))),
     };
+    leases::sweep(&engine).await;
     let ending = {
         let mut work = pin!(work(&engine));
         tokio::select! {

@@ -108,7 +108,7 @@ impl Ledger {
             );
             Ok(())
         });
-        recalled.await.map(|()| ())
+        recalled.await.copied()
     }
 
     /// Makes sure that one more request is written down before it is sent. `taken` says what else
