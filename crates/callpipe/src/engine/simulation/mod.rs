@@ -22,4 +22,5 @@ mod warehouse;
 mod weather;
 mod world;
 
+mod every_request;
 mod seeds;

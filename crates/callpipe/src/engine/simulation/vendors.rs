@@ -98,7 +98,10 @@ impl Window {
         seen.total += 1;
         seen.first.get_or_insert(now);
         seen.last = now;
-        if seen.at.len() > self.requests_max {
+        // A run cannot know that an earlier one was a moment ago if the clock on the wall says that
+        // it was hours ago.
+        let excused = world.clock_went_forward(now.saturating_sub(self.window), now);
+        if seen.at.len() > self.requests_max && !excused {
             let count = seen.at.len();
             world.violation(format!("{now:?}: {count} requests in the vendor's window"));
         }
