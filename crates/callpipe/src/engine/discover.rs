@@ -4,7 +4,7 @@ use callpipe_core::contracts::contact_source::{ContactPage, ContactQuery, Contac
 use callpipe_core::failure::{Blame, Failure, Outside};
 use tokio::sync::Notify;
 
-use super::Engine;
+use super::{Engine, patience};
 
 /// Attempts at one page before the source is given up.
 const PAGE_ATTEMPTS_MAX: u32 = 6;
@@ -34,10 +34,10 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
         if let Some(since) = engine.settings.since {
             contacts.retain(|contact| contact.date().is_none_or(|date| date >= since));
         }
-        let added = engine
-            .warehouse
-            .add_contacts(&contacts, engine.clock.now())
-            .await?;
+        let added = patience::ask(&engine.stop, || {
+            engine.warehouse.add_contacts(&contacts, engine.clock.now())
+        })
+        .await?;
         engine.monitor.contacts_taken(listed, added, problems);
         wake.notify_one();
         match page.next {

@@ -13,6 +13,7 @@ pub mod lease;
 mod leases;
 pub mod monitor;
 pub mod paid;
+mod patience;
 mod run;
 mod saver;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{Engine, patience};
 use super::committer::{self, Signals};
 use super::discover::discover;
 use super::lease::Held;
@@ -199,7 +199,9 @@ async fn close(engine: &Engine) {
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let calls = engine.warehouse.ready_count(&scope, engine.clock.now());
+        let calls = patience::ask(&engine.stop, || {
+            engine.warehouse.ready_count(&scope, engine.clock.now())
+        });
         engine.monitor.expect(work.stage(), calls.await?);
     }
     Ok(())
@@ -244,7 +246,8 @@ async fn first_waiting(engine: &Engine) -> Outside<Option<DateTime<Utc>>> {
     let mut first = None;
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let next_ready_at = engine.warehouse.next_ready_at(&scope).await?;
+        let next_ready_at =
+            patience::ask(&engine.stop, || engine.warehouse.next_ready_at(&scope)).await?;
         first = [first, next_ready_at].into_iter().flatten().min();
     }
     Ok(first)

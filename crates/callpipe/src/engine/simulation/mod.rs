@@ -23,4 +23,6 @@ mod weather;
 mod world;
 
 mod every_request;
+mod outage;
+mod quota;
 mod seeds;
