@@ -14,6 +14,7 @@ pub mod lease;
 pub mod leases;
 pub mod monitor;
 pub mod paid;
+mod patience;
 mod run;
 mod saver;
 #[cfg(test)]

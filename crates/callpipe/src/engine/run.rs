@@ -11,13 +11,13 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
 use super::committer::{self, Signals};
 use super::discover::discover;
 use super::lease::Held;
 use super::leases;
 use super::monitor::StageFigures;
 use super::stage_loop::{StageEnding, run_stage};
+use super::{Engine, patience};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -212,7 +212,9 @@ async fn close(engine: &Engine) {
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let calls = engine.warehouse.ready_count(&scope, engine.clock.now());
+        let calls = patience::ask(&engine.stop, || {
+            engine.warehouse.ready_count(&scope, engine.clock.now())
+        });
         engine.monitor.expect(work.stage(), calls.await?);
     }
     Ok(())
@@ -266,7 +268,8 @@ async fn first_waiting(engine: &Engine) -> Outside<Option<DateTime<Utc>>> {
     let mut first = None;
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let next_ready_at = engine.warehouse.next_ready_at(&scope).await?;
+        let next_ready_at =
+            patience::ask(&engine.stop, || engine.warehouse.next_ready_at(&scope)).await?;
         first = [first, next_ready_at].into_iter().flatten().min();
     }
     Ok(first)

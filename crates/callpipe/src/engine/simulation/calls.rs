@@ -104,6 +104,15 @@ impl Calls {
         Self::new((0..count).map(call).collect())
     }
 
+    /// The first of them are special.
+    pub(super) fn with_natures(self, natures: &[Nature]) -> Self {
+        let mut calls: Vec<Call> = self.by_id.into_values().collect();
+        for (call, nature) in calls.iter_mut().zip(natures) {
+            call.nature = *nature;
+        }
+        Self::new(calls)
+    }
+
     /// Some calls by chance.
     pub(super) fn by_chance(chance: &mut Seeded, listed_until: Duration) -> Self {
         let count = chance.pick(&[1, 2, 3, 5, 8, 12, 20, 30]);

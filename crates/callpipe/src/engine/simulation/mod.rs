@@ -22,4 +22,7 @@ mod warehouse;
 mod weather;
 mod world;
 
+mod every_request;
+mod outage;
+mod quota;
 mod seeds;

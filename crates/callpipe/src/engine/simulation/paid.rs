@@ -66,8 +66,9 @@ pub(super) struct Books {
 #[derive(Default)]
 struct Book {
     in_flight: usize,
-    peak: usize,
     busy_ms: u128,
+    /// When as many requests were at work as are allowed, each time anew.
+    full_at: Vec<Duration>,
     purchases: Vec<Purchase>,
 }
 
@@ -84,7 +85,9 @@ impl Books {
         let mut books = self.books.lock().unwrap();
         let book = books.entry(system).or_default();
         book.in_flight += 1;
-        book.peak = book.peak.max(book.in_flight);
+        if book.in_flight == in_flight_max {
+            book.full_at.push(self.world.now());
+        }
         if book.in_flight > in_flight_max {
             let count = book.in_flight;
             self.world
@@ -100,6 +103,11 @@ impl Books {
     /// For how long requests were in flight, in all.
     pub(super) fn busy_ms(&self, system: System) -> u128 {
         self.books.lock().unwrap()[&system].busy_ms
+    }
+
+    /// When as many requests were at work as are allowed, each time anew.
+    pub(super) fn full_at(&self, system: System) -> Vec<Duration> {
+        self.books.lock().unwrap()[&system].full_at.clone()
     }
 
     /// Everything that was sold.

@@ -1,5 +1,6 @@
 //! Thousands of worlds.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::calls::Calls;
@@ -13,6 +14,24 @@ const SEEDS: u64 = 300;
 
 pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Does something for each number below another, on all of the machine's processors.
+pub(super) fn in_parallel(end: u64, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    match next.fetch_add(1, Ordering::Relaxed) {
+                        number if number < end => work(number),
+                        _ => break,
+                    }
+                }
+            });
+        }
+    });
 }
 
 fn universe(seed: u64) -> Universe {
@@ -46,24 +65,12 @@ fn every_call_ends_where_it_must_whatever_happens() {
         return;
     }
     let seeds = number("CALLPIPE_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(0);
-    let failed = std::sync::Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
-                        break;
-                    }
-                    let lived = std::panic::catch_unwind(|| lived(seed, false).1);
-                    let breaches = lived.unwrap_or_else(|_| vec!["it panicked".into()]);
-                    if !breaches.is_empty() {
-                        failed.lock().unwrap().push((seed, breaches));
-                    }
-                }
-            });
+    let failed = Mutex::new(Vec::new());
+    in_parallel(seeds, |seed| {
+        let lived = std::panic::catch_unwind(|| lived(seed, false).1);
+        let breaches = lived.unwrap_or_else(|_| vec!["it panicked".into()]);
+        if !breaches.is_empty() {
+            failed.lock().unwrap().push((seed, breaches));
         }
     });
     let mut failed = failed.into_inner().unwrap();

@@ -74,9 +74,7 @@ pub(super) struct Window {
 #[derive(Default)]
 struct Seen {
     at: VecDeque<Duration>,
-    total: usize,
-    first: Option<Duration>,
-    last: Duration,
+    all: Vec<Duration>,
 }
 
 impl Window {
@@ -95,19 +93,19 @@ impl Window {
             seen.at.pop_front();
         }
         seen.at.push_back(now);
-        seen.total += 1;
-        seen.first.get_or_insert(now);
-        seen.last = now;
-        if seen.at.len() > self.requests_max {
+        seen.all.push(now);
+        // A run cannot know that an earlier one was a moment ago if the clock on the wall says that
+        // it was hours ago.
+        let excused = world.clock_went_forward(now.saturating_sub(self.window), now);
+        if seen.at.len() > self.requests_max && !excused {
             let count = seen.at.len();
             world.violation(format!("{now:?}: {count} requests in the vendor's window"));
         }
     }
 
-    /// How many requests there were, and how long it took from the first to the last.
-    pub(super) fn used(&self) -> (usize, Duration) {
-        let seen = self.seen.lock().unwrap();
-        (seen.total, seen.last - seen.first.unwrap_or(seen.last))
+    /// When each request arrived.
+    pub(super) fn arrivals(&self) -> Vec<Duration> {
+        self.seen.lock().unwrap().all.clone()
     }
 }
 

@@ -33,6 +33,15 @@ pub(super) struct MemoryWarehouse {
     pub(super) batching: Batching,
     pub(super) tables: Arc<Mutex<Tables>>,
     saves: Arc<Mutex<Saves>>,
+    peaks: Arc<Mutex<Peaks>>,
+}
+
+/// The most that was asked for or handed over at once.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peaks {
+    /// Grows with the number of calls that a stage has in hand.
+    pub(super) calls_asked_for: usize,
+    pub(super) outcomes_saved: usize,
 }
 
 /// Saves that have not reached the tables.
@@ -52,7 +61,19 @@ impl MemoryWarehouse {
             batching,
             tables: Arc::default(),
             saves: Arc::default(),
+            peaks: Arc::default(),
         }
+    }
+
+    /// The most that was asked for or handed over at once.
+    pub(super) fn peaks(&self) -> Peaks {
+        *self.peaks.lock().unwrap()
+    }
+
+    fn note_peaks(&self, calls_asked_for: usize, outcomes_saved: usize) {
+        let mut peaks = self.peaks.lock().unwrap();
+        peaks.calls_asked_for = peaks.calls_asked_for.max(calls_asked_for);
+        peaks.outcomes_saved = peaks.outcomes_saved.max(outcomes_saved);
     }
 
     /// Does some work on the tables when the request has reached them.
@@ -166,6 +187,7 @@ impl Warehouse for MemoryWarehouse {
 
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
         let doing = format!("pending {}", query.scope.stage);
+        self.note_peaks(query.limit, 0);
         self.ask(&doing, |tables| Ok(tables.pending(query))).await
     }
 
@@ -185,6 +207,7 @@ impl Warehouse for MemoryWarehouse {
     }
 
     async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+        self.note_peaks(0, outcomes.len());
         let number = self.begin_save(outcomes);
         let doing = format!("save {}", names(outcomes));
         let saved = self.ask(&doing, |tables| {

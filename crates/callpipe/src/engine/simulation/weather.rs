@@ -63,8 +63,10 @@ pub(super) struct Weather {
     pub(super) calm_from: Duration,
     pub(super) outages: Vec<Outage>,
     pub(super) jumps: Vec<Jump>,
-    /// A request takes between a fraction of this and all of it.
+    /// Requests may take so many times as long as usual.
     pub(super) slowness: u64,
+    /// How long requests take at least and at most, where it is not as usual.
+    pub(super) latency_ms: Option<fn(System) -> (u64, u64)>,
 }
 
 impl Weather {
@@ -112,6 +114,7 @@ impl Weather {
             faults_permille: chance.pick(&[0, 5, 20, 50, 100, 300]),
             calm_from,
             slowness: chance.pick(&[1, 1, 4]),
+            latency_ms: None,
         }
     }
 
@@ -142,19 +145,23 @@ impl Weather {
 
     /// How long a request takes, one way and back.
     pub(super) fn latency(&self, system: System, chance: &mut Seeded) -> [Duration; 2] {
-        let (least_ms, most_ms) = match system {
-            System::Contacts => (50, 1_500),
-            System::Recordings => (100, 600),
-            System::Media => (200, 3_000),
-            System::Transcriber => (1_000, 12_000),
-            System::Classifier => (500, 4_000),
-            System::Warehouse => (1, 40),
-            System::Archive => (1, 60),
-        };
+        let (least_ms, most_ms) = self.latency_ms.unwrap_or(usual_latency_ms)(system);
         let factor = self.slowness.max(1);
         let both_ms = chance.between(least_ms, most_ms * factor);
         let there_ms = chance.below(both_ms + 1);
         [there_ms, both_ms - there_ms].map(Duration::from_millis)
+    }
+}
+
+fn usual_latency_ms(system: System) -> (u64, u64) {
+    match system {
+        System::Contacts => (50, 1_500),
+        System::Recordings => (100, 600),
+        System::Media => (200, 3_000),
+        System::Transcriber => (1_000, 12_000),
+        System::Classifier => (500, 4_000),
+        System::Warehouse => (1, 40),
+        System::Archive => (1, 60),
     }
 }
 

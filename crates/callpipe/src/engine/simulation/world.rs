@@ -132,9 +132,11 @@ impl World {
         self.state().now()
     }
 
-    pub(super) fn is_calm(&self) -> bool {
+    /// Whether the clock on the wall was set forward in a stretch of time.
+    pub(super) fn clock_went_forward(&self, from: Duration, until: Duration) -> bool {
         let state = self.state();
-        state.now() >= state.weather.calm_from
+        let mut jumps = state.weather.jumps.iter();
+        jumps.any(|jump| jump.by > TimeDelta::zero() && from <= jump.at && jump.at <= until)
     }
 
     pub(super) fn calm_from(&self) -> Duration {
