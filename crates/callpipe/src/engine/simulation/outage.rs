@@ -42,7 +42,7 @@ fn universe(system: System, kind: FailureKind, outage_max: Duration, calls: usiz
         },
         in_flight: [8, 10, 20],
         page: 100,
-        requests_max: 150,
+        requests_max: 10_000,
         window: Duration::from_secs(300),
         end_is_known: true,
     };

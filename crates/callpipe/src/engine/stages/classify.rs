@@ -11,7 +11,7 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
-use super::{REPLIES_MAX, StageWork, Verdict, Worked};
+use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::paid::PaidReplies;
 
 /// The classify stage.
@@ -22,6 +22,8 @@ pub struct ClassifyStage {
     pub archive: Archive,
     /// The replies that were bought so far.
     pub paid: PaidReplies,
+    /// How many requests the classifier takes at once.
+    pub places: Places,
 }
 
 /// What came of asking one model.
@@ -38,11 +40,12 @@ impl StageWork for ClassifyStage {
     }
 
     fn in_flight_max(&self) -> usize {
-        self.classifier.in_flight_max()
+        self.places.calls_max()
     }
 
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
+        let _place = self.places.take().await;
         self.classifier.check().await
     }
 
@@ -115,10 +118,11 @@ impl ClassifyStage {
                 Effort::Enlarged
             };
             let key = ArchiveKey::reply(self.classifier.name(), &fingerprint, number);
-            let bought = self
-                .paid
-                .get_or_buy(&key, self.classifier.buy(conversation, model, effort))
-                .await;
+            let buy = async {
+                let _place = self.places.take().await;
+                self.classifier.buy(conversation, model, effort).await
+            };
+            let bought = self.paid.get_or_buy(&key, buy).await;
             let reply = match bought {
                 Ok(reply) => reply,
                 Err(failure) if failure.kind == FailureKind::ModelRetired => {

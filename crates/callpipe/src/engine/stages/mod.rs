@@ -3,6 +3,7 @@
 
 mod classify;
 mod fetch;
+mod places;
 mod transcribe;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use callpipe_core::progress::{SkipReason, Stage};
 
 pub use classify::ClassifyStage;
 pub use fetch::FetchStage;
+pub use places::Places;
 pub use transcribe::TranscribeStage;
 
 /// How often an answer that is of no use is bought anew before a person must look.
