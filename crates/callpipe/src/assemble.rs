@@ -40,7 +40,7 @@ use crate::engine::holder::Holder;
 use crate::engine::leases;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, StageWork, TranscribeStage};
+use crate::engine::stages::{ClassifyStage, FetchStage, Places, StageWork, TranscribeStage};
 
 pub use for_shard::for_shard;
 pub use usage::ArchivedUsage;
@@ -218,14 +218,19 @@ pub fn stages(
                         in_flight_max,
                     })
                 }
-                Stage::Transcribe => Arc::new(TranscribeStage {
-                    transcriber: transcriber(config, clock)?,
-                    archive,
-                    paid,
-                }),
+                Stage::Transcribe => {
+                    let transcriber = transcriber(config, clock)?;
+                    Arc::new(TranscribeStage {
+                        places: Places::new(transcriber.in_flight_max()),
+                        transcriber,
+                        archive,
+                        paid,
+                    })
+                }
                 Stage::Classify => {
                     let classifier = classifier(config, google, taxonomy, clock)?;
                     Arc::new(ClassifyStage {
+                        places: Places::new(classifier.in_flight_max()),
                         classifier,
                         archive,
                         paid,

@@ -18,7 +18,10 @@ pub(crate) fn first_request(rows: usize) {
     // The tables are made by the program itself.
     process::run(&mut server.program(&["status"]));
     fill(&server, rows);
-    #[expect(clippy::disallowed_methods, reason = "the stand-ins live by the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the stand-ins live by the machine's clock"
+    )]
     let begin = SystemTime::now();
     process::run(&mut server.program(&["fetch", "--limit", "200"]));
     let begin: DateTime<Utc> = begin.into();

@@ -146,16 +146,7 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         let guard = ended.clone().drop_guard();
         stages.push(tokio::spawn(async move {
             let _ended_however_it_ends = guard;
-            let ending = run_stage(&engine, stage_work, &signals, outbox, upstream).await;
-            if !matches!(
-                ending,
-                Ok(StageEnding::NothingLeft
-                    | StageEnding::LimitReached
-                    | StageEnding::BudgetReached(_))
-            ) {
-                engine.stop.ask();
-            }
-            ending
+            run_stage(&engine, stage_work, &signals, outbox, upstream).await
         }));
         upstream_ended = ended;
     }

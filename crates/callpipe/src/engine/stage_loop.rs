@@ -128,6 +128,13 @@ pub async fn run_stage(
         maybe_more: true,
     };
     let ending = stage_loop.run(&upstream_ended).await;
+    if !matches!(
+        ending,
+        Ok(StageEnding::NothingLeft | StageEnding::LimitReached | StageEnding::BudgetReached(_))
+    ) {
+        // The other stages need not begin anything more, either.
+        engine.stop.ask();
+    }
     stage_loop.wind_down().await;
     ending
 }
@@ -443,8 +450,9 @@ impl StageLoop<'_> {
         }
     }
 
-    /// Lets work in flight end, and saves what comes of it. Who sent a signal waits only for a
-    /// while. Calls that were not begun stay as they are in the warehouse.
+    /// Lets work in flight end, and saves what comes of it: what is paid for as long as it takes,
+    /// unless somebody waits who sent a signal, and what costs nothing for a while. Calls that were
+    /// not begun stay as they are in the warehouse.
     async fn wind_down(&mut self) {
         let not_begun = self.buffer.drain(..);
         let undecided = self.accusing.drain(..).map(|(call, _)| call);
@@ -452,7 +460,13 @@ impl StageLoop<'_> {
             self.signals.in_hand.release(&call.contact.id);
         }
         let grace = self.engine.settings.stop_grace;
-        let mut out_of_time = pin!(self.engine.stop.signalled_for(grace));
+        let (stage, stop) = (self.stage, self.engine.stop.clone());
+        let mut out_of_time = pin!(async {
+            match stage {
+                Stage::Fetch => stop.asked_for(grace).await,
+                Stage::Transcribe | Stage::Classify => stop.signalled_for(grace).await,
+            }
+        });
         loop {
             let ended = tokio::select! {
                 biased;

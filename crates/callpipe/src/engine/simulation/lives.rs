@@ -26,7 +26,7 @@ use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, TranscribeStage};
+use crate::engine::stages::{ClassifyStage, FetchStage, Places, TranscribeStage};
 use crate::engine::stop::Stop;
 use crate::engine::{Ending, Engine, RunReport, Settings, run};
 
@@ -336,11 +336,13 @@ impl Universe {
                 }),
                 Arc::new(TranscribeStage {
                     transcriber: Arc::new(listener),
+                    places: Places::new(transcribe),
                     archive: archive.clone(),
                     paid: paid.clone(),
                 }),
                 Arc::new(ClassifyStage {
                     classifier: Arc::new(labeller),
+                    places: Places::new(classify),
                     archive: archive.clone(),
                     paid,
                 }),

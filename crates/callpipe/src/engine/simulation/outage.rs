@@ -42,7 +42,7 @@ fn universe(system: System, kind: FailureKind, outage_max: Duration, calls: usiz
         },
         in_flight: [8, 10, 20],
         page: 100,
-        requests_max: 150,
+        requests_max: 10_000,
         window: Duration::from_secs(300),
         end_is_known: true,
     };
@@ -85,10 +85,11 @@ fn an_hour_without_a_vendor_parks_no_call_and_the_run_goes_on() {
             assert!(end.is_done(), "{system:?} {kind} {calls}: {end:?}");
             assert_eq!(breaches(&universe), [""; 0]);
             assert_eq!(count(&universe, "done"), calls);
-            // Those in flight when it begins, and seven more until it is noticed; each of a few
-            // calls may fail until its last attempt, which is not counted.
+            // Eight in a row, in between answers to what was asked before it began, and those in
+            // flight when it is noticed; each of a few calls may fail until its last attempt, which
+            // is not counted.
             let failed = failures(&universe, system);
-            let most = if calls < 10 { calls * 6 } else { 28 };
+            let most = if calls < 10 { calls * 6 } else { 40 };
             println!("{system:?} {kind}: {failed} of {calls} calls' requests failed");
             assert!(failed <= most, "{system:?} {kind} {calls}: {failed}");
         }
@@ -112,6 +113,8 @@ fn a_vendor_that_is_back_is_soon_at_full_rate() {
 #[test]
 fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
     let (log, told) = log();
+    // With one log alone, what other tests' threads do first is never told by anybody's.
+    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let outage_max = Duration::from_secs(300);
     let universe = universe(
         System::Transcriber,
@@ -158,7 +161,7 @@ fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
             .rows
             .values()
             .filter(|row| waiting(&row.progress.status));
-        assert!(waiting.count() <= 8, "what failed before it was noticed");
+        assert!(waiting.count() <= 40, "what failed before it was noticed");
     }
     universe.world.pass(HOUR);
     let second = universe.live(Death::Natural);

@@ -3,6 +3,7 @@
 
 mod classify;
 mod fetch;
+mod places;
 mod transcribe;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use super::paid::Purchases;
 
 pub use classify::ClassifyStage;
 pub use fetch::FetchStage;
+pub use places::Places;
 pub use transcribe::TranscribeStage;
 
 /// How often an answer that is of no use is bought anew before a person must look.
