@@ -4,13 +4,14 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{
@@ -58,6 +59,33 @@ pub(super) fn sweep(root: &Path, is_left: &dyn Fn(&str) -> bool) -> io::Result<u
         fs::remove_dir_all(folder.path())?;
     }
     Ok(swept)
+}
+
+/// So much is read from a file at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// The bytes of a file, in chunks that are worth a change of threads.
+pub(super) fn chunks(file: File) -> BoxStream<'static, Result<Bytes>> {
+    let chunks = stream::try_unfold(file, |mut file| async {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut chunk = Vec::new();
+            let read = (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
+            read.map(|_| (Bytes::from(chunk), file))
+        });
+        match read.await? {
+            Ok((chunk, _)) if chunk.is_empty() => Ok(None),
+            Ok(chunk_and_file) => Ok(Some(chunk_and_file)),
+            Err(error) => Err(of_the_directory(error)),
+        }
+    });
+    chunks.boxed()
+}
+
+fn of_the_directory(source: io::Error) -> Error {
+    Error::Generic {
+        store: "directory",
+        source: source.into(),
+    }
 }
 
 /// Writes a file under another name and gives it its own when it is whole.
@@ -128,10 +156,7 @@ impl ObjectStore for DirectoryStore {
                 path: location,
                 source: source.into(),
             }),
-            Err(source) => Err(Error::Generic {
-                store: "directory",
-                source: source.into(),
-            }),
+            Err(error) => Err(of_the_directory(error)),
         }
     }
 

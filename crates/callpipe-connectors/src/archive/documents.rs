@@ -157,7 +157,8 @@ fn compress(reply: &KeptReply) -> io::Result<Vec<u8>> {
         Some(contact_id) => GzBuilder::new().comment(contact_id.as_str()),
         None => GzBuilder::new(),
     };
-    let mut encoder = header.write(Vec::new(), Compression::default());
+    // The fastest level: a tenth larger than the usual one, in a third of the time.
+    let mut encoder = header.write(Vec::new(), Compression::fast());
     encoder.write_all(&reply.bytes)?;
     encoder.finish()
 }
