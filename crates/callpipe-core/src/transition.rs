@@ -171,4 +171,6 @@ fn retry_at(attempt: u32, failure: &Failure, circumstances: &Circumstances) -> D
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

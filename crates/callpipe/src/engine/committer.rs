@@ -303,7 +303,8 @@ mod tests {
             &Signals::default(),
             &Monitor::default(),
             out_of_time,
-        ).await;
+        )
+        .await;
         let failure = committed.unwrap_err();
         assert_eq!(begin.elapsed().as_secs(), 9);
         assert_eq!(failure.kind, FailureKind::Unavailable);

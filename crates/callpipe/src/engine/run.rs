@@ -11,13 +11,13 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, patience};
 use super::committer::{self, Signals};
 use super::discover::discover;
 use super::lease::Held;
 use super::leases;
 use super::monitor::StageFigures;
 use super::stage_loop::{StageEnding, run_stage};
+use super::{Engine, patience};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,7 +114,8 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         async move {
             let out_of_time = engine.stop.signalled_for(engine.settings.save_max());
             let warehouse = engine.warehouse.as_ref();
-            let committed = committer::commit(warehouse, inbox, &signals, &engine.monitor, out_of_time).await;
+            let committed =
+                committer::commit(warehouse, inbox, &signals, &engine.monitor, out_of_time).await;
             if committed.is_err() {
                 engine.stop.ask();
             }

@@ -118,7 +118,11 @@ impl<'a> Saver<'a> {
     async fn save_one_by_one(&mut self, left: &mut Vec<Done>) -> Outside<()> {
         let mut result = Ok(());
         for done in std::mem::take(left) {
-            match self.warehouse.save(std::slice::from_ref(&done.outcome)).await {
+            match self
+                .warehouse
+                .save(std::slice::from_ref(&done.outcome))
+                .await
+            {
                 Ok(()) => self.saved(&done),
                 Err(failure) => {
                     result = Err(failure);
@@ -142,7 +146,10 @@ impl<'a> Saver<'a> {
             let parked = parked(done, &refusal);
             self.warehouse.save(std::slice::from_ref(&parked)).await?;
             // Now the store works for certain: the outcome may take the place of this.
-            let saved = self.warehouse.save(std::slice::from_ref(&done.outcome)).await;
+            let saved = self
+                .warehouse
+                .save(std::slice::from_ref(&done.outcome))
+                .await;
             let done = left.remove(0);
             if saved.is_ok() {
                 self.saved(&done);
@@ -156,7 +163,8 @@ impl<'a> Saver<'a> {
     }
 
     fn saved(&mut self, done: &Done) {
-        self.refused_in_a_row.remove(&discriminant(&done.outcome.change));
+        self.refused_in_a_row
+            .remove(&discriminant(&done.outcome.change));
         self.let_go(done, &done.outcome);
     }
 

@@ -20,10 +20,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Engine, patience};
 use super::committer::{Done, Outbox, Signals, StageSignals};
 use super::gate::{Gate, Permission, Weight};
 use super::stages::{StageWork, Verdict, Worked};
+use super::{Engine, patience};
 
 /// How a stage came to its end.
 #[derive(Debug)]
@@ -221,7 +221,9 @@ impl StageLoop<'_> {
             self.maybe_more = true;
         }
         // A moment that is past is that of a call in hand, whose save will wake us.
-        let wait = looked.next_ready_at.map(|moment| (moment - looked.query.now).to_std());
+        let wait = looked
+            .next_ready_at
+            .map(|moment| (moment - looked.query.now).to_std());
         let wait = wait.and_then(Result::ok);
         self.next_ready = wait
             .filter(|wait| !wait.is_zero() && *wait <= self.engine.settings.wait_max)

@@ -101,7 +101,11 @@ impl Ledger {
             let usages = self.store.read().await.map_err(of_the_store)?;
             let now = self.clock.now();
             let usages = usages.iter().filter_map(|text| read(text));
-            count(usages.flat_map(|usage| counts_for(&usage, now, window)).collect());
+            count(
+                usages
+                    .flat_map(|usage| counts_for(&usage, now, window))
+                    .collect(),
+            );
             Ok(())
         });
         recalled.await.map(|()| ())
@@ -178,7 +182,8 @@ fn counts_for(usage: &Usage, now: DateTime<Utc>, window: Duration) -> Vec<Durati
         let left = window.saturating_sub(age);
         (!left.is_zero()).then(|| left + Duration::from_millis(1))
     };
-    let latest = usage.written_at + TimeDelta::from_std(BLOCK_LASTS + ANSWER_MAX).unwrap_or_default();
+    let latest =
+        usage.written_at + TimeDelta::from_std(BLOCK_LASTS + ANSWER_MAX).unwrap_or_default();
     let answered = usage.answered_at_ms.iter();
     let answered = answered.filter_map(|at| DateTime::from_timestamp_millis(*at));
     let unconfirmed = std::iter::repeat_n(latest, usage.unconfirmed);

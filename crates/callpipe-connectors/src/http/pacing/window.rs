@@ -169,7 +169,9 @@ impl Shared {
         }
         let now = Instant::now();
         let mut state = self.state();
-        state.free_at.extend(earlier.into_iter().map(|time| now + time));
+        state
+            .free_at
+            .extend(earlier.into_iter().map(|time| now + time));
         state.free_at.make_contiguous().sort_unstable();
     }
 
@@ -232,10 +234,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn requests_in_flight_hold_their_places() {
         let limit = WindowLimit::new(2, Duration::from_secs(10));
-        let (first, _second) = (
-            limit.slot().await.unwrap(),
-            limit.slot().await.unwrap(),
-        );
+        let (first, _second) = (limit.slot().await.unwrap(), limit.slot().await.unwrap());
         let waiting = tokio::spawn({
             let limit = limit.clone();
             async move {

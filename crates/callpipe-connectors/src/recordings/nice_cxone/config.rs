@@ -86,7 +86,8 @@ impl RecordingsConfig {
     pub fn account_digest(&self) -> String {
         let text = |secret: &Option<Secret>| secret.as_ref().map_or("", Secret::expose).to_owned();
         let (client, user) = (text(&self.client_id), text(&self.access_key_id));
-        let fingerprint = Fingerprint::of(&["nice_cxone", &self.issuer.to_string(), &client, &user]);
+        let fingerprint =
+            Fingerprint::of(&["nice_cxone", &self.issuer.to_string(), &client, &user]);
         fingerprint.as_str()[..16].to_owned()
     }
 

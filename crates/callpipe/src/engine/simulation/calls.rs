@@ -122,7 +122,9 @@ impl Calls {
             let unsavable = |call: &&Call| matches!(call.nature, Nature::Unsavable(_));
             let nature = match nature(chance) {
                 // More of them at once are taken for a table that is wrong.
-                Nature::Unsavable(_) if calls.iter().filter(unsavable).count() == 3 => Nature::Plain,
+                Nature::Unsavable(_) if calls.iter().filter(unsavable).count() == 3 => {
+                    Nature::Plain
+                }
                 nature => nature,
             };
             // Some have just ended when the world begins: their recording may be missing still.

@@ -48,8 +48,13 @@ fn universe() -> Universe {
 fn end_states(universe: &Universe) -> Vec<String> {
     let tables = universe.warehouse.tables.lock().unwrap();
     let rows = tables.rows.values();
-    rows.map(|row| format!("{} {} {:?}", row.contact.id, row.progress.stage, row.progress.status))
-        .collect()
+    rows.map(|row| {
+        format!(
+            "{} {} {:?}",
+            row.contact.id, row.progress.stage, row.progress.status
+        )
+    })
+    .collect()
 }
 
 /// Every single request goes wrong once, in every way.

@@ -194,7 +194,8 @@ impl Universe {
         let lost = self.books.cut_off(&kept.collect());
         let [_, transcribe, classify] = self.setup.in_flight;
         if lost > 0 && (!end.may_cut_off() || lost > transcribe + classify) {
-            self.world.violation(format!("{lost} paid replies were dropped: {end:?}"));
+            self.world
+                .violation(format!("{lost} paid replies were dropped: {end:?}"));
         }
         self.warehouse.cut_off(&mut self.chance());
     }
@@ -225,7 +226,8 @@ impl Universe {
             // Longer than the clock may have been set back, in all.
             self.world.pass(Duration::from_secs(600));
         }
-        self.world.violation("it takes for ever to come to an end".into());
+        self.world
+            .violation("it takes for ever to come to an end".into());
     }
 
     /// A person asks for a call to be done again.
@@ -285,7 +287,9 @@ impl Universe {
             let redo = {
                 let mut chance = self.chance();
                 let calls: Vec<&str> = self.calls.by_id.keys().map(String::as_str).collect();
-                chance.permille(300).then(|| (chance.pick(&calls), chance.pick(&Stage::ALL)))
+                chance
+                    .permille(300)
+                    .then(|| (chance.pick(&calls), chance.pick(&Stage::ALL)))
             };
             if let Some((id, from)) = redo {
                 self.redo(id, from);

@@ -60,7 +60,8 @@ fn count(universe: &Universe, status: &str) -> usize {
 fn failures(universe: &Universe, system: System) -> usize {
     let calls = universe.calls.by_id.keys();
     let met = calls.flat_map(|id| universe.world.met(id));
-    met.filter(|met| met.system == system && met.in_outage).count()
+    met.filter(|met| met.system == system && met.in_outage)
+        .count()
 }
 
 const VENDORS: [(System, FailureKind); 5] = [
@@ -115,24 +116,51 @@ fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
     // With one log alone, what other tests' threads do first is never told by anybody's.
     let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let outage_max = Duration::from_secs(300);
-    let universe = universe(System::Transcriber, FailureKind::Unavailable, outage_max, 300);
+    let universe = universe(
+        System::Transcriber,
+        FailureKind::Unavailable,
+        outage_max,
+        300,
+    );
     let first = tracing::subscriber::with_default(log, || universe.live(Death::Natural));
     let End::Reported(report) = &first else {
         panic!("{first:?}");
     };
-    let gave_up = matches!(&report.ending, Ending::GaveUp { stage: Stage::Transcribe, .. });
+    let gave_up = matches!(
+        &report.ending,
+        Ending::GaveUp {
+            stage: Stage::Transcribe,
+            ..
+        }
+    );
     assert!(gave_up, "{report:?}");
     let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
-    assert!(told.contains("stage is paused: no call is to blame"), "{told}");
+    assert!(
+        told.contains("stage is paused: no call is to blame"),
+        "{told}"
+    );
     let gave_up_after = universe.world.now() - FROM;
-    assert!(gave_up_after < outage_max + Duration::from_secs(120), "{gave_up_after:?}");
+    assert!(
+        gave_up_after < outage_max + Duration::from_secs(120),
+        "{gave_up_after:?}"
+    );
     assert_eq!(count(&universe, "parked"), 0);
     {
         let tables = universe.warehouse.tables.lock().unwrap();
         let last = universe.setup.retry.attempts_max - 1;
         assert!(tables.rows.values().all(|row| row.progress.attempt < last));
-        let waiting = |status: &Status| matches!(status, Status::Ready { not_before: Some(_) });
-        let waiting = tables.rows.values().filter(|row| waiting(&row.progress.status));
+        let waiting = |status: &Status| {
+            matches!(
+                status,
+                Status::Ready {
+                    not_before: Some(_)
+                }
+            )
+        };
+        let waiting = tables
+            .rows
+            .values()
+            .filter(|row| waiting(&row.progress.status));
         assert!(waiting.count() <= 40, "what failed before it was noticed");
     }
     universe.world.pass(HOUR);

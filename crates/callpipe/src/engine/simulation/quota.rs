@@ -106,7 +106,11 @@ fn the_recordings_quota_is_used_up_and_never_exceeded() {
         let lost = window_lost(&universe);
         let arrivals = universe.window.arrivals();
         let took_h = (arrivals[arrivals.len() - 1] - arrivals[0]).as_secs_f64() / 3600.0;
-        println!("{} requests in {took_h:.2} h; {:.3} % lost", arrivals.len(), lost * 100.0);
+        println!(
+            "{} requests in {took_h:.2} h; {:.3} % lost",
+            arrivals.len(),
+            lost * 100.0
+        );
         assert!((0.0..0.01).contains(&lost), "{lost}");
     }
 }
@@ -117,8 +121,7 @@ fn places_used(universe: &Universe) -> f64 {
     let full_at = universe.books.full_at(System::Transcriber);
     let (first, last) = (full_at[0], full_at[full_at.len() - 1]);
     let answered_ms = (last - first).as_millis() + 8_000;
-    universe.books.busy_ms(System::Transcriber) as f64
-        / (answered_ms as f64 * in_flight_max as f64)
+    universe.books.busy_ms(System::Transcriber) as f64 / (answered_ms as f64 * in_flight_max as f64)
 }
 
 #[test]
@@ -137,14 +140,24 @@ fn the_transcriber_is_kept_busy() {
 #[test]
 fn what_is_held_in_memory_does_not_grow_with_the_number_of_calls() {
     for batching in [AT_ONCE, BY_THE_MINUTE] {
-        let peaks = |calls| run(calls, setup(100_000, batching), usual_ms).warehouse.peaks();
+        let peaks = |calls| {
+            run(calls, setup(100_000, batching), usual_ms)
+                .warehouse
+                .peaks()
+        };
         let (few, many) = (peaks(800), peaks(calls()));
         let bound = Peaks {
             calls_asked_for: few.calls_asked_for * 5 / 4,
             outcomes_saved: few.outcomes_saved * 5 / 4,
         };
         println!("{few:?} {many:?}");
-        assert!(many.calls_asked_for <= bound.calls_asked_for, "{few:?} {many:?}");
-        assert!(many.outcomes_saved <= bound.outcomes_saved, "{few:?} {many:?}");
+        assert!(
+            many.calls_asked_for <= bound.calls_asked_for,
+            "{few:?} {many:?}"
+        );
+        assert!(
+            many.outcomes_saved <= bound.outcomes_saved,
+            "{few:?} {many:?}"
+        );
     }
 }

@@ -78,7 +78,11 @@ fn every_call_ends_where_it_must_whatever_happens() {
     for (seed, breaches) in failed.iter().take(20) {
         println!("CALLPIPE_SEED={seed}: {breaches:#?}");
     }
-    assert!(failed.is_empty(), "{} of {seeds} worlds ended badly", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {seeds} worlds ended badly",
+        failed.len()
+    );
 }
 
 /// One seed, one course of events.
@@ -87,7 +91,11 @@ fn a_seed_replays() {
     for seed in 0..20 {
         let (first, second) = (lived(seed, true).0, lived(seed, true).0);
         let (first, second) = (first.world.trace(), second.world.trace());
-        let differs = first.lines.iter().flatten().zip(second.lines.iter().flatten());
+        let differs = first
+            .lines
+            .iter()
+            .flatten()
+            .zip(second.lines.iter().flatten());
         let differs = differs.into_iter().find(|(first, second)| first != second);
         assert_eq!(differs, None, "seed {seed}");
         assert_eq!(first.digest, second.digest, "seed {seed}");

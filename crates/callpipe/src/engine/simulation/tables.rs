@@ -49,7 +49,10 @@ impl Row {
     }
 
     fn order(&self) -> Order {
-        (Reverse(self.contact.started_at_utc()), self.contact.id.clone())
+        (
+            Reverse(self.contact.started_at_utc()),
+            self.contact.id.clone(),
+        )
     }
 
     fn pending(&self) -> PendingCall {
@@ -145,8 +148,7 @@ impl Row {
             Stage::Fetch => progress.last_failure.as_ref().map(|_| "FAILED"),
             _ => Some("SUCCESS"),
         };
-        let is_transcribed =
-            progress.stage == Stage::Classify || skipped(SkipReason::NoSpeech);
+        let is_transcribed = progress.stage == Stage::Classify || skipped(SkipReason::NoSpeech);
         let first = self.recordings.first();
         let transcribed = self.transcribed.as_ref();
         let analysis = transcribed.map(|call| &call.analysis);
@@ -272,10 +274,15 @@ impl Tables {
         let is_wanted = |row: &&Row| {
             let listed = row.listed();
             filter.stage.is_none_or(|stage| stage == listed.stage)
-                && filter.status.as_ref().is_none_or(|status| *status == listed.status)
+                && filter
+                    .status
+                    .as_ref()
+                    .is_none_or(|status| *status == listed.status)
                 && (filter.failure_kind.is_none() || filter.failure_kind == listed.reason_kind)
                 && (filter.contact_ids.is_empty() || filter.contact_ids.contains(&row.contact.id))
-                && filter.since.is_none_or(|since| row.contact.date() >= Some(since))
+                && filter
+                    .since
+                    .is_none_or(|since| row.contact.date() >= Some(since))
         };
         let mut rows: Vec<&Row> = self.rows.values().filter(is_wanted).collect();
         rows.sort_by_key(|row| row.order());
@@ -288,7 +295,10 @@ impl Tables {
     }
 
     pub(super) fn progress(&self, filter: &CallFilter) -> Vec<PendingCall> {
-        self.matching(filter).into_iter().map(Row::pending).collect()
+        self.matching(filter)
+            .into_iter()
+            .map(Row::pending)
+            .collect()
     }
 
     pub(super) fn find(&self, id: &ContactId) -> Option<CallDetails> {
@@ -310,7 +320,12 @@ impl Tables {
             count.0 += 1;
             match (&row.progress.status, &row.progress.last_failure) {
                 (Status::Skipped { reason }, _) => *skips.entry(reason.as_str()).or_default() += 1,
-                (Status::Ready { not_before: Some(moment) }, _) if *moment > now => count.1 += 1,
+                (
+                    Status::Ready {
+                        not_before: Some(moment),
+                    },
+                    _,
+                ) if *moment > now => count.1 += 1,
                 _ => {}
             }
             let Some(failure) = &row.progress.last_failure else {

@@ -144,7 +144,12 @@ impl RecordingSource for Recordings {
     async fn find(&self, contact: &Contact) -> Outside<Found> {
         let call = self.calls.get(contact.id.as_str());
         self.metadata("find", call.id()).await?;
-        natural(&self.world, (System::Recordings, Stage::Fetch), call.id(), call.nature)?;
+        natural(
+            &self.world,
+            (System::Recordings, Stage::Fetch),
+            call.id(),
+            call.nature,
+        )?;
         let reference = RecordingReference {
             locator: Locator(call.id().to_owned()),
             media_type: "voice-only".into(),

@@ -29,7 +29,10 @@ pub(super) fn breaches(universe: &Universe) -> Vec<String> {
             breaches.push(format!("{}, {:?}: {breach}", call.id(), call.nature));
         }
     }
-    breaches.extend(purchases(universe, &tables.rows.values().collect::<Vec<_>>()));
+    breaches.extend(purchases(
+        universe,
+        &tables.rows.values().collect::<Vec<_>>(),
+    ));
     breaches
 }
 
@@ -52,7 +55,9 @@ fn end(universe: &Universe, call: &Call, row: &Row) -> Result<(), String> {
     let met = met_at(universe, call, progress.stage);
     match explained(universe, progress.stage, kind, &met) {
         true => Ok(()),
-        false => Err(format!("it is parked without cause: {progress:?}, met {met:?}")),
+        false => Err(format!(
+            "it is parked without cause: {progress:?}, met {met:?}"
+        )),
     }
 }
 
@@ -84,9 +89,9 @@ fn met_at(universe: &Universe, call: &Call, stage: Stage) -> Vec<Met> {
 fn explained(universe: &Universe, _stage: Stage, kind: FailureKind, met: &[Met]) -> bool {
     // Some of what the stores do is told as one kind.
     let is_store = |met: &Met| matches!(met.system, System::Archive | System::Warehouse);
-    let of_the_kind = met.iter().filter(|met| {
-        met.kind == kind || (kind == FailureKind::StoreFailed && is_store(met))
-    });
+    let of_the_kind = met
+        .iter()
+        .filter(|met| met.kind == kind || (kind == FailureKind::StoreFailed && is_store(met)));
     // The vendor's check says nothing about where the audio lies.
     let is_own = |met: &&Met| !met.in_outage || met.system == System::Media;
     let outside_outages = of_the_kind.filter(is_own).count();

@@ -77,7 +77,11 @@ impl MemoryWarehouse {
     }
 
     /// Does some work on the tables when the request has reached them.
-    async fn ask<T>(&self, doing: &str, work: impl FnOnce(&mut Tables) -> Outside<T>) -> Outside<T> {
+    async fn ask<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce(&mut Tables) -> Outside<T>,
+    ) -> Outside<T> {
         let passage = self.world.request(System::Warehouse, doing, "").await?;
         self.save_late(false);
         let done = work(&mut self.tables.lock().unwrap());
@@ -108,7 +112,8 @@ impl MemoryWarehouse {
         late.retain(|(at, outcomes)| {
             let arrives = all || *at <= now;
             if arrives && outcomes.iter().all(|outcome| self.refuse(outcome).is_ok()) {
-                self.world.tell(format_args!("late save {}", names(outcomes)));
+                self.world
+                    .tell(format_args!("late save {}", names(outcomes)));
                 self.tables.lock().unwrap().save(outcomes);
             }
             arrived |= arrives;
@@ -144,7 +149,8 @@ impl MemoryWarehouse {
             Change::Transcribed(_) => Some(Stage::Transcribe),
             Change::Classified(call) => {
                 let columns = Taxonomy::built_in();
-                let known = |field: &String| columns.sections.iter().any(|s| s.field.as_str() == field);
+                let known =
+                    |field: &String| columns.sections.iter().any(|s| s.field.as_str() == field);
                 if !call.classification.values().keys().all(known) {
                     return Err(Failure::new(FailureKind::StoreFailed, "no such column"));
                 }
@@ -153,9 +159,9 @@ impl MemoryWarehouse {
         };
         let call = self.calls.by_id.get(outcome.contact.id.as_str());
         match (call.map(|call| call.nature), learned_at) {
-            (Some(Nature::Unsavable(stage)), Some(learned_at)) if stage == learned_at => Err(
-                Failure::new(FailureKind::StoreFailed, "the row is refused"),
-            ),
+            (Some(Nature::Unsavable(stage)), Some(learned_at)) if stage == learned_at => {
+                Err(Failure::new(FailureKind::StoreFailed, "the row is refused"))
+            }
             _ => Ok(()),
         }
     }
@@ -187,11 +193,13 @@ impl Warehouse for MemoryWarehouse {
 
     async fn next_ready_at(&self, scope: &Scope) -> Outside<Option<DateTime<Utc>>> {
         let doing = format!("next {}", scope.stage);
-        self.ask(&doing, |tables| Ok(tables.next_ready_at(scope))).await
+        self.ask(&doing, |tables| Ok(tables.next_ready_at(scope)))
+            .await
     }
 
     async fn ready_count(&self, scope: &Scope, _now: DateTime<Utc>) -> Outside<u64> {
-        self.ask("count", |tables| Ok(tables.ready_count(scope))).await
+        self.ask("count", |tables| Ok(tables.ready_count(scope)))
+            .await
     }
 
     fn batching(&self) -> Batching {
@@ -228,11 +236,13 @@ impl Warehouse for MemoryWarehouse {
     }
 
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>> {
-        self.ask("progress", |tables| Ok(tables.progress(filter))).await
+        self.ask("progress", |tables| Ok(tables.progress(filter)))
+            .await
     }
 
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {
-        self.ask("values", |tables| Ok(tables.value_counts(field))).await
+        self.ask("values", |tables| Ok(tables.value_counts(field)))
+            .await
     }
 }
 
@@ -240,7 +250,10 @@ fn names(outcomes: &[Outcome]) -> String {
     let state = |outcome: &Outcome| {
         let progress = &outcome.progress;
         let (stage, status) = (progress.stage, progress.status.as_str());
-        format!("{} {stage} {status} {}", outcome.contact.id, progress.attempt)
+        format!(
+            "{} {stage} {status} {}",
+            outcome.contact.id, progress.attempt
+        )
     };
     outcomes.iter().map(state).collect::<Vec<_>>().join(", ")
 }

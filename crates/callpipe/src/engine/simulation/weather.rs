@@ -45,11 +45,15 @@ pub(super) enum Fate {
     /// It works, and nobody hears of it.
     LosesAnswer(FailureKind),
     /// No answer until the connector has waited long enough; it worked or not.
-    Hangs { works: bool },
+    Hangs {
+        works: bool,
+    },
     /// The connector has a bug.
     Panics,
     /// The process is killed while the request is on its way.
-    Kills { works: bool },
+    Kills {
+        works: bool,
+    },
 }
 
 #[derive(Debug, Clone, Default)]

@@ -172,7 +172,8 @@ impl World {
         let state = self.state();
         let all = state.met.values().flatten();
         all.filter(|met| matches!(met.system, System::Archive | System::Warehouse))
-            .cloned().collect()
+            .cloned()
+            .collect()
     }
 
     /// Notes a fault that is nobody's but the call's own, such as an answer of no use.
@@ -212,9 +213,11 @@ impl World {
             if let Some((_, special)) = state.special.take_if(|(special, _)| *special == number) {
                 fate = special;
             }
-            state
-                .trace
-                .add(number, now, format_args!("{system:?} {doing} {whom} {fate:?}"));
+            state.trace.add(
+                number,
+                now,
+                format_args!("{system:?} {doing} {whom} {fate:?}"),
+            );
             match &fate {
                 Fate::Fails(kind, _) | Fate::LosesAnswer(kind) => state.meet(system, whom, *kind),
                 Fate::Hangs { .. } => state.meet(system, whom, FailureKind::Unavailable),
