@@ -7,12 +7,11 @@
 //! change nothing.
 //!
 //! Which orders of saves can happen? A worker holds a call in hand from taking it up until its
-//! outcome is saved, so within a run the saves of a call are in the order of its attempts. But a save
-//! that was given up, by a run that was killed or by a deadline, may reach the warehouse later: after
-//! the same call was taken up again, and even after that attempt was saved. So what is simulated is
-//! that the last save that was given up arrives once, at any later step. An earlier one cannot still
-//! be under way: a run saves nothing new of a call before the save before it was answered, and a new
-//! run begins when the old one is gone.
+//! outcome is saved, and sends nothing new of it before that: the saves that are answered are in the
+//! order of the attempts. But a save that was given up, by a run that was killed or by a deadline, may
+//! reach the warehouse later: after it was sent again, after the call was taken up again, and even
+//! after later attempts were saved. There may be several of those, and they may arrive in any order,
+//! each once. That is what is simulated; it sets a call back, and must never keep it from its end.
 //!
 //! `CALLPIPE_SEED=123 cargo test -p callpipe-core simulation` replays one life,
 //! `CALLPIPE_SEEDS=100000` lives so many.
@@ -96,8 +95,8 @@ struct Life {
     now: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
     stored: CallProgress,
-    /// A save that was given up and may still arrive.
-    given_up: Option<CallProgress>,
+    /// Saves that were given up and may still arrive.
+    given_up: Vec<CallProgress>,
     told: Vec<String>,
 }
 
@@ -114,7 +113,7 @@ impl Life {
             started_at: (!chance.one_in(4)).then(|| now - age),
             now,
             stored: CallProgress::new(ContactId::parse("7").unwrap()),
-            given_up: None,
+            given_up: Vec::new(),
             told: Vec::new(),
             chance,
         }
@@ -163,9 +162,9 @@ impl Life {
             self.now += by;
             self.tell(format!("the clock is set by {by}"));
         }
-        if self.chance.one_in(3)
-            && let Some(late) = self.given_up.take()
-        {
+        if !self.given_up.is_empty() && self.chance.one_in(3) {
+            let which = self.chance.below(self.given_up.len() as u64) as usize;
+            let late = self.given_up.swap_remove(which);
             self.tell(format!("a save arrives late: {late:?}"));
             self.stored = late;
         }
@@ -228,7 +227,7 @@ impl Life {
             0 => self.tell("killed before it was saved".into()),
             1 => {
                 self.tell("its save is given up".into());
-                self.given_up = Some(next);
+                self.given_up.push(next);
             }
             2 => {
                 self.tell("it is saved twice".into());
@@ -238,7 +237,7 @@ impl Life {
             3 => {
                 self.tell("it is saved, and the save is given up: it arrives again later".into());
                 self.stored = next.clone();
-                self.given_up = Some(next);
+                self.given_up.push(next);
             }
             _ => self.stored = next,
         }
@@ -306,8 +305,8 @@ fn live(seed: u64) -> Life {
     }
     for step in 0.. {
         assert!(step < STEPS_MAX, "the call never ends");
-        // What was given up arrives before all is calm, or never.
-        if let Some(late) = life.given_up.take() {
+        // What was given up has arrived when all is calm.
+        if let Some(late) = life.given_up.pop() {
             life.stored = late;
         }
         if !matches!(life.stored.status, Status::Ready { .. }) {
