@@ -178,7 +178,10 @@ async fn a_block_is_written_before_its_first_request_and_never_twice_in_a_second
     for pair in writes_at.windows(2) {
         assert_eq!(pair[1] - pair[0], SECOND);
     }
-    assert!(limit.slot().now_or_never().is_none(), "the fourth block must be written");
+    assert!(
+        limit.slot().now_or_never().is_none(),
+        "the fourth block must be written"
+    );
 }
 
 #[tokio::test(start_paused = true)]
