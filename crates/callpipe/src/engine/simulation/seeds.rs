@@ -34,7 +34,7 @@ pub(super) fn in_parallel(end: u64, work: impl Fn(u64) + Sync) {
     });
 }
 
-fn universe(seed: u64) -> Universe {
+pub(super) fn universe(seed: u64) -> Universe {
     let mut chance = Seeded::new(seed);
     let weather = Weather::storm(&mut chance);
     let calls = Calls::by_chance(&mut chance, weather.calm_from);

@@ -175,6 +175,13 @@ impl Row {
         })
     }
 
+    /// The voice that the labels are about.
+    pub(super) fn label(&self) -> Option<String> {
+        let (call, _) = self.classified.as_ref()?;
+        let values = serde_json::to_value(call.classification.values()).ok()?;
+        Some(values["agent_name"].as_str()?.to_owned())
+    }
+
     fn labels(&self) -> Option<Value> {
         let (call, at) = self.classified.as_ref()?;
         let labels = &call.classification;

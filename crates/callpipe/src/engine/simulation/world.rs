@@ -132,6 +132,10 @@ impl World {
         self.state().now()
     }
 
+    pub(super) fn weather(&self) -> Weather {
+        self.state().weather.clone()
+    }
+
     /// Whether the clock on the wall was set forward in a stretch of time.
     pub(super) fn clock_went_forward(&self, from: Duration, until: Duration) -> bool {
         let state = self.state();
