@@ -140,11 +140,29 @@ fn write_once(staged: &Path, path: &Path, payload: &PutPayload, mode: &PutMode) 
 fn in_folder<T>(path: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
     match (work(), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
-            fs::create_dir_all(folder)?;
+            make_folder(folder)?;
             work()
         }
         (worked, _) => worked,
     }
+}
+
+/// Makes a folder and those above it that are missing. What is synced in a folder is lost in a power
+/// cut if the folder's own entry is not on the disk, so each is synced before anything is put in it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let made = match (fs::create_dir(folder), folder.parent()) {
+        (Err(error), Some(above)) if error.kind() == ErrorKind::NotFound => {
+            make_folder(above)?;
+            fs::create_dir(folder)
+        }
+        (made, _) => made,
+    };
+    match made {
+        // Whoever made it may not have synced it yet.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(folder)
 }
 
 /// Has the entry of a file in its folder written to the disk, where folders can be.
