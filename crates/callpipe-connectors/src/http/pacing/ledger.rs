@@ -108,7 +108,8 @@ impl Ledger {
             );
             Ok(())
         });
-        recalled.await.map(|()| ())
+        let recalled: Outside<&()> = recalled.await;
+        recalled.copied()
     }
 
     /// Makes sure that one more request is written down before it is sent. `taken` says what else

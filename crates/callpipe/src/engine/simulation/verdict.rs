@@ -101,7 +101,8 @@ fn purchases(universe: &Universe, redone: u32) -> Vec<String> {
     for purchase in universe.books.purchases() {
         let is_kept = kept.contains_key(&purchase.serial);
         if !is_kept && purchase.fortune == Fortune::Underway {
-            breaches.push(format!("a paid reply is nowhere: {purchase:?}"));
+            let (serial, request) = (purchase.serial, purchase.fingerprint);
+            breaches.push(format!("reply {serial} to {request} is nowhere"));
         }
     }
     let mut of_use: BTreeMap<&str, usize> = BTreeMap::new();
