@@ -11,6 +11,7 @@ pub mod gate;
 pub mod holder;
 pub mod lease;
 mod leases;
+mod look;
 pub mod monitor;
 pub mod paid;
 mod patience;
