@@ -7,6 +7,7 @@ pub mod chance;
 pub mod classifier;
 pub mod clock;
 pub mod contact_source;
+pub mod pace;
 pub mod recording_source;
 pub mod transcriber;
 pub mod warehouse;

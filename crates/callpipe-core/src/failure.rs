@@ -23,6 +23,8 @@ pub enum FailureKind {
     ModelRetired,
     /// A store of ours (archive, warehouse) cannot be read or written.
     StoreFailed,
+    /// The run may not spend more.
+    OverBudget,
     /// The other side refuses this call for good.
     Rejected,
     /// The other side cannot handle this kind of audio, language or content.
@@ -49,7 +51,9 @@ impl FailureKind {
     pub fn blame(self) -> Blame {
         match self {
             Self::Unavailable | Self::RateLimited | Self::CorruptTransfer => Blame::Moment,
-            Self::Denied | Self::ModelRetired | Self::StoreFailed => Blame::Setup,
+            Self::Denied | Self::ModelRetired | Self::StoreFailed | Self::OverBudget => {
+                Blame::Setup
+            }
             Self::Rejected | Self::Unsupported | Self::UnusableReply | Self::Bug => Blame::Call,
         }
     }
@@ -63,6 +67,7 @@ impl FailureKind {
             Self::Denied => "denied",
             Self::ModelRetired => "model_retired",
             Self::StoreFailed => "store_failed",
+            Self::OverBudget => "over_budget",
             Self::Rejected => "rejected",
             Self::Unsupported => "unsupported",
             Self::UnusableReply => "unusable_reply",
@@ -79,6 +84,7 @@ impl FailureKind {
             Self::Denied,
             Self::ModelRetired,
             Self::StoreFailed,
+            Self::OverBudget,
             Self::Rejected,
             Self::Unsupported,
             Self::UnusableReply,
@@ -109,6 +115,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// When the other side asked to be left alone, for how long.
     pub retry_after: Option<Duration>,
+    /// Whether the other side may charge for an answer that did not reach us.
+    pub perhaps_charged: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -120,6 +128,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             retry_after: None,
+            perhaps_charged: false,
             source: None,
         }
     }
@@ -140,6 +149,13 @@ impl Failure {
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// Says that the other side may charge for it all the same: it had worked on the answer.
+    #[must_use]
+    pub fn perhaps_charged(mut self) -> Self {
+        self.perhaps_charged = true;
         self
     }
 

@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod contracts;
 pub mod failure;
 pub mod measures;
+pub mod money;
 pub mod progress;
 pub mod recording;
 pub mod retry;

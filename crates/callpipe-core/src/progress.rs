@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::ContactId;
 use crate::failure::FailureKind;
+use crate::money::Purchase;
 
 /// One of the three things that are done to a call, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,6 +148,8 @@ pub struct CallProgress {
     pub redo_count: u32,
     /// What went wrong last at this stage. Always there when parked.
     pub last_failure: Option<LastFailure>,
+    /// The replies that were bought on behalf of the call, at all stages.
+    pub purchases: Vec<Purchase>,
 }
 
 impl CallProgress {
@@ -159,6 +162,7 @@ impl CallProgress {
             attempt: 0,
             redo_count: 0,
             last_failure: None,
+            purchases: Vec::new(),
         }
     }
 }

@@ -26,6 +26,7 @@ use callpipe_core::contracts::warehouse::{Batching, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
+use callpipe_core::shard::Shard;
 use callpipe_core::taxonomy::Taxonomy;
 
 use crate::cloud_run::CloudRun;
@@ -36,7 +37,9 @@ use crate::config::{
 };
 use crate::engine::Settings;
 use crate::engine::holder::Holder;
+use crate::engine::leases;
 use crate::engine::paid::PaidReplies;
+use crate::engine::spending::Spending;
 use crate::engine::stages::{ClassifyStage, FetchStage, Places, StageWork, TranscribeStage};
 
 pub use for_shard::for_shard;
@@ -196,13 +199,16 @@ pub fn stages(
     google: &Google<'_>,
     archive: &Archive,
     taxonomy: &Arc<Taxonomy>,
+    spending: &Spending,
     clock: &Arc<dyn Clock>,
 ) -> Outside<Vec<Arc<dyn StageWork>>> {
-    let paid = PaidReplies::new(archive.clone());
+    // Whoever works has been told by now if there is no such shard.
+    let shard = config.engine.shard().unwrap_or(Shard::WHOLE);
     wanted
         .iter()
         .map(|stage| -> Outside<Arc<dyn StageWork>> {
-            let (archive, paid) = (archive.clone(), paid.clone());
+            let archive = archive.for_worker(&leases::name(*stage, shard))?;
+            let paid = PaidReplies::new(archive.clone(), spending.clone());
             Ok(match stage {
                 Stage::Fetch => {
                     let (source, in_flight_max) = recordings(config, Some(&archive), clock)?;

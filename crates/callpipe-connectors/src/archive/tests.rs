@@ -26,6 +26,14 @@ fn reply_key() -> ArchiveKey {
     ArchiveKey::reply("deepgram", &Fingerprint::of(&["a"]), 1)
 }
 
+/// A reply that was bought for call 700123.
+fn kept(bytes: &'static [u8]) -> KeptReply {
+    KeptReply {
+        bytes: bytes.into(),
+        bought_for: Some(id("700123")),
+    }
+}
+
 fn audio(chunks: Vec<&'static [u8]>) -> AudioStream {
     stream::iter(chunks).map(|chunk| Ok(chunk.into())).boxed()
 }
@@ -91,7 +99,7 @@ async fn hostile_ids_stay_inside() {
             archive.put_recording(&key, bytes).await.unwrap();
             assert_eq!(bytes_of(archive, &key).await, text.as_bytes());
             let key = ArchiveKey::reply(text, &Fingerprint::of(&[text]), 1);
-            archive.put_reply(&key, b"{}").await.unwrap();
+            archive.put_reply(&key, kept(b"{}")).await.unwrap();
         }
         let names = archive.list_names("recordings").await.unwrap();
         assert_eq!(names.len(), hostile.len(), "{names:?}");
@@ -217,10 +225,16 @@ async fn a_reply_is_kept_zipped_and_found_again() {
     for bench in benches().await {
         let archive = &bench.archive;
         assert_eq!(archive.reply(&reply_key()).await.unwrap(), None);
-        archive.put_reply(&reply_key(), b"{\"a\":1}").await.unwrap();
-        archive.put_reply(&reply_key(), b"{\"a\":1}").await.unwrap();
+        archive
+            .put_reply(&reply_key(), kept(b"{\"a\":1}"))
+            .await
+            .unwrap();
+        archive
+            .put_reply(&reply_key(), kept(b"{\"a\":1}"))
+            .await
+            .unwrap();
         let reply = archive.reply(&reply_key()).await.unwrap().unwrap();
-        assert_eq!(reply, b"{\"a\":1}".as_slice());
+        assert_eq!(reply, kept(b"{\"a\":1}"));
         let stored = archive.read(&reply_key()).await.unwrap().unwrap();
         assert_eq!(stored[..2], [0x1f, 0x8b]);
     }
@@ -230,11 +244,14 @@ async fn a_reply_is_kept_zipped_and_found_again() {
 async fn another_workers_reply_stays() {
     for bench in benches().await {
         let archive = &bench.archive;
-        archive.put_reply(&reply_key(), b"theirs").await.unwrap();
-        let failure = archive.put_reply(&reply_key(), b"ours").await.unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Unavailable);
+        archive
+            .put_reply(&reply_key(), kept(b"theirs"))
+            .await
+            .unwrap();
+        let stays = archive.put_reply(&reply_key(), kept(b"ours")).await;
+        assert_eq!(stays.unwrap(), kept(b"theirs"));
         assert_eq!(
-            archive.reply(&reply_key()).await.unwrap().unwrap(),
+            archive.reply(&reply_key()).await.unwrap().unwrap().bytes,
             "theirs"
         );
     }
@@ -244,7 +261,10 @@ async fn another_workers_reply_stays() {
 async fn a_damaged_reply_is_none_and_is_replaced() {
     for bench in benches().await {
         let archive = &bench.archive;
-        archive.put_reply(&reply_key(), &[7; 5000]).await.unwrap();
+        archive
+            .put_reply(&reply_key(), kept(&[7; 5000]))
+            .await
+            .unwrap();
         let whole = archive.read(&reply_key()).await.unwrap().unwrap();
         let mut flipped = whole.to_vec();
         let middle = flipped.len() / 2;
@@ -253,11 +273,11 @@ async fn a_damaged_reply_is_none_and_is_replaced() {
             archive.overwrite(&reply_key(), damaged).await.unwrap();
             assert_eq!(archive.reply(&reply_key()).await.unwrap(), None);
             archive
-                .put_reply(&reply_key(), b"bought again")
+                .put_reply(&reply_key(), kept(b"bought again"))
                 .await
                 .unwrap();
             assert_eq!(
-                archive.reply(&reply_key()).await.unwrap().unwrap(),
+                archive.reply(&reply_key()).await.unwrap().unwrap().bytes,
                 "bought again"
             );
         }

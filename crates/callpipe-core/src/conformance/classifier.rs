@@ -2,6 +2,7 @@
 
 use super::{assert_name, good};
 use crate::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use crate::money::Usd;
 use crate::taxonomy::Taxonomy;
 
 /// `conversation` is one that the model answers well. `changed` is the same classifier with another
@@ -39,6 +40,16 @@ pub async fn classifier(
             section.field
         );
     }
+
+    let price = classifier.price(&reply, model);
+    if let Some(price_max) = classifier.price_max(conversation, model, Effort::Usual) {
+        assert!(price <= price_max, "{price} is more than {price_max}");
+    }
+    assert_eq!(
+        classifier.price(b"not JSON", model),
+        Usd::ZERO,
+        "no figures"
+    );
 
     for garbage in [&b""[..], b"not JSON", b"{}", &reply[..reply.len() / 2]] {
         match classifier.read(garbage, model) {

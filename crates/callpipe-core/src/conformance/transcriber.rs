@@ -6,6 +6,7 @@ use futures::{StreamExt, stream};
 use super::{assert_name, good};
 use crate::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
 use crate::failure::FailureKind;
+use crate::money::Usd;
 use crate::recording::{Recording, Sha256Hex};
 
 /// `audio` is a recording in which somebody speaks. `changed` is the same transcriber with another
@@ -39,6 +40,11 @@ pub async fn transcriber(
     let again = good(transcriber.read(&reply, recording), "reading a reply again");
     assert_eq!(transcribed, again, "reading twice gives the same");
     assert_transcript(&transcribed, recording);
+    let price = transcriber.price(&reply);
+    if let Some(price_max) = transcriber.price_max(recording) {
+        assert!(price <= price_max, "{price} is more than {price_max}");
+    }
+    assert_eq!(transcriber.price(b"not JSON"), Usd::ZERO, "no figures");
 
     for garbage in [
         &b""[..],

@@ -31,6 +31,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     faults::a_batch_is_saved_whole_or_not_at_all(warehouse).await;
     reports::calls_are_listed_by_filter(warehouse).await;
     reports::the_summary_adds_up(warehouse).await;
+    reports::what_was_spent_adds_up(warehouse).await;
     reports::values_are_counted(warehouse).await;
     // Preparing what is in use changes nothing.
     let before = good(warehouse.summary(now()).await, "counting calls");

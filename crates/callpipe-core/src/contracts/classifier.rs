@@ -1,6 +1,7 @@
 //! Who labels a conversation by the taxonomy.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use crate::classification::Classification;
 use crate::contracts::CheckReport;
 use crate::failure::Outside;
+use crate::money::Usd;
 use crate::recording::Fingerprint;
 
 /// A model that can be asked.
@@ -74,4 +76,24 @@ pub trait Classifier: Send + Sync {
 
     /// Reads a bought answer and checks it against the taxonomy.
     fn read(&self, reply: &[u8], model: &ModelName) -> Result<Classification, UnusableAnswer>;
+
+    /// What a bought answer of a model cost, by the figures in it; nothing where it has none. Who
+    /// charges nothing leaves this and the other prices as they are.
+    fn price(&self, _reply: &[u8], _model: &ModelName) -> Usd {
+        Usd::ZERO
+    }
+
+    /// More than the answer of a model for this conversation can cost; none where no price is known.
+    fn price_max(&self, _conversation: &str, _model: &ModelName, _effort: Effort) -> Option<Usd> {
+        Some(Usd::ZERO)
+    }
+
+    /// How long a request usually takes, for estimates.
+    fn usual_delay(&self) -> Duration;
+
+    /// What the answer for a conversation of so many bytes usually costs, for estimates; none where
+    /// no price is known.
+    fn usual_price(&self, _conversation_bytes: usize) -> Option<Usd> {
+        Some(Usd::ZERO)
+    }
 }

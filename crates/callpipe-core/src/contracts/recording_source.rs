@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 
 use crate::call::Contact;
 use crate::contracts::CheckReport;
+use crate::contracts::pace::Pace;
 use crate::failure::{Failure, Outside};
 use crate::progress::SkipReason;
 use crate::recording::Participant;
@@ -60,6 +61,11 @@ pub struct OpenRecording {
 pub trait RecordingSource: Send + Sync {
     /// Its name for logs and messages, such as `nice_cxone`.
     fn name(&self) -> &'static str;
+
+    /// The limit that decides how fast calls are fetched; none where nothing limits it.
+    fn pace(&self) -> Option<Pace> {
+        None
+    }
 
     /// Does what looking for a recording does, once, and says what was reached.
     async fn check(&self) -> Outside<CheckReport>;

@@ -2,6 +2,7 @@
 //! costs nothing and quirks are tested on recorded bytes.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use futures::stream::BoxStream;
 use crate::analysis::Analysis;
 use crate::contracts::CheckReport;
 use crate::failure::{Failure, Outside};
+use crate::money::Usd;
 use crate::recording::{Fingerprint, Recording};
 use crate::transcript::RecordingTranscript;
 
@@ -68,4 +70,24 @@ pub trait Transcriber: Send + Sync {
     /// Reads a bought answer. A missing section is a normal answer; an `UnusableReply` failure
     /// means that the bytes are no answer at all.
     fn read(&self, reply: &[u8], recording: &Recording) -> Outside<TranscribedRecording>;
+
+    /// What a bought answer cost, by the figures in it; nothing where it has none. Who charges
+    /// nothing leaves this and the other prices as they are.
+    fn price(&self, _reply: &[u8]) -> Usd {
+        Usd::ZERO
+    }
+
+    /// More than the answer for this recording can cost; none where no price is known.
+    fn price_max(&self, _recording: &Recording) -> Option<Usd> {
+        Some(Usd::ZERO)
+    }
+
+    /// How long a request for a recording of so many seconds usually takes, for estimates.
+    fn usual_delay(&self, duration_s: f64) -> Duration;
+
+    /// What the answer for a recording of so many seconds and channels usually costs, for
+    /// estimates; none where no price is known.
+    fn usual_price(&self, _duration_s: f64, _channels: u32) -> Option<Usd> {
+        Some(Usd::ZERO)
+    }
 }

@@ -13,6 +13,7 @@ use crate::classification::Classification;
 use crate::contracts::CheckReport;
 use crate::failure::Outside;
 use crate::measures::Measures;
+use crate::money::Usd;
 use crate::progress::{CallProgress, Stage};
 use crate::recording::{ArchiveKey, Recording};
 use crate::shard::Shard;
@@ -157,6 +158,26 @@ pub struct Summary {
     pub failures: Vec<FailureGroup>,
     /// Why calls were skipped.
     pub skips: Vec<SkipCount>,
+    /// What was spent, by stage; stages at which nothing was bought are left out.
+    pub spend: Vec<StageSpend>,
+}
+
+/// What was spent at a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageSpend {
+    /// The stage.
+    pub stage: Stage,
+    /// How much.
+    pub usd: Usd,
+    /// For how many calls something was bought.
+    pub calls: u64,
+}
+
+impl Summary {
+    /// What was spent at all stages.
+    pub fn spent(&self) -> Usd {
+        self.spend.iter().map(|spend| spend.usd).sum()
+    }
 }
 
 /// How many calls are at a stage with a status.

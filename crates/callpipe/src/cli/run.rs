@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_core::failure::{Failure, FailureKind};
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
 use chrono::NaiveDate;
@@ -13,7 +14,9 @@ use super::signals::stop_on_signal;
 use crate::assemble;
 use crate::chance::SystemChance;
 use crate::config::{Config, ContactsConfig};
+use crate::engine::estimate::estimate;
 use crate::engine::monitor::Monitor;
+use crate::engine::spending::Spending;
 use crate::engine::stop::Stop;
 use crate::engine::{self, Ending, Engine, RunReport};
 use crate::exit::Exit;
@@ -38,6 +41,21 @@ pub(super) struct RunArguments {
     /// at the same time [default: all calls, or the task's part in a Cloud Run job]
     #[arg(long, value_name = "PART/PARTS", value_parser = parse_shard)]
     shard: Option<Shard>,
+
+    /// Spend at most so many US dollars: nothing is bought that could go beyond
+    #[arg(long, value_name = "USD", value_parser = parse_usd)]
+    budget: Option<Usd>,
+
+    /// Only say how many calls there are to do, how long at the quotas, and about how much it costs
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn parse_usd(text: &str) -> Result<Usd, String> {
+    let dollars: Option<f64> = text.trim().trim_start_matches('$').parse().ok();
+    let dollars = dollars.filter(|dollars| dollars.is_finite() && *dollars >= 0.0);
+    let words = "it must be an amount in US dollars, such as 50 or 0.25";
+    dollars.map(Usd::from_dollars).ok_or_else(|| words.into())
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
@@ -69,6 +87,13 @@ pub(super) async fn run(
     if let Some(shard) = arguments.shard {
         (config.engine.shard_index, config.engine.shard_count) = (shard.index(), shard.count());
     }
+    if arguments.dry_run {
+        let engine = assembled(context, &config, arguments, stages, stop).await?;
+        let estimate = estimate(&engine).await?;
+        let text = || report::estimate::text(&estimate);
+        context.output.either(&estimate, text)?;
+        return Ok(Exit::Done);
+    }
     let report = work(context, &config, arguments, stages, stop).await?;
     tell_report(context, &report)?;
     Ok(exit(&report.ending))
@@ -82,6 +107,22 @@ pub(super) async fn work(
     stages: &[Stage],
     stop: Stop,
 ) -> anyhow::Result<RunReport> {
+    let engine = assembled(context, config, arguments, stages, stop).await?;
+    let shard = engine.settings.shard;
+    let shown = context.telemetry.show(Arc::clone(&engine.monitor), shard);
+    let report = engine::run(engine).await;
+    shown.end();
+    Ok(report?)
+}
+
+/// A pipeline for some stages, with a warehouse that is ready for it.
+async fn assembled(
+    context: &Context,
+    config: &Config,
+    arguments: &RunArguments,
+    stages: &[Stage],
+    stop: Stop,
+) -> anyhow::Result<Engine> {
     let config = &assemble::for_shard(config, stages)?;
     let shard = config.engine.shard()?;
     context
@@ -91,7 +132,11 @@ pub(super) async fn work(
     let taxonomy = assemble::taxonomy(config)?;
     let google = assemble::Google::new(config);
     let archive = assemble::archive(config, &google, &clock)?;
-    let stage_works = assemble::stages(config, stages, &google, &archive, &taxonomy, &clock)?;
+    let monitor = Arc::new(Monitor::default());
+    let spending = Spending::new(arguments.budget, Arc::clone(&monitor));
+    let stage_works = assemble::stages(
+        config, stages, &google, &archive, &taxonomy, &spending, &clock,
+    )?;
     // Only fetching begins with a list of calls; the other stages take what is in the warehouse.
     let contacts = match stages.contains(&Stage::Fetch) {
         true => Some(assemble::contacts(config, &google, &clock)?),
@@ -106,9 +151,7 @@ pub(super) async fn work(
     let mut settings = assemble::settings(&config.engine, cloud_run, warehouse.batching())?;
     settings.limit = arguments.limit;
     settings.since = arguments.since.or(settings.since);
-    let monitor = Arc::new(Monitor::default());
-    let shown = context.telemetry.show(Arc::clone(&monitor), shard);
-    let engine = Engine {
+    Ok(Engine {
         contacts,
         stages: stage_works,
         warehouse,
@@ -118,10 +161,7 @@ pub(super) async fn work(
         monitor,
         settings,
         stop,
-    };
-    let report = engine::run(engine).await;
-    shown.end();
-    Ok(report?)
+    })
 }
 
 fn stopped_early() -> Failure {
@@ -144,7 +184,7 @@ fn tell_report(context: &Context, report: &RunReport) -> anyhow::Result<()> {
 
 fn exit(ending: &Ending) -> Exit {
     match ending {
-        Ending::Done | Ending::LimitReached => Exit::Done,
+        Ending::Done | Ending::LimitReached | Ending::BudgetReached { .. } => Exit::Done,
         Ending::CallsWaiting { .. }
         | Ending::Stopped
         | Ending::GaveUp { .. }

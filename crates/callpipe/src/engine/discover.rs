@@ -30,10 +30,7 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
         let problems = page.problems.len() as u64;
         let listed = page.contacts.len() as u64;
         let mut contacts = page.contacts;
-        contacts.retain(|contact| engine.settings.shard.contains(&contact.id));
-        if let Some(since) = engine.settings.since {
-            contacts.retain(|contact| contact.date().is_none_or(|date| date >= since));
-        }
+        contacts.retain(|contact| engine.settings.is_responsible_for(contact));
         let added = patience::ask(&engine.stop, || {
             engine.warehouse.add_contacts(&contacts, engine.clock.now())
         })
@@ -48,7 +45,7 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
 }
 
 /// One page; what only the moment is to blame for is tried again.
-async fn page(
+pub(super) async fn page(
     engine: &Engine,
     source: &dyn ContactSource,
     query: &ContactQuery,

@@ -7,10 +7,11 @@
 
 pub mod committer;
 pub mod discover;
+pub mod estimate;
 pub mod gate;
 pub mod holder;
 pub mod lease;
-mod leases;
+pub mod leases;
 mod look;
 pub mod monitor;
 pub mod paid;
@@ -19,6 +20,7 @@ mod run;
 mod saver;
 #[cfg(test)]
 mod simulation;
+pub mod spending;
 pub mod stage_loop;
 pub mod stages;
 pub mod stop;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
+use callpipe_core::call::Contact;
 use callpipe_core::contracts::chance::Chance;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::contact_source::ContactSource;
@@ -96,6 +99,12 @@ impl Settings {
     /// in flight is given longer.
     pub fn save_max(&self) -> Duration {
         SAVE_MAX.max(self.stop_grace + Duration::from_secs(1))
+    }
+
+    /// Whether a contact is one that this run takes up.
+    pub fn is_responsible_for(&self, contact: &Contact) -> bool {
+        let is_late_enough = |since| contact.date().is_none_or(|date| date >= since);
+        self.shard.contains(&contact.id) && self.since.is_none_or(is_late_enough)
     }
 
     /// The calls that this run is responsible for at a stage.

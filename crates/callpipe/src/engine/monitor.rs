@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use callpipe_core::failure::Failure;
+use callpipe_core::money::Usd;
 use callpipe_core::progress::{CallProgress, Stage, Status};
 
 /// Counts of one stage.
@@ -20,6 +21,8 @@ pub struct StageCounts {
     pub retries: AtomicU64,
     /// Calls being worked on now.
     pub in_flight: AtomicU64,
+    /// Millionths of a dollar that replies have cost.
+    pub spent_micros: AtomicU64,
 }
 
 /// Counts of one stage at a moment.
@@ -37,6 +40,8 @@ pub struct StageFigures {
     pub retries: u64,
     /// See [`StageCounts::in_flight`].
     pub in_flight: u64,
+    /// What replies have cost in this run.
+    pub spent_usd: Usd,
 }
 
 impl StageFigures {
@@ -75,6 +80,7 @@ impl Monitor {
             parked: read(&counts.parked),
             retries: read(&counts.retries),
             in_flight: read(&counts.in_flight),
+            spent_usd: Usd::from_micros(read(&counts.spent_micros)),
         }
     }
 
@@ -114,6 +120,12 @@ impl Monitor {
     /// Work on a call ended, well or not.
     pub fn end(&self, stage: Stage) {
         self.counts(stage).in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A reply was bought.
+    pub fn spent(&self, stage: Stage, usd: Usd) {
+        let spent_micros = &self.counts(stage).spent_micros;
+        spent_micros.fetch_add(usd.micros(), Ordering::Relaxed);
     }
 
     /// A call's new state was decided. Told once a call and attempt, here and nowhere else logged.

@@ -5,77 +5,147 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use callpipe_connectors::archive::Archive;
+use callpipe_connectors::archive::{Archive, KeptReply};
+use callpipe_core::call::ContactId;
 use callpipe_core::failure::Outside;
+use callpipe_core::money::{Purchase, Usd};
+use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
+
+use super::spending::Spending;
 
 /// How often keeping a bought reply is tried before it is given up. With waits that double up to a
 /// minute, that is a quarter of an hour in which a full disk can be mended.
 const KEEP_ATTEMPTS_MAX: u32 = 20;
 
+/// What a call was charged with while it was worked on.
+#[derive(Debug, Default)]
+pub struct Purchases(Mutex<Vec<Purchase>>);
+
+impl Purchases {
+    fn add(&self, purchase: Purchase) {
+        // A list that only grows is whole whatever a panicking holder was doing.
+        let mut purchases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        purchases.push(purchase);
+    }
+
+    /// All of them.
+    pub fn into_inner(self) -> Vec<Purchase> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reply that is needed.
+pub struct Order<'a> {
+    /// Where it is kept.
+    pub key: ArchiveKey,
+    /// The stage that needs it.
+    pub stage: Stage,
+    /// The call that needs it.
+    pub contact_id: &'a ContactId,
+    /// More than it can cost; none where that is not known.
+    pub price_max: Option<Usd>,
+    /// What a reply cost.
+    pub price: &'a (dyn Fn(&[u8]) -> Usd + Sync),
+    /// Where the purchase is noted.
+    pub purchases: &'a Purchases,
+}
+
+impl Order<'_> {
+    /// Notes what the reply cost, if it was bought for this call: now, or before a crash.
+    fn note(&self, reply: &KeptReply, usd: Usd) {
+        let bought_for = reply.bought_for.as_ref();
+        if bought_for.is_none_or(|contact_id| contact_id == self.contact_id) {
+            self.purchases.add(Purchase {
+                stage: self.stage,
+                reply: self.key.clone(),
+                usd,
+            });
+        }
+    }
+}
+
 /// The paid replies of the archive.
 #[derive(Clone)]
 pub struct PaidReplies {
     archive: Archive,
+    spending: Spending,
     /// One lock for each reply that somebody is looking for or buying: two calls with the same
     /// audio must not buy the same answer at the same time.
     locks: Arc<Mutex<HashMap<ArchiveKey, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 impl PaidReplies {
-    /// The replies kept in an archive.
-    pub fn new(archive: Archive) -> Self {
+    /// The replies kept in an archive, and further ones as far as the spending allows.
+    pub fn new(archive: Archive, spending: Spending) -> Self {
         Self {
             archive,
+            spending,
             locks: Arc::default(),
         }
     }
 
-    /// The reply under a key: the one that is kept there, or else a bought one, which is kept
-    /// before it is given out.
-    pub async fn get_or_buy<Buy>(&self, key: &ArchiveKey, buy: Buy) -> Outside<Bytes>
+    /// The reply that is needed: the one that is kept, or else a bought one, which is kept before it
+    /// is given out. `OverBudget` where it may not be bought.
+    pub async fn get_or_buy<Buy>(&self, order: Order<'_>, buy: Buy) -> Outside<Bytes>
     where
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
-        let lock = self.lock(key);
+        let lock = self.lock(&order.key);
         let guard = lock.lock().await;
-        let reply = self.get_or_buy_alone(key, buy).await;
+        let reply = self.get_or_buy_alone(&order, buy).await;
         drop(guard);
-        self.forget(key, lock);
+        self.forget(&order.key, lock);
         reply
     }
 
-    async fn get_or_buy_alone<Buy>(&self, key: &ArchiveKey, buy: Buy) -> Outside<Bytes>
+    async fn get_or_buy_alone<Buy>(&self, order: &Order<'_>, buy: Buy) -> Outside<Bytes>
     where
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
-        if let Some(reply) = self.archive.reply(key).await? {
-            return Ok(reply);
+        if let Some(reply) = self.archive.reply(&order.key).await? {
+            order.note(&reply, (order.price)(&reply.bytes));
+            return Ok(reply.bytes);
         }
-        let reply = buy.await?;
-        self.keep(key, reply).await
-    }
-
-    /// Keeps a reply that was paid for, and gives it out. It is not dropped because the archive has
-    /// a bad moment. If another worker has kept another one meanwhile, that one is given out.
-    async fn keep(&self, key: &ArchiveKey, reply: Bytes) -> Outside<Bytes> {
-        let mut wait = Duration::from_secs(1);
-        for attempt in 1.. {
-            let failure = match self.archive.put_reply(key, &reply).await {
-                Ok(()) => return Ok(reply),
-                Err(failure) => failure,
-            };
-            if let Ok(Some(kept)) = self.archive.reply(key).await {
-                return Ok(kept);
-            }
-            if attempt == KEEP_ATTEMPTS_MAX {
+        let set_aside = self.spending.set_aside(order.price_max).await?;
+        let bytes = match buy.await {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                if failure.perhaps_charged {
+                    set_aside.write_off();
+                }
                 return Err(failure);
             }
-            tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
+        };
+        let reply = KeptReply {
+            bytes,
+            bought_for: Some(order.contact_id.clone()),
+        };
+        let usd = (order.price)(&reply.bytes);
+        set_aside.spend(order.stage, usd);
+        order.note(&reply, usd);
+        let kept = self.keep(&order.key, reply).await?;
+        Ok(kept.bytes)
+    }
+
+    /// A reply that was paid for is not dropped because the archive has a bad moment. Gives the one
+    /// that is kept, which is another worker's if that was quicker.
+    async fn keep(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
+        let mut wait = Duration::from_secs(1);
+        let mut attempt = 1;
+        loop {
+            // A copy of the bytes' owner, not of the bytes.
+            match self.archive.put_reply(key, reply.clone()).await {
+                Ok(kept) => return Ok(kept),
+                Err(failure) if attempt == KEEP_ATTEMPTS_MAX => return Err(failure),
+                Err(failure) => {
+                    tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
+                }
+            }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(60));
+            attempt += 1;
         }
-        Ok(reply)
     }
 
     fn lock(&self, key: &ArchiveKey) -> Arc<tokio::sync::Mutex<()>> {
@@ -103,46 +173,125 @@ mod tests {
     use callpipe_core::failure::{Failure, FailureKind};
     use callpipe_core::recording::Fingerprint;
 
+    use super::super::monitor::Monitor;
     use super::*;
+
+    fn paid(budget_usd: Option<f64>) -> PaidReplies {
+        let budget = budget_usd.map(Usd::from_dollars);
+        let spending = Spending::new(budget, Arc::new(Monitor::default()));
+        PaidReplies::new(Archive::memory(), spending)
+    }
 
     fn key() -> ArchiveKey {
         ArchiveKey::reply("deepgram", &Fingerprint::of(&["audio"]), 1)
     }
 
+    /// A cent for each byte.
+    fn price(reply: &[u8]) -> Usd {
+        Usd::from_dollars(reply.len() as f64 / 100.0)
+    }
+
+    fn order<'a>(contact_id: &'a ContactId, purchases: &'a Purchases) -> Order<'a> {
+        Order {
+            key: key(),
+            stage: Stage::Transcribe,
+            contact_id,
+            price_max: Some(Usd::from_dollars(1.0)),
+            price: &price,
+            purchases,
+        }
+    }
+
+    fn id(text: &str) -> ContactId {
+        ContactId::parse(text).unwrap()
+    }
+
+    fn cents(purchases: Purchases) -> u64 {
+        let purchases = purchases.into_inner();
+        let spent: Usd = purchases.iter().map(|purchase| purchase.usd).sum();
+        spent.micros() / 10_000
+    }
+
     #[tokio::test]
-    async fn what_is_kept_is_not_bought() {
-        let paid = PaidReplies::new(Archive::memory());
+    async fn what_is_kept_is_not_bought_and_is_charged_to_who_bought_it() {
+        let paid = paid(None);
         let bought = AtomicUsize::new(0);
         let buy = || async {
             bought.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             Ok(Bytes::from_static(b"{}"))
         };
-        let key = key();
-        let (first, second) =
-            tokio::join!(paid.get_or_buy(&key, buy()), paid.get_or_buy(&key, buy()));
+        let (one, other) = (id("1"), id("2"));
+        let (of_one, of_other) = (Purchases::default(), Purchases::default());
+        let (first, second) = tokio::join!(
+            paid.get_or_buy(order(&one, &of_one), buy()),
+            paid.get_or_buy(order(&other, &of_other), buy())
+        );
         assert_eq!(
             (first.unwrap(), second.unwrap()),
             (Bytes::from_static(b"{}"), Bytes::from_static(b"{}"))
         );
-        paid.get_or_buy(&key, buy()).await.unwrap();
+        let found_again = Purchases::default();
+        let again = paid.get_or_buy(order(&one, &found_again), buy()).await;
+        again.unwrap();
         assert_eq!(bought.load(Ordering::SeqCst), 1);
+        assert_eq!((cents(of_one), cents(of_other)), (2, 0));
+        assert_eq!(cents(found_again), 2, "its buyer may have crashed since");
         assert!(paid.locks.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn a_purchase_that_failed_leaves_nothing_behind() {
-        let paid = PaidReplies::new(Archive::memory());
-        let key = key();
-        let failed = paid
-            .get_or_buy(&key, async {
-                Err(Failure::new(FailureKind::Unavailable, "503"))
-            })
-            .await;
+        let paid = paid(Some(1.0));
+        let (one, purchases) = (id("1"), Purchases::default());
+        let broken = async { Err(Failure::new(FailureKind::Unavailable, "503")) };
+        let failed = paid.get_or_buy(order(&one, &purchases), broken).await;
         assert_eq!(failed.unwrap_err().kind, FailureKind::Unavailable);
-        let bought = paid
-            .get_or_buy(&key, async { Ok(Bytes::from_static(b"late")) })
-            .await;
+        let late = async { Ok(Bytes::from_static(b"late")) };
+        let bought = paid.get_or_buy(order(&one, &purchases), late).await;
         assert_eq!(bought.unwrap(), Bytes::from_static(b"late"));
+        assert_eq!(cents(purchases), 4);
+    }
+
+    #[tokio::test]
+    async fn over_budget_nothing_is_bought_and_what_is_kept_is_given_out() {
+        let paid = paid(Some(1.0));
+        let (one, purchases) = (id("1"), Purchases::default());
+        let buy = || async { Ok(Bytes::from_static(b"{}")) };
+        paid.get_or_buy(order(&one, &purchases), buy())
+            .await
+            .unwrap();
+        let next = Order {
+            key: ArchiveKey::reply("deepgram", &Fingerprint::of(&["more"]), 1),
+            ..order(&one, &purchases)
+        };
+        let refused = paid.get_or_buy(next, buy()).await.unwrap_err();
+        assert_eq!(refused.kind, FailureKind::OverBudget);
+        let kept = paid.get_or_buy(order(&one, &purchases), buy()).await;
+        assert!(kept.is_ok());
+    }
+
+    /// A file stands where the folder of the replies would be, until somebody mends it.
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_was_paid_for_waits_for_the_archive() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::directory(folder.path()).unwrap();
+        let spending = Spending::new(None, Arc::new(Monitor::default()));
+        let paid = PaidReplies::new(archive, spending);
+        let (one, purchases) = (id("1"), Purchases::default());
+        let in_the_way = folder.path().join("replies");
+        let buy = async {
+            std::fs::write(&in_the_way, "").unwrap();
+            Ok(Bytes::from_static(b"{}"))
+        };
+        let mend = async {
+            tokio::time::sleep(Duration::from_secs(400)).await;
+            std::fs::remove_file(&in_the_way).unwrap();
+        };
+        let (reply, ()) = tokio::join!(paid.get_or_buy(order(&one, &purchases), buy), mend);
+        assert_eq!(reply.unwrap(), Bytes::from_static(b"{}"));
+        let buy = async { panic!("bought again") };
+        let again = paid.get_or_buy(order(&one, &purchases), buy).await;
+        assert_eq!(again.unwrap(), Bytes::from_static(b"{}"));
     }
 }

@@ -27,6 +27,15 @@ pub enum Ending {
     Done,
     /// The limit of calls was reached.
     LimitReached,
+    /// Nothing more may be bought: calls are left.
+    BudgetReached {
+        /// The stage that wanted to.
+        stage: Stage,
+        /// What it wanted.
+        reason: String,
+        /// What can be done.
+        hint: Option<String>,
+    },
     /// Calls are left that can be done later: run again.
     CallsWaiting {
         /// When the first of them can be.
@@ -77,6 +86,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
         Ok(leases) => leases,
         Err(held) => return Ok(report(&engine, Ending::LeaseHeld(held))),
     };
+    leases::sweep(&engine).await;
     let ending = {
         let mut work = pin!(work(&engine));
         tokio::select! {
@@ -208,11 +218,13 @@ fn join<T>(joined: Result<T, tokio::task::JoinError>) -> Outside<T> {
 async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<Ending> {
     let mut limit_reached = false;
     let mut stopped = false;
+    let mut budget_reached = None;
     for (work, ending) in engine.stages.iter().zip(endings) {
         match ending? {
             StageEnding::NothingLeft => {}
             StageEnding::LimitReached => limit_reached = true,
             StageEnding::Stopped => stopped = true,
+            StageEnding::BudgetReached(failure) => budget_reached = Some((work.stage(), failure)),
             StageEnding::GaveUp(failure) => {
                 let (reason, hint) = (failure.chain(), failure.hint);
                 return Ok(Ending::GaveUp {
@@ -225,6 +237,13 @@ async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<
     }
     if stopped {
         return Ok(Ending::Stopped);
+    }
+    if let Some((stage, failure)) = budget_reached {
+        return Ok(Ending::BudgetReached {
+            stage,
+            reason: failure.chain(),
+            hint: failure.hint,
+        });
     }
     if limit_reached {
         return Ok(Ending::LimitReached);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
 use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
+use callpipe_core::money::add_purchases;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
 use futures::FutureExt;
@@ -23,6 +24,7 @@ use super::Engine;
 use super::committer::{Done, Outbox, Signals, StageSignals};
 use super::gate::{Gate, Permission, Weight};
 use super::look::{Looked, look};
+use super::paid::Purchases;
 use super::stages::{StageWork, Verdict, Worked};
 
 /// How a stage came to its end.
@@ -32,6 +34,8 @@ pub enum StageEnding {
     NothingLeft,
     /// The limit of calls for this run is reached.
     LimitReached,
+    /// Nothing more may be bought.
+    BudgetReached(Failure),
     /// A stop was asked for.
     Stopped,
     /// The outside system did not come back in time. The failure is the last probe's.
@@ -61,6 +65,8 @@ struct StageLoop<'a> {
     last_chance: HashSet<ContactId>,
     /// The last failure, when trials have failed for too long.
     hopeless: Option<String>,
+    /// Why nothing more may be bought, once that is so.
+    over_budget: Option<Failure>,
     next_ready: Option<Instant>,
     /// Whether the warehouse may know calls that are not in the buffer.
     maybe_more: bool,
@@ -91,13 +97,14 @@ pub async fn run_stage(
         accusing: Vec::new(),
         last_chance: HashSet::new(),
         hopeless: None,
+        over_budget: None,
         next_ready: None,
         maybe_more: true,
     };
     let ending = stage_loop.run(&upstream_ended).await;
     if !matches!(
         ending,
-        Ok(StageEnding::NothingLeft | StageEnding::LimitReached)
+        Ok(StageEnding::NothingLeft | StageEnding::LimitReached | StageEnding::BudgetReached(_))
     ) {
         // The other stages need not begin anything more, either.
         engine.stop.ask();
@@ -112,6 +119,11 @@ impl StageLoop<'_> {
         loop {
             if self.engine.stop.is_asked() {
                 return Ok(StageEnding::Stopped);
+            }
+            if self.tasks.is_empty()
+                && let Some(failure) = self.over_budget.take()
+            {
+                return Ok(StageEnding::BudgetReached(failure));
             }
             if let Some(reason) = self.hopeless.take() {
                 let message = format!("every call fails although the check works: {reason}");
@@ -220,6 +232,9 @@ impl StageLoop<'_> {
     /// Begins work on as many calls as allowed. Says when to look at the gate again, where it is
     /// not open.
     fn begin_work(&mut self) -> Option<Instant> {
+        if self.over_budget.is_some() {
+            return None;
+        }
         let in_flight_max = match self.gate.permission(Instant::now()) {
             Permission::Open => self.work.in_flight_max(),
             Permission::OneAtATime => 1,
@@ -235,7 +250,12 @@ impl StageLoop<'_> {
             let contact_id = call.contact.id.as_str();
             let span = tracing::error_span!("call", stage = %self.stage, contact_id);
             let task = async move {
-                let worked = AssertUnwindSafe(work.work(&call)).catch_unwind().await;
+                let mut call = call;
+                let purchases = Purchases::default();
+                let worked = AssertUnwindSafe(work.work(&call, &purchases))
+                    .catch_unwind()
+                    .await;
+                add_purchases(&mut call.progress.purchases, purchases.into_inner());
                 let worked = worked.unwrap_or_else(|_| {
                     Err(Failure::bug(format!("the {} stage panicked", work.stage())))
                 });
@@ -284,6 +304,11 @@ impl StageLoop<'_> {
             }
             Err(failure) => failure,
         };
+        if failure.kind == FailureKind::OverBudget {
+            self.let_go(&call);
+            self.over_budget = Some(failure);
+            return;
+        }
         let was_open = self.gate.in_trouble_for(Instant::now()).is_none();
         let weight = self
             .gate

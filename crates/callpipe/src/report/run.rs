@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use callpipe_core::money::Usd;
+use callpipe_core::progress::Stage;
 use chrono::{DateTime, Utc};
 
 use crate::engine::lease::Held;
+use crate::engine::monitor::StageFigures;
 use crate::engine::{Ending, RunReport};
 
 /// The report of a run as text.
@@ -39,6 +42,7 @@ pub fn text(report: &RunReport) -> String {
         }
         text.push('\n');
     }
+    text.push_str(&spent(&report.stages));
     text.push_str(&ending(&report.ending));
     let parked: u64 = report
         .stages
@@ -54,6 +58,23 @@ pub fn text(report: &RunReport) -> String {
     text
 }
 
+/// What was spent, if something was.
+fn spent(stages: &[(Stage, StageFigures)]) -> String {
+    let bought: Vec<_> = stages
+        .iter()
+        .filter(|(_, figures)| figures.spent_usd > Usd::ZERO)
+        .collect();
+    if bought.is_empty() {
+        return String::new();
+    }
+    let total: Usd = bought.iter().map(|(_, figures)| figures.spent_usd).sum();
+    let parts: Vec<String> = bought
+        .iter()
+        .map(|(stage, figures)| format!("{stage} {}", figures.spent_usd))
+        .collect();
+    format!("{:<11} {total}: {}\n", "spent", parts.join(", "))
+}
+
 fn ending(ending: &Ending) -> String {
     match ending {
         Ending::Done => "Nothing is left to do.".into(),
@@ -63,6 +84,17 @@ fn ending(ending: &Ending) -> String {
                 "Calls wait for a later moment, the first until {}. Run again then; `callpipe status` shows why.",
                 moment(*from)
             )
+        }
+        Ending::BudgetReached {
+            stage,
+            reason,
+            hint,
+        } => {
+            let hint = hint
+                .as_ref()
+                .map(|hint| format!("\nhint: {hint}"))
+                .unwrap_or_default();
+            format!("The budget is used up at {stage}: {reason}.{hint}")
         }
         Ending::Stopped => "Stopped; what was done is saved. Run again to go on.".into(),
         Ending::GaveUp {

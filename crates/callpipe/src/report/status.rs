@@ -1,6 +1,7 @@
 //! The funnel of all calls, failures by cause, and what to type next.
 
 use callpipe_core::contracts::warehouse::Summary;
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -10,6 +11,7 @@ pub fn text(summary: &Summary) -> String {
         return "No calls are known yet.\n\nNext: callpipe check, then callpipe run".into();
     }
     let mut text = format!("{} calls\n\n{}\n", summary.total, funnel(summary));
+    text.push_str(&spend(summary));
     if !summary.skips.is_empty() {
         text.push_str("\nNothing to do for:\n");
         for skip in &summary.skips {
@@ -45,6 +47,24 @@ pub fn count(summary: &Summary, stage: Stage, status: &str) -> u64 {
         .iter()
         .filter(|count| count.stage == stage && count.status == status);
     matching.map(|count| count.count).sum()
+}
+
+/// What was spent at each stage, and on average for a call for which something was bought.
+fn spend(summary: &Summary) -> String {
+    if summary.spend.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\nSpent {}:\n", summary.spent());
+    for spend in &summary.spend {
+        let average = Usd::from_micros(spend.usd.micros() / spend.calls.max(1));
+        text.push_str(&format!(
+            "  {:<11} {} for {} calls, {average} a call\n",
+            spend.stage.as_str(),
+            spend.usd,
+            spend.calls
+        ));
+    }
+    text
 }
 
 fn waiting(summary: &Summary, stage: Stage) -> u64 {
@@ -116,7 +136,7 @@ fn next(summary: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use callpipe_core::contracts::warehouse::{FailureGroup, SkipCount, StageCount};
+    use callpipe_core::contracts::warehouse::{FailureGroup, SkipCount, StageCount, StageSpend};
     use expect_test::expect;
 
     use super::*;
@@ -153,6 +173,11 @@ mod tests {
                 reason: "no_recording".into(),
                 count: 2,
             }],
+            spend: vec![StageSpend {
+                stage: Stage::Transcribe,
+                usd: Usd::from_dollars(1.2),
+                calls: 14,
+            }],
         };
         expect![[r#"
             20 calls
@@ -161,6 +186,9 @@ mod tests {
              fetch           2        1              2       0    15
              transcribe      0        0              0       1    14
              classify        4        0              0       0    10
+
+            Spent $1.20:
+              transcribe  $1.20 for 14 calls, $0.0857 a call
 
             Nothing to do for:
                     2  the call was not recorded (no_recording)

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
@@ -45,6 +46,9 @@ fn update(bar: &ProgressBar, figures: StageFigures) {
     }
     if figures.parked > 0 {
         message.push_str(&format!(", {} failed", figures.parked));
+    }
+    if figures.spent_usd > Usd::ZERO {
+        message.push_str(&format!(", {} spent", figures.spent_usd));
     }
     bar.set_message(message);
 }

@@ -35,6 +35,7 @@ pub(super) async fn write(monitor: Arc<Monitor>, shard: Shard, interval: Duratio
                 retries = figures.retries,
                 skipped = figures.skipped,
                 failed = figures.parked,
+                spent_usd = figures.spent_usd.dollars(),
                 "progress"
             );
         }

@@ -66,7 +66,11 @@ async fn what_was_damaged_on_the_way_has_no_name() {
 async fn players_are_told_what_they_get() {
     let bench = bench().await;
     bench.put().await.unwrap();
-    bench.archive.put_reply(&reply_key(), b"{}").await.unwrap();
+    bench
+        .archive
+        .put_reply(&reply_key(), kept(b"{}"))
+        .await
+        .unwrap();
     let transcript = ArchiveKey::transcript(&id("7"));
     let large = ArchiveKey::recording(&id("8"), "voice-only", 1, "wav");
     bench
@@ -254,4 +258,18 @@ fn a_build_without_a_store_says_how_to_have_it() {
         failure.hint.as_deref(),
         Some("build it with `--features aws`")
     );
+}
+
+#[tokio::test]
+async fn what_a_killed_worker_left_is_swept() {
+    let bench = bench().await;
+    let archive = &bench.archive;
+    for name in ["staging/fetch/a.wav", "staging/fetch-2-of-4/b.wav"] {
+        let path = ObjectPath::from(name);
+        archive.store.put(&path, "half".into()).await.unwrap();
+    }
+    let swept = archive.sweep(|worker| worker == "fetch").await.unwrap();
+    assert_eq!(swept, 1);
+    let left = archive.list_names("staging").await.unwrap();
+    assert_eq!(left, ["staging/fetch-2-of-4/b.wav"]);
 }

@@ -98,10 +98,12 @@ impl GeminiClient {
                 return Err(failure.context(model));
             }
         };
-        let reply = http::body(response, REPLY_BYTES_MAX, DOING).await?;
+        let reply = http::body(response, REPLY_BYTES_MAX, DOING)
+            .await
+            .map_err(Failure::perhaps_charged)?;
         if reply.is_empty() {
             let message = format!("{DOING}: the answer is empty");
-            return Err(Failure::new(FailureKind::CorruptTransfer, message));
+            return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
         }
         Ok(reply)
     }
@@ -152,6 +154,18 @@ fn setting_missing(key: &str, hint: &str) -> Failure {
     Failure::new(FailureKind::Denied, message).with_hint(hint)
 }
 
+/// How long an answer may become, in tokens.
+pub(super) fn output_tokens_max(config: &GeminiConfig, effort: Effort) -> u32 {
+    let times = match effort {
+        Effort::Usual => 1,
+        Effort::Enlarged => ENLARGED_TIMES,
+    };
+    let usual = config.max_output_tokens.get();
+    usual
+        .saturating_mul(times)
+        .min(OUTPUT_TOKENS_MAX.max(usual))
+}
+
 /// The body of a request. No sampling parameters: newer models ignore or refuse them.
 pub(super) fn request<'a>(
     config: &'a GeminiConfig,
@@ -160,11 +174,6 @@ pub(super) fn request<'a>(
     schema: &'a Value,
     effort: Effort,
 ) -> Request<'a> {
-    let times = match effort {
-        Effort::Usual => 1,
-        Effort::Enlarged => ENLARGED_TIMES,
-    };
-    let max_output_tokens = config.max_output_tokens.get();
     Request {
         system_instruction: Content {
             role: None,
@@ -181,9 +190,7 @@ pub(super) fn request<'a>(
             })
             .into(),
         generation_config: GenerationConfig {
-            max_output_tokens: max_output_tokens
-                .saturating_mul(times)
-                .min(OUTPUT_TOKENS_MAX.max(max_output_tokens)),
+            max_output_tokens: output_tokens_max(config, effort),
             response_mime_type: "application/json",
             response_json_schema: schema,
             thinking_config: config.thinking_level.map(|level| ThinkingConfig {

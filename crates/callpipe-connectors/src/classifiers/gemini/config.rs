@@ -39,6 +39,21 @@ pub struct GeminiConfig {
     pub thinking_level: Option<ThinkingLevel>,
     /// Labels of our requests in Google's billing reports: lower-case letters, digits, `_`, `-`.
     pub labels: BTreeMap<String, String>,
+    /// What Google charges, by the name of the model or a beginning of it. What is named here comes
+    /// before the list prices that are built in.
+    pub prices: BTreeMap<String, GeminiPrices>,
+}
+
+/// A table `[classifier.gemini.prices.MODEL]`: US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeminiPrices {
+    /// Of what the model reads.
+    pub input_usd: f64,
+    /// Of what it writes, thoughts included.
+    pub output_usd: f64,
+    /// Of what it read before and has kept; a tenth of `input_usd` unless said.
+    pub cached_usd: Option<f64>,
 }
 
 /// How much a model thinks before it answers.
@@ -66,6 +81,7 @@ impl Default for GeminiConfig {
             max_output_tokens: OUTPUT_TOKENS_MAX,
             thinking_level: None,
             labels: BTreeMap::new(),
+            prices: BTreeMap::new(),
         }
     }
 }

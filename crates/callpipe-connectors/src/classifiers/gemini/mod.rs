@@ -4,10 +4,12 @@
 mod client;
 mod config;
 mod map;
+mod price;
 mod wire;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,13 +18,14 @@ use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
 use callpipe_core::taxonomy::{Taxonomy, prompt, schema};
 use serde_json::Value;
 
 use crate::google::Identity;
 
-pub use config::{GeminiConfig, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
+pub use config::{GeminiConfig, GeminiPrices, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
 
 use client::GeminiClient;
 
@@ -34,6 +37,12 @@ const CHECK_CONVERSATION: &str = "Agent: Good morning, parts counter, how can I 
 
 /// Beginnings of the names of models that Google has switched off, or closed to new projects.
 const RETIRED_PREFIXES: [&str; 3] = ["gemini-1", "gemini-2.0", "gemini-2.5"];
+
+/// How long a label of a call takes: an assumption, since Google documents none.
+const USUAL_DELAY: Duration = Duration::from_secs(3);
+
+/// The words around a conversation in a request, in bytes.
+const QUESTION_BYTES: usize = 512;
 
 /// Gemini as a classifier.
 pub struct GeminiClassifier {
@@ -75,6 +84,11 @@ impl GeminiClassifier {
     fn retired(&self) -> MutexGuard<'_, BTreeSet<String>> {
         // A set of names: whole whatever a panicking holder was doing.
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes of a request that count as tokens.
+    fn request_bytes(&self, conversation_bytes: usize) -> usize {
+        self.instruction.len() + self.schema_text.len() + QUESTION_BYTES + conversation_bytes
     }
 
     /// Asks one model to label the check's conversation, a second time with more room.
@@ -194,6 +208,27 @@ impl Classifier for GeminiClassifier {
 
     fn read(&self, reply: &[u8], model: &ModelName) -> Result<Classification, UnusableAnswer> {
         map::classification(reply, &self.taxonomy, &model.0)
+    }
+
+    fn price(&self, reply: &[u8], model: &ModelName) -> Usd {
+        let prices = price::of_model(model, &self.config.prices);
+        prices.map_or(Usd::ZERO, |prices| prices.of_reply(reply))
+    }
+
+    fn price_max(&self, conversation: &str, model: &ModelName, effort: Effort) -> Option<Usd> {
+        let prices = price::of_model(model, &self.config.prices)?;
+        let output_tokens_max = client::output_tokens_max(&self.config, effort);
+        Some(prices.max(self.request_bytes(conversation.len()), output_tokens_max))
+    }
+
+    fn usual_delay(&self) -> Duration {
+        USUAL_DELAY
+    }
+
+    fn usual_price(&self, conversation_bytes: usize) -> Option<Usd> {
+        let model = self.models().into_iter().next()?;
+        let prices = price::of_model(&model, &self.config.prices)?;
+        Some(prices.usual(self.request_bytes(conversation_bytes)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answering;
 mod asking;
+mod pricing;
 mod refusing;
 mod sandbox;
 mod wire_level;

@@ -58,6 +58,23 @@ pub(super) struct Reply {
     pub(super) model_version: Option<String>,
 }
 
+/// The part of a reply that says what it cost.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PricedReply {
+    pub(super) usage_metadata: Usage,
+}
+
+/// Tokens. Those from the cache are among those of the prompt; thoughts come on top of the answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Usage {
+    pub(super) prompt_token_count: Option<u64>,
+    pub(super) cached_content_token_count: Option<u64>,
+    pub(super) candidates_token_count: Option<u64>,
+    pub(super) thoughts_token_count: Option<u64>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PromptFeedback {

@@ -108,8 +108,7 @@ impl Ledger {
             );
             Ok(())
         });
-        let recalled: Outside<&()> = recalled.await;
-        recalled.copied()
+        recalled.await.copied()
     }
 
     /// Makes sure that one more request is written down before it is sent. `taken` says what else

@@ -16,7 +16,7 @@ use crate::http::pacing::WindowLimit;
 use crate::nice_cxone::{Api, ApiRequest, Refusal, is_foreign_404, refused};
 
 /// The stretch of time that the vendor's quota counts in.
-const WINDOW: Duration = Duration::from_secs(5 * 60);
+pub(super) const WINDOW: Duration = Duration::from_secs(5 * 60);
 
 /// How long everybody waits after a 429 that says nothing about it.
 const HOLD_WHEN_UNTOLD: Duration = Duration::from_secs(10);

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::clock::Clock;
+use callpipe_core::contracts::pace::Pace;
 use callpipe_core::contracts::recording_source::{
     Found, OpenRecording, RecordingReference, RecordingSource,
 };
@@ -40,6 +41,7 @@ pub struct NiceCxoneRecordings {
     client: RecordingsClient,
     media: Media,
     in_flight_max: usize,
+    requests_max: usize,
 }
 
 impl NiceCxoneRecordings {
@@ -50,6 +52,7 @@ impl NiceCxoneRecordings {
             client: RecordingsClient::new(&config, Arc::clone(&clock))?,
             media: Media::new(&config.issuer, hosts, clock)?,
             in_flight_max: config.in_flight_max.max(1),
+            requests_max: config.requests_per_5_minutes,
         })
     }
 
@@ -81,6 +84,13 @@ impl NiceCxoneRecordings {
 impl RecordingSource for NiceCxoneRecordings {
     fn name(&self) -> &'static str {
         "nice_cxone"
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        Some(Pace::Window {
+            requests_max: self.requests_max,
+            window: client::WINDOW,
+        })
     }
 
     async fn check(&self) -> Outside<CheckReport> {

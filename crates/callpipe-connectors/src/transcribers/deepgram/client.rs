@@ -53,7 +53,7 @@ pub(super) fn parameters(config: &DeepgramConfig) -> Vec<Parameter> {
     } else {
         parameters.push(("language", config.language.clone()));
     }
-    if config.intelligence && is_understood(&config.language) {
+    if asks_for_understanding(config) {
         parameters.push(("summarize", "v2".into()));
         for feature in ["topics", "intents", "sentiment"] {
             parameters.push((feature, "true".into()));
@@ -82,6 +82,11 @@ pub(super) fn answer_parameters(config: &DeepgramConfig) -> Vec<String> {
         .collect();
     parameters.sort();
     parameters
+}
+
+/// Whether summary, topics, intents and sentiment are asked for.
+pub(super) fn asks_for_understanding(config: &DeepgramConfig) -> bool {
+    config.intelligence && is_understood(&config.language)
 }
 
 /// Whether summaries and the like exist for a language. For a stated language other than English
@@ -207,10 +212,12 @@ impl DeepgramClient {
                 return Err(refusal(&refused, answer.failure));
             }
         };
-        let reply = http::body(response, REPLY_BYTES_MAX, DOING).await?;
+        let reply = http::body(response, REPLY_BYTES_MAX, DOING)
+            .await
+            .map_err(Failure::perhaps_charged)?;
         if reply.is_empty() {
             let message = format!("{DOING}: the answer is empty");
-            return Err(Failure::new(FailureKind::CorruptTransfer, message));
+            return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
         }
         Ok(reply)
     }

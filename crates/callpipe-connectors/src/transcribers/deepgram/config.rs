@@ -13,6 +13,9 @@ pub const ENDPOINT_DEFAULT: &str = "https://api.deepgram.com";
 /// The value of `language` that asks Deepgram to find the language out.
 pub const LANGUAGE_AUTO: &str = "auto";
 
+/// The value of `language` for callers who change languages.
+pub(super) const LANGUAGE_MULTI: &str = "multi";
+
 /// With one of the intelligence features on, Deepgram works on ten requests of a project at once.
 const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 
@@ -41,6 +44,40 @@ pub struct DeepgramConfig {
     pub intelligence: bool,
     /// How many requests may be in flight at once.
     pub in_flight_max: NonZeroUsize,
+    /// What Deepgram charges.
+    pub prices: DeepgramPrices,
+}
+
+/// The table `[transcriber.deepgram.prices]`, in US dollars. The defaults are list prices for
+/// pre-recorded audio, pay as you go, as of 2026-07-25; who has a contract fills in its own.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeepgramPrices {
+    /// A minute of one channel in one language.
+    pub minute_usd: f64,
+    /// The same where `language` is `multi`.
+    pub multilingual_minute_usd: f64,
+    /// Telling speakers apart, on top.
+    pub diarization_minute_usd: f64,
+    /// Redaction, on top, where `redact` names something.
+    pub redaction_minute_usd: f64,
+    /// A thousand tokens that summary, topics, intents and sentiment each read.
+    pub input_tokens_1000_usd: f64,
+    /// A thousand tokens that they write.
+    pub output_tokens_1000_usd: f64,
+}
+
+impl Default for DeepgramPrices {
+    fn default() -> Self {
+        Self {
+            minute_usd: 0.0043,
+            multilingual_minute_usd: 0.0052,
+            diarization_minute_usd: 0.002,
+            redaction_minute_usd: 0.002,
+            input_tokens_1000_usd: 0.0003,
+            output_tokens_1000_usd: 0.0006,
+        }
+    }
 }
 
 impl Default for DeepgramConfig {
@@ -56,6 +93,7 @@ impl Default for DeepgramConfig {
             tags: Vec::new(),
             intelligence: true,
             in_flight_max: IN_FLIGHT_MAX,
+            prices: DeepgramPrices::default(),
         }
     }
 }

@@ -3,10 +3,13 @@
 
 mod client;
 mod config;
+mod lenient;
 mod map;
+mod price;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,9 +17,10 @@ use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
 use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::money::Usd;
 use callpipe_core::recording::{Fingerprint, Recording};
 
-pub use config::{DeepgramConfig, ENDPOINT_DEFAULT, LANGUAGE_AUTO};
+pub use config::{DeepgramConfig, DeepgramPrices, ENDPOINT_DEFAULT, LANGUAGE_AUTO};
 
 use client::DeepgramClient;
 
@@ -84,6 +88,22 @@ impl Transcriber for DeepgramTranscriber {
 
     fn read(&self, reply: &[u8], recording: &Recording) -> Outside<TranscribedRecording> {
         map::transcribed(reply, recording, &self.config.model)
+    }
+
+    fn price(&self, reply: &[u8]) -> Usd {
+        price::of_reply(reply, &self.config)
+    }
+
+    fn price_max(&self, recording: &Recording) -> Option<Usd> {
+        Some(price::max(recording.size_bytes, &self.config))
+    }
+
+    fn usual_delay(&self, duration_s: f64) -> Duration {
+        price::usual_delay(duration_s)
+    }
+
+    fn usual_price(&self, duration_s: f64, channels: u32) -> Option<Usd> {
+        Some(price::usual(duration_s, channels, &self.config))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{
-    CallFilter, FailureGroup, SkipCount, StageCount, Summary,
+    CallFilter, FailureGroup, SkipCount, StageCount, StageSpend, Summary,
 };
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 
 use crate::bigquery::{Row, Statement};
@@ -26,6 +27,9 @@ pub(super) fn summary(rows: &[Row]) -> Summary {
             count,
             row.number("waiting").unwrap_or(0),
         );
+        for stage in [Stage::Transcribe, Stage::Classify] {
+            add_spend(&mut summary.spend, stage, row);
+        }
         if status == "skipped"
             && let Some(reason) = row.text("skip_reason")
         {
@@ -56,6 +60,7 @@ pub(super) fn summary(rows: &[Row]) -> Summary {
             .cmp(&one.count)
             .then_with(|| order(one).cmp(&order(other)))
     });
+    summary.spend.sort_by_key(|spend| spend.stage);
     summary.skips.sort_by(|one, other| {
         other
             .count
@@ -80,6 +85,21 @@ fn add_count(counts: &mut Vec<StageCount>, stage: Stage, status: &str, count: u6
             waiting,
             count,
         }),
+    }
+}
+
+fn add_spend(spend: &mut Vec<StageSpend>, stage: Stage, row: &Row) {
+    let usd = row.text(&format!("{stage}_usd"));
+    let Some(usd) = usd.and_then(|usd| usd.parse().ok()).map(Usd::from_dollars) else {
+        return;
+    };
+    let calls = row.number(&format!("{stage}_calls")).unwrap_or(0);
+    match spend.iter_mut().find(|known| known.stage == stage) {
+        Some(known) => {
+            known.usd += usd;
+            known.calls += calls;
+        }
+        None => spend.push(StageSpend { stage, usd, calls }),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::warehouses::stored::{self, STATE_COLUMNS};
 /// BigQuery bills whole columns.
 const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_metadata, stage, \
      stage_status, skip_reason, attempt, not_before, redo_count, failure_kind, failure_reason, \
-     recordings, gcs_uri, transcript_key";
+     recordings, gcs_uri, transcript_key, purchases";
 
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
@@ -115,7 +115,9 @@ impl Sql {
             "SELECT stage, stage_status, skip_reason, failure_kind, COUNT(*) AS calls, \
              COUNTIF(stage_status = 'ready' AND not_before > @now) AS waiting, \
              ARRAY_AGG(STRUCT(contactId, failure_reason) ORDER BY contactId LIMIT 1)[OFFSET(0)] \
-             AS example FROM {} WHERE TRIM(contactId) != '' \
+             AS example, SUM(transcribe_cost_usd) AS transcribe_usd, \
+             COUNT(transcribe_cost_usd) AS transcribe_calls, SUM(classify_cost_usd) AS classify_usd, \
+             COUNT(classify_cost_usd) AS classify_calls FROM {} WHERE TRIM(contactId) != '' \
              GROUP BY stage, stage_status, skip_reason, failure_kind",
             self.tracking
         )

@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::sql;
 use crate::bigquery::wire::{Field, TableSchema};
-use crate::warehouses::stored::{BaselineFlags, ContactColumns, fetch_was_tried, moment};
+use crate::warehouses::stored::{
+    BaselineFlags, ContactColumns, CostColumns, fetch_was_tried, moment,
+};
 
 /// A row on its way.
 #[derive(Default)]
@@ -46,14 +48,15 @@ pub(super) fn contacts(
     now: DateTime<Utc>,
     schemas: &Schemas,
 ) -> Outside<Staged> {
-    let rows = contacts.iter().map(|contact| {
+    let row = |contact: &Contact| -> Outside<(ContactId, StagedRow)> {
         let mut row = StagedRow::default();
         let progress = CallProgress::new(contact.id.clone());
         set_contact(&mut row.tracking, contact, now);
-        set_state(&mut row.tracking, &progress, now);
-        (contact.id.clone(), row)
-    });
-    staged(rows.collect(), schemas)
+        set_state(&mut row.tracking, &progress, now)?;
+        Ok((contact.id.clone(), row))
+    };
+    let rows: Vec<_> = contacts.iter().map(row).collect::<Outside<_>>()?;
+    staged(rows, schemas)
 }
 
 /// Stages outcomes. A call that is there twice becomes one row: its last state, and all that was
@@ -81,7 +84,7 @@ pub(super) fn outcomes(
 fn set_outcome(row: &mut StagedRow, outcome: &Outcome, archive_base_uri: &str) -> Outside<()> {
     let tracking = &mut row.tracking;
     set_contact(tracking, &outcome.contact, outcome.at);
-    set_state(tracking, &outcome.progress, outcome.at);
+    set_state(tracking, &outcome.progress, outcome.at)?;
     if fetch_was_tried(outcome) {
         tracking.insert("fetch_datetime".into(), moment(outcome.at).into());
     }
@@ -131,8 +134,13 @@ fn set_contact(tracking: &mut Map<String, Value>, contact: &Contact, listed_at: 
 }
 
 /// The state of a call, and the baseline's flags that follow from it.
-fn set_state(tracking: &mut Map<String, Value>, progress: &CallProgress, at: DateTime<Utc>) {
+fn set_state(
+    tracking: &mut Map<String, Value>,
+    progress: &CallProgress,
+    at: DateTime<Utc>,
+) -> Outside<()> {
     let flags = BaselineFlags::of(progress);
+    let costs = CostColumns::of(progress)?;
     let not_before = match progress.status {
         Status::Ready { not_before } => not_before.map(moment),
         _ => None,
@@ -162,8 +170,12 @@ fn set_state(tracking: &mut Map<String, Value>, progress: &CallProgress, at: Dat
         ("analysed", json!(u8::from(flags.transcribed))),
         ("gemini_analysed", json!(u8::from(flags.gemini_analysed))),
         ("updated_at", json!(moment(at))),
+        ("purchases", json!(costs.purchases)),
+        ("transcribe_cost_usd", json!(costs.transcribe_usd)),
+        ("classify_cost_usd", json!(costs.classify_usd)),
     ];
     tracking.extend(values.map(|(column, value)| (column.to_owned(), value)));
+    Ok(())
 }
 
 fn set_raw(tracking: &mut Map<String, Value>, raw_metadata: Option<&str>) {

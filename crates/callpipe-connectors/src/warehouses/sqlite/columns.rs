@@ -9,7 +9,7 @@ use callpipe_core::taxonomy::Taxonomy;
 pub(super) type Column = (&'static str, &'static str);
 
 /// The tracking table: the baseline's columns and ours.
-pub(super) const TRACKING: [Column; 37] = [
+pub(super) const TRACKING: [Column; 40] = [
     ("contactId", "TEXT"),
     ("status", "TEXT"),
     ("transcribed", "INTEGER"),
@@ -42,6 +42,10 @@ pub(super) const TRACKING: [Column; 37] = [
     ("transcript_key", "TEXT"),
     ("reply_keys", "TEXT"),
     ("recordings", "TEXT"),
+    // Ours: what it cost, by stage, and every reply that was bought for it.
+    ("transcribe_cost_usd", "REAL"),
+    ("classify_cost_usd", "REAL"),
+    ("purchases", "TEXT"),
     ("measures", "TEXT"),
     ("contact_metadata", "TEXT"),
     // The baseline's long texts.

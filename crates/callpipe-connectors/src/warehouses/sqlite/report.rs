@@ -2,9 +2,10 @@
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, FailureGroup, PendingCall, SkipCount, StageCount, Summary,
-    ValueCount,
+    CallDetails, CallFilter, CallRow, FailureGroup, PendingCall, SkipCount, StageCount, StageSpend,
+    Summary, ValueCount,
 };
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value as SqlValue;
@@ -58,11 +59,19 @@ pub(super) fn summary(
         let count = count(row, "calls")?;
         Ok(Some(SkipCount { reason, count }))
     })?;
+    let spend = rows(connection, &sql.spend(), &[], |row| {
+        let (Some(stage), Some(usd)) = (stage(row)?, row.get::<_, Option<f64>>("usd")?) else {
+            return Ok(None);
+        };
+        let (usd, calls) = (Usd::from_dollars(usd), count(row, "calls")?);
+        Ok(Some(StageSpend { stage, usd, calls }))
+    })?;
     Ok(Summary {
         total: counts.iter().map(|count| count.count).sum(),
         counts,
         failures,
         skips,
+        spend,
     })
 }
 

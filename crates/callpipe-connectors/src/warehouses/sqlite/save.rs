@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::client::Problem;
 use super::sql::Sql;
-use crate::warehouses::stored::{BaselineFlags, ContactColumns, fetch_was_tried, moment};
+use crate::warehouses::stored::{
+    BaselineFlags, ContactColumns, CostColumns, fetch_was_tried, moment,
+};
 
 /// Takes up those contacts that are not known, and says how many those were.
 pub(super) fn add_contacts(
@@ -87,6 +89,7 @@ fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(
     let (contact, progress) = (&outcome.contact, &outcome.progress);
     let columns = ContactColumns::of(contact);
     let flags = BaselineFlags::of(progress);
+    let costs = CostColumns::of(progress)?;
     let not_before = match progress.status {
         Status::Ready { not_before } => not_before.map(moment),
         _ => None,
@@ -120,6 +123,9 @@ fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(
             ":analysed": flags.transcribed,
             ":gemini_analysed": flags.gemini_analysed,
             ":updated_at": at,
+            ":purchases": costs.purchases,
+            ":transcribe_cost_usd": costs.transcribe_usd,
+            ":classify_cost_usd": costs.classify_usd,
         })?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Every statement, with the names of the tables put in and all values left to be bound.
 
+use callpipe_core::progress::Stage;
+
 use super::config::SqliteConfig;
 use crate::warehouses::stored::{self, STATE_COLUMNS};
 
@@ -16,7 +18,7 @@ pub(super) const PROBE: &str =
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of.
 const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_metadata, stage, \
      stage_status, skip_reason, attempt, not_before, redo_count, failure_kind, failure_reason, \
-     recordings, gcs_uri";
+     recordings, gcs_uri, purchases";
 
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
@@ -156,6 +158,19 @@ impl Sql {
              ORDER BY calls DESC, stage, stage_status, failure_kind",
             self.tracking
         )
+    }
+
+    /// What was spent at each stage.
+    pub(super) fn spend(&self) -> String {
+        let of_stage = |stage: Stage| {
+            format!(
+                "SELECT '{stage}' AS stage, SUM({stage}_cost_usd) AS usd, \
+                 COUNT({stage}_cost_usd) AS calls FROM {}",
+                self.tracking
+            )
+        };
+        let (transcribe, classify) = (of_stage(Stage::Transcribe), of_stage(Stage::Classify));
+        format!("{transcribe} UNION ALL {classify}")
     }
 
     pub(super) fn skip_counts(&self) -> String {

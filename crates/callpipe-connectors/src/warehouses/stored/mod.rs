@@ -9,4 +9,6 @@ mod written;
 
 pub(crate) use adopted::adopt;
 pub(crate) use read::{StoredRow, call_row, pending_call};
-pub(crate) use written::{BaselineFlags, ContactColumns, STATE_COLUMNS, fetch_was_tried, moment};
+pub(crate) use written::{
+    BaselineFlags, ContactColumns, CostColumns, STATE_COLUMNS, fetch_was_tried, moment,
+};

@@ -75,6 +75,7 @@ fn progress(row: &impl StoredRow, contact_id: &ContactId) -> Option<CallProgress
         attempt: number(row, "attempt"),
         redo_count: number(row, "redo_count"),
         last_failure: last_failure(row),
+        purchases: parsed(row, "purchases").unwrap_or_default(),
     })
 }
 

@@ -2,6 +2,8 @@
 
 use callpipe_core::call::Contact;
 use callpipe_core::contracts::warehouse::{Change, Outcome};
+use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
@@ -12,7 +14,7 @@ pub(crate) fn moment(at: DateTime<Utc>) -> String {
 }
 
 /// The columns that every outcome sets.
-pub(crate) const STATE_COLUMNS: [&str; 13] = [
+pub(crate) const STATE_COLUMNS: [&str; 16] = [
     "stage",
     "stage_status",
     "skip_reason",
@@ -26,6 +28,9 @@ pub(crate) const STATE_COLUMNS: [&str; 13] = [
     "analysed",
     "gemini_analysed",
     "updated_at",
+    "purchases",
+    "transcribe_cost_usd",
+    "classify_cost_usd",
 ];
 
 /// A contact as it is stored.
@@ -44,6 +49,30 @@ impl ContactColumns {
             start_date: contact.started_at.map(|start| start.to_rfc3339()),
             metadata: Value::Object(contact.metadata.clone()).to_string(),
         }
+    }
+}
+
+/// What was spent on a call: nothing where nothing was bought.
+pub(crate) struct CostColumns {
+    /// Every purchase, as JSON.
+    pub(crate) purchases: Option<String>,
+    pub(crate) transcribe_usd: Option<f64>,
+    pub(crate) classify_usd: Option<f64>,
+}
+
+impl CostColumns {
+    pub(crate) fn of(progress: &CallProgress) -> Outside<Self> {
+        let purchases = &progress.purchases;
+        let usd = |stage| spent(purchases, stage).map(Usd::dollars);
+        let json = || serde_json::to_string(purchases);
+        let json = (!purchases.is_empty()).then(json).transpose();
+        Ok(Self {
+            purchases: json.map_err(|error| {
+                Failure::bug("purchases cannot be written as JSON").with_source(error)
+            })?,
+            transcribe_usd: usd(Stage::Transcribe),
+            classify_usd: usd(Stage::Classify),
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::contracts::warehouse::{
 };
 use crate::failure::FailureKind;
 use crate::measures::{Measures, SpeakerMeasures};
+use crate::money::{Purchase, Usd};
 use crate::progress::{CallProgress, LastFailure, Stage, Status};
 use crate::recording::{ArchiveKey, Fingerprint, Participant, Recording, Role, Sha256Hex};
 use crate::taxonomy::Taxonomy;
@@ -56,6 +57,20 @@ pub(super) fn failure(kind: FailureKind, reason: &str) -> Option<LastFailure> {
         kind,
         reason: reason.to_owned(),
     })
+}
+
+/// Purchases that cost `cents` in all at the transcribe stage, and one at the classify stage.
+pub(super) fn purchases(contact: &Contact, cents: u64) -> Vec<Purchase> {
+    let purchase = |stage, provider, number, micros| Purchase {
+        stage,
+        reply: ArchiveKey::reply(provider, &Fingerprint::of(&[contact.id.as_str()]), number),
+        usd: Usd::from_micros(micros),
+    };
+    vec![
+        purchase(Stage::Transcribe, "deepgram", 1, cents * 10_000 - 1),
+        purchase(Stage::Transcribe, "deepgram", 2, 1),
+        purchase(Stage::Classify, "gemini", 1, 1_250),
+    ]
 }
 
 pub(super) fn outcome(contact: &Contact, progress: CallProgress, change: Change) -> Outcome {

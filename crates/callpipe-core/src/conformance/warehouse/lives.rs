@@ -223,10 +223,16 @@ pub(super) async fn every_state_reads_back(warehouse: &dyn Warehouse) {
         (Stage::Classify, Status::Done, None),
     ];
     for (number, (stage, status, last_failure)) in (1..).zip(states) {
+        // The first state is that of a call for which nothing was bought.
+        let bought = match number {
+            1 => Vec::new(),
+            cents => purchases(&contact, cents.into()),
+        };
         let progress = CallProgress {
             attempt: number,
             redo_count: number * 2,
             last_failure,
+            purchases: bought,
             ..state(&contact, stage, status)
         };
         save(

@@ -1,12 +1,13 @@
 //! Lists and counts.
 
 use super::examples::*;
-use crate::call::ContactId;
+use crate::call::{Contact, ContactId};
 use crate::conformance::good;
 use crate::contracts::warehouse::{
     CallFilter, Change, Outcome, StageCount, Summary, ValueCount, Warehouse,
 };
 use crate::failure::FailureKind;
+use crate::money::Usd;
 use crate::progress::{CallProgress, SkipReason, Stage, Status};
 use crate::taxonomy::Taxonomy;
 
@@ -203,6 +204,48 @@ pub(super) async fn the_summary_adds_up(warehouse: &dyn Warehouse) {
     };
     assert_eq!(skips(&summary) - skips(&before), 1);
     end(warehouse, &contacts).await;
+}
+
+/// What was bought for a call is kept with it, added up by stage, and in the columns that people ask
+/// for.
+pub(super) async fn what_was_spent_adds_up(warehouse: &dyn Warehouse) {
+    let spent = |summary: &Summary, stage| {
+        let spend = summary.spend.iter().find(|spend| spend.stage == stage);
+        spend.map_or((Usd::ZERO, 0), |spend| (spend.usd, spend.calls))
+    };
+    let before = good(warehouse.summary(now()).await, "adding up");
+    let contacts = ["spend-1", "spend-2", "spend-3"].map(|id| contact(id, ""));
+    let outcomes: Vec<Outcome> = (0..)
+        .zip(&contacts)
+        .map(|(cents, contact)| {
+            let progress = CallProgress {
+                purchases: match cents {
+                    0 => Vec::new(),
+                    cents => purchases(contact, cents),
+                },
+                ..state(contact, Stage::Classify, Status::Done)
+            };
+            outcome(contact, progress, Change::None)
+        })
+        .collect();
+    save(warehouse, &outcomes).await;
+    save(warehouse, &outcomes).await;
+    let after = good(warehouse.summary(now()).await, "adding up");
+    for (stage, micros, calls) in [(Stage::Transcribe, 30_000, 2), (Stage::Classify, 2_500, 2)] {
+        let (usd_before, calls_before) = spent(&before, stage);
+        let expected = (usd_before + Usd::from_micros(micros), calls_before + calls);
+        assert_eq!(spent(&after, stage), expected, "{stage}");
+    }
+    assert_eq!(spent(&after, Stage::Fetch), (Usd::ZERO, 0));
+    let columns = async |contact: &Contact| {
+        let found = good(warehouse.find(&contact.id).await, "looking for a call");
+        let Some(details) = found else {
+            panic!("{} is not there", contact.id);
+        };
+        ["transcribe_cost_usd", "classify_cost_usd"].map(|name| details.tracking[name].as_f64())
+    };
+    assert_eq!(columns(&contacts[0]).await, [None, None]);
+    assert_eq!(columns(&contacts[2]).await, [Some(0.02), Some(0.001_25)]);
 }
 
 /// How many calls, and how many of them wait.

@@ -151,6 +151,7 @@ fn what_the_template_shows_of_other_systems_is_true() {
     for header in [
         "[contacts.bigquery]",
         "[archive.gcs]",
+        "[transcriber.deepgram.prices]",
         "[warehouse.bigquery]",
     ] {
         let (_, rest) = template.split_once(header).unwrap();
@@ -163,8 +164,9 @@ fn what_the_template_shows_of_other_systems_is_true() {
         let (mut defaults, _) = parsed(header, &[]).unwrap();
         let mut defaults = serde_json::to_value(&mut defaults).unwrap();
         for value in [&mut shown, &mut defaults] {
-            let (role, kind) = header.trim_matches(['[', ']']).split_once('.').unwrap();
-            let table = value[role][kind].as_object_mut().unwrap();
+            let path = header.trim_matches(['[', ']']).replace('.', "/");
+            let table = value.pointer_mut(&format!("/{path}")).unwrap();
+            let table = table.as_object_mut().unwrap();
             for without_default in [
                 "project", "dataset", "location", "table", "bucket", "prefix", "links",
             ] {

@@ -28,6 +28,7 @@ use crate::assemble::ArchivedUsage;
 use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
+use crate::engine::spending::Spending;
 use crate::engine::stages::{ClassifyStage, FetchStage, Places, TranscribeStage};
 use crate::engine::stop::Stop;
 use crate::engine::{Ending, Engine, RunReport, Settings, run};
@@ -111,6 +112,9 @@ impl End {
     }
 }
 
+/// How a call ended, and whose labels it has.
+pub(super) type Ended = (CallProgress, Option<String>);
+
 /// A world with everything in it that outlives a run.
 pub(super) struct Universe {
     pub(super) world: Arc<World>,
@@ -161,7 +165,7 @@ impl Universe {
     }
 
     /// How each call ended, and whose labels it has.
-    pub(super) fn ended(&self) -> Vec<(CallProgress, Option<String>)> {
+    pub(super) fn ended(&self) -> Vec<Ended> {
         if let Some(warehouse) = &self.sqlite {
             return sqlite::ended(warehouse);
         }
@@ -339,7 +343,9 @@ impl Universe {
 
     fn engine(&self, stop: Stop) -> Engine {
         let archive = Archive::over(Arc::new(self.store.clone()));
-        let paid = PaidReplies::new(archive.clone());
+        let monitor = Arc::new(Monitor::default());
+        let spending = Spending::new(None, Arc::clone(&monitor));
+        let paid = PaidReplies::new(archive.clone(), spending);
         let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.world)));
         let usage = ArchivedUsage::new(archive.clone(), "made-up".into(), (0, 1));
         let [fetch, transcribe, classify] = self.setup.in_flight;
@@ -388,7 +394,7 @@ impl Universe {
             archive,
             clock,
             chance: Arc::new(SharedChance(Mutex::new(self.chance().fork()))),
-            monitor: Arc::new(Monitor::default()),
+            monitor,
             settings: self.settings(),
             stop,
         }

@@ -12,6 +12,7 @@ use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::{Fingerprint, Recording, Role};
 use callpipe_core::taxonomy::Taxonomy;
@@ -266,6 +267,18 @@ impl Transcriber for Listener {
         self.books.sell(vendor, voice, &fingerprint).await
     }
 
+    fn price(&self, reply: &[u8]) -> Usd {
+        price(reply)
+    }
+
+    fn price_max(&self, _recording: &Recording) -> Option<Usd> {
+        Some(PRICE)
+    }
+
+    fn usual_delay(&self, _duration_s: f64) -> Duration {
+        Duration::from_secs(1)
+    }
+
     fn read(&self, reply: &[u8], recording: &Recording) -> Outside<TranscribedRecording> {
         let sold: Sold = serde_json::from_slice(reply).unwrap();
         if !sold.is_of_use {
@@ -289,6 +302,14 @@ impl Transcriber for Listener {
             warnings: Vec::new(),
         })
     }
+}
+
+/// What every reply costs.
+pub(super) const PRICE: Usd = Usd::from_micros(10_000);
+
+fn price(reply: &[u8]) -> Usd {
+    let sold: Result<Sold, _> = serde_json::from_slice(reply);
+    sold.map_or(Usd::ZERO, |_| PRICE)
 }
 
 fn spoken(voice: &str) -> SpokenWord {
@@ -340,6 +361,18 @@ impl Classifier for Labeller {
         let vendor = (System::Classifier, Stage::Classify, self.in_flight_max);
         let fingerprint = self.fingerprint(conversation, model);
         self.books.sell(vendor, voice, &fingerprint).await
+    }
+
+    fn price(&self, reply: &[u8], _model: &ModelName) -> Usd {
+        price(reply)
+    }
+
+    fn price_max(&self, _: &str, _: &ModelName, _: Effort) -> Option<Usd> {
+        Some(PRICE)
+    }
+
+    fn usual_delay(&self) -> Duration {
+        Duration::from_secs(1)
     }
 
     fn read(&self, reply: &[u8], model: &ModelName) -> Result<Classification, UnusableAnswer> {

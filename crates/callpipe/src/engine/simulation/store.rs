@@ -80,7 +80,7 @@ impl Store {
         let read = |name: String| {
             let key: ArchiveKey = serde_json::from_value(name.as_str().into()).unwrap();
             let reply = at_once(archive.reply(&key)).unwrap().unwrap();
-            let sold: Sold = serde_json::from_slice(&reply).unwrap();
+            let sold: Sold = serde_json::from_slice(&reply.bytes).unwrap();
             (sold.serial, (name, sold))
         };
         self.look("replies").into_keys().map(read).collect()

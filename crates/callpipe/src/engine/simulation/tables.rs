@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::warehouse::{
     CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, Outcome, PendingCall,
-    PendingQuery, Scope, SkipCount, StageCount, Summary, TranscribedCall, ValueCount,
+    PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall, ValueCount,
 };
+use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
 use callpipe_core::recording::Recording;
 use chrono::{DateTime, Utc};
@@ -168,6 +169,8 @@ impl Row {
             "topics": analysis.map(|analysis| &analysis.topics),
             "intents": analysis.map(|analysis| &analysis.intents),
             "sentiment": analysis.map(|analysis| &analysis.sentiment),
+            "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
+            "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
         })
     }
 
@@ -363,7 +366,23 @@ impl Tables {
             counts: counts.into_iter().map(count).collect(),
             failures: failures.into_values().collect(),
             skips: skips.into_iter().map(skip).collect(),
+            spend: self.spend(),
         }
+    }
+
+    fn spend(&self) -> Vec<StageSpend> {
+        let of_stage = |stage: Stage| {
+            let rows = self.rows.values();
+            let spent: Vec<Usd> = rows
+                .filter_map(|row| spent(&row.progress.purchases, stage))
+                .collect();
+            (!spent.is_empty()).then(|| StageSpend {
+                stage,
+                usd: spent.iter().copied().sum(),
+                calls: spent.len() as u64,
+            })
+        };
+        Stage::ALL.into_iter().filter_map(of_stage).collect()
     }
 
     pub(super) fn value_counts(&self, field: &str) -> Vec<ValueCount> {

@@ -6,13 +6,15 @@ use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use callpipe_core::contracts::pace::Pace;
 use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, PendingCall};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
 use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
-use crate::engine::paid::PaidReplies;
+use crate::engine::estimate::{USUAL_CONVERSATION_BYTES, Usual};
+use crate::engine::paid::{Order, PaidReplies, Purchases};
 
 /// The classify stage.
 pub struct ClassifyStage {
@@ -43,6 +45,16 @@ impl StageWork for ClassifyStage {
         self.places.calls_max()
     }
 
+    fn usual(&self) -> Usual {
+        Usual {
+            pace: Some(Pace::InFlight {
+                requests_max: self.classifier.in_flight_max(),
+                usual_delay: self.classifier.usual_delay(),
+            }),
+            usd: self.classifier.usual_price(USUAL_CONVERSATION_BYTES),
+        }
+    }
+
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
         let _place = self.places.take().await;
@@ -51,13 +63,14 @@ impl StageWork for ClassifyStage {
 
     /// The first model gets a second try, each further one a single one. When no answer is of use,
     /// the call is left to a person.
-    async fn work(&self, call: &PendingCall) -> Outside<Worked> {
+    async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked> {
         let conversation = self.conversation(call).await?;
         let mut useless = None;
         let mut retired = None;
         let mut tries = REPLIES_MAX;
         for model in self.classifier.models() {
-            match self.ask(call, &conversation, &model, tries).await? {
+            let asked = self.ask(call, &conversation, &model, tries, purchases);
+            match asked.await? {
                 Asked::Answered(classified) => {
                     return Ok(Worked {
                         change: Change::Classified(classified),
@@ -107,6 +120,7 @@ impl ClassifyStage {
         conversation: &str,
         model: &ModelName,
         tries: u32,
+        purchases: &Purchases,
     ) -> Outside<Asked> {
         let fingerprint = self.classifier.fingerprint(conversation, model);
         let tries_before = tries * call.progress.redo_count;
@@ -118,12 +132,19 @@ impl ClassifyStage {
                 Effort::Enlarged
             };
             let key = ArchiveKey::reply(self.classifier.name(), &fingerprint, number);
+            let order = Order {
+                key: key.clone(),
+                stage: Stage::Classify,
+                contact_id: &call.contact.id,
+                price_max: self.classifier.price_max(conversation, model, effort),
+                price: &|reply| self.classifier.price(reply, model),
+                purchases,
+            };
             let buy = async {
                 let _place = self.places.take().await;
                 self.classifier.buy(conversation, model, effort).await
             };
-            let bought = self.paid.get_or_buy(&key, buy).await;
-            let reply = match bought {
+            let reply = match self.paid.get_or_buy(order, buy).await {
                 Ok(reply) => reply,
                 Err(failure) if failure.kind == FailureKind::ModelRetired => {
                     tracing::warn!(%model, reason = failure.chain(), "model is not in service: the next one is asked");

@@ -11,10 +11,13 @@ use callpipe_core::contracts::recording_source::{
 };
 use callpipe_core::contracts::warehouse::{Change, PendingCall};
 use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::{ArchiveKey, Recording};
 
 use super::{StageWork, Verdict, Worked};
+use crate::engine::estimate::Usual;
+use crate::engine::paid::Purchases;
 
 /// The wait before a transfer that broke in the middle is tried again from the same link. A second
 /// failure is left to the state machine: the next attempt asks for a fresh link.
@@ -40,12 +43,19 @@ impl StageWork for FetchStage {
         self.in_flight_max
     }
 
+    fn usual(&self) -> Usual {
+        Usual {
+            pace: self.source.pace(),
+            usd: Some(Usd::ZERO),
+        }
+    }
+
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
         self.source.check().await
     }
 
-    async fn work(&self, call: &PendingCall) -> Outside<Worked> {
+    async fn work(&self, call: &PendingCall, _purchases: &Purchases) -> Outside<Worked> {
         if let Some(recording) = self.archived(call).await? {
             let change = Change::Fetched {
                 recordings: vec![recording],

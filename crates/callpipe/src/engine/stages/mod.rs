@@ -12,6 +12,9 @@ use callpipe_core::contracts::warehouse::{Change, PendingCall};
 use callpipe_core::failure::Outside;
 use callpipe_core::progress::{SkipReason, Stage};
 
+use super::estimate::Usual;
+use super::paid::Purchases;
+
 pub use classify::ClassifyStage;
 pub use fetch::FetchStage;
 pub use places::Places;
@@ -47,11 +50,15 @@ pub trait StageWork: Send + Sync {
     /// On how many calls it may work at once.
     fn in_flight_max(&self) -> usize;
 
+    /// What a usual call takes here, for estimates.
+    fn usual(&self) -> Usual;
+
     /// Whether the outside system that it needs works: asked while the stage is paused.
     async fn check(&self) -> Outside<CheckReport>;
 
     /// Works on a call. Doing it twice changes nothing and buys nothing again.
-    async fn work(&self, call: &PendingCall) -> Outside<Worked>;
+    /// What is paid for on the way is added to `purchases`, also where the work fails.
+    async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked>;
 
     /// The run ends in good order: what the next one is to know is stored.
     async fn close(&self) -> Outside<()> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::analysis::Analysis;
 use callpipe_core::contracts::CheckReport;
+use callpipe_core::contracts::pace::Pace;
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
 use callpipe_core::contracts::warehouse::{Change, PendingCall, TranscribedCall};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
@@ -15,7 +16,8 @@ use callpipe_core::recording::{ArchiveKey, Recording};
 use callpipe_core::transcript::Transcript;
 
 use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
-use crate::engine::paid::PaidReplies;
+use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
+use crate::engine::paid::{Order, PaidReplies, Purchases};
 
 /// The transcribe stage.
 pub struct TranscribeStage {
@@ -39,17 +41,27 @@ impl StageWork for TranscribeStage {
         self.places.calls_max()
     }
 
+    fn usual(&self) -> Usual {
+        Usual {
+            pace: Some(Pace::InFlight {
+                requests_max: self.transcriber.in_flight_max(),
+                usual_delay: self.transcriber.usual_delay(USUAL_CALL_S),
+            }),
+            usd: self.transcriber.usual_price(USUAL_CALL_S, USUAL_CHANNELS),
+        }
+    }
+
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
         let _place = self.places.take().await;
         self.transcriber.check().await
     }
 
-    async fn work(&self, call: &PendingCall) -> Outside<Worked> {
+    async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked> {
         let mut parts = Vec::with_capacity(call.recordings.len());
         let mut reply_keys = Vec::with_capacity(call.recordings.len());
         for recording in &call.recordings {
-            let (part, reply_key) = self.transcribed(call, recording).await?;
+            let (part, reply_key) = self.transcribed(call, recording, purchases).await?;
             for warning in &part.warnings {
                 tracing::info!(
                     contact_id = call.contact.id.as_str(),
@@ -79,13 +91,22 @@ impl TranscribeStage {
         &self,
         call: &PendingCall,
         recording: &Recording,
+        purchases: &Purchases,
     ) -> Outside<(TranscribedRecording, ArchiveKey)> {
         let fingerprint = self.transcriber.fingerprint(recording);
         let replies_max = REPLIES_MAX * (call.progress.redo_count + 1);
         let mut last_failure = None;
         for number in 1..=replies_max {
             let key = ArchiveKey::reply(self.transcriber.name(), &fingerprint, number);
-            let reply = self.paid.get_or_buy(&key, self.buy(recording)).await?;
+            let order = Order {
+                key: key.clone(),
+                stage: Stage::Transcribe,
+                contact_id: &call.contact.id,
+                price_max: self.transcriber.price_max(recording),
+                price: &|reply| self.transcriber.price(reply),
+                purchases,
+            };
+            let reply = self.paid.get_or_buy(order, self.buy(recording)).await?;
             match self.transcriber.read(&reply, recording) {
                 Ok(part) => return Ok((part, key)),
                 Err(failure) if failure.kind == FailureKind::UnusableReply => {
