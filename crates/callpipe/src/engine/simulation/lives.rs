@@ -153,6 +153,11 @@ impl Universe {
     /// The same world, in which the warehouse refuses nobody.
     pub(super) fn without_refusals(self) -> Self {
         let calls = self.calls.without_refusals();
+        self.with(calls)
+    }
+
+    /// The same world with other calls.
+    pub(super) fn with(self, calls: Calls) -> Self {
         let chance = self.chance.into_inner().unwrap();
         let weather = self.world.weather();
         Self::new(weather, calls, self.setup, chance)

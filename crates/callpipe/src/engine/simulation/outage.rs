@@ -9,7 +9,7 @@ use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::retry::RetryPolicy;
 
-use super::calls::Calls;
+use super::calls::{Calls, Nature};
 use super::chance::Seeded;
 use super::lives::{Death, End, Setup, Universe};
 use super::seeds::in_parallel;
@@ -118,6 +118,18 @@ fn an_outage_of_any_length_parks_none_of_a_few_calls() {
             assert_eq!(count(&universe, "done"), 3, "{outage:?}");
         });
     }
+}
+
+/// To one call after the other it looks like an outage that the check does not see.
+#[test]
+fn calls_that_can_never_work_are_parked_by_one_run() {
+    let natures = [Nature::Poison(Stage::Transcribe); 12];
+    let calls = Calls::plain(12).with_natures(&natures);
+    let universe = universe(System::Contacts, FailureKind::Unavailable, HOUR, 0).with(calls);
+    let end = universe.live(Death::Natural);
+    assert!(end.is_done(), "{end:?}");
+    assert_eq!(breaches(&universe), [""; 0]);
+    assert_eq!(count(&universe, "parked"), 12);
 }
 
 /// The longest wait between two probes, a check, a trial and the time that answers take.

@@ -41,8 +41,8 @@ struct State {
     before: Duration,
     began: Option<Instant>,
     requests: u64,
-    /// What is to become of one request, by its number.
-    special: Option<(u64, Fate)>,
+    /// What is to become of some requests, by their numbers.
+    special: BTreeMap<u64, Fate>,
     met: BTreeMap<String, Vec<Met>>,
     violations: Vec<String>,
     trace: Trace,
@@ -79,7 +79,7 @@ impl World {
                 before: Duration::ZERO,
                 began: None,
                 requests: 0,
-                special: None,
+                special: BTreeMap::new(),
                 met: BTreeMap::new(),
                 violations: Vec::new(),
                 trace: Trace::default(),
@@ -102,7 +102,7 @@ impl World {
     }
 
     pub(super) fn set_special(&self, number: u64, fate: Fate) {
-        self.state().special = Some((number, fate));
+        self.state().special.insert(number, fate);
     }
 
     pub(super) fn requests(&self) -> u64 {
@@ -213,7 +213,7 @@ impl World {
             } = &mut *state;
             let latency = weather.latency(system, chance);
             let mut fate = weather.fate(system, now, chance);
-            if let Some((_, special)) = state.special.take_if(|(special, _)| *special == number) {
+            if let Some(special) = state.special.remove(&number) {
                 fate = special;
             }
             state.trace.add(
