@@ -148,7 +148,7 @@ fn fail(next: &mut CallProgress, failure: &Failure, blame: Blame, circumstances:
 
 /// Leaves the call at its stage, for later. The last attempt is not used up by this.
 fn wait(next: &mut CallProgress, failure: &Failure, circumstances: &Circumstances) {
-    let last = circumstances.policy.attempts_max.saturating_sub(1).max(1);
+    let last = circumstances.policy.attempts_max.saturating_sub(1);
     next.attempt = (next.attempt + 1).min(last);
     next.status = Status::Ready {
         not_before: Some(retry_at(next.attempt, failure, circumstances)),
@@ -170,5 +170,7 @@ fn retry_at(attempt: u32, failure: &Failure, circumstances: &Circumstances) -> D
     circumstances.now + wait
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

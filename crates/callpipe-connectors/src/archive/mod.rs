@@ -45,8 +45,9 @@ use gcs::Links;
 /// The folder of all that is unfinished, with a folder for each worker.
 const STAGING: &str = "staging";
 
-/// The worker that nobody has named: commands that are no runs.
-const STAGING_DEFAULT: &str = "commands";
+/// The worker that nobody has named: leases, and commands that are no runs. In a directory it writes
+/// small objects alone, which may be swept at any time: they are written again.
+pub const STAGING_DEFAULT: &str = "commands";
 
 /// A store of objects. Cheap to clone; clones share the store.
 #[derive(Clone)]

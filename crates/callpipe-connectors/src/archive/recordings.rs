@@ -10,11 +10,11 @@ use callpipe_core::recording::{ArchiveKey, Sha256Hex};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
-use object_store::{Error, MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error, GetResultPayload, MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Archive, failures, object_path};
+use super::{Archive, directory, failures, object_path};
 use crate::random;
 
 /// Bytes of audio on their way. Ends with an error if they do not arrive whole.
@@ -161,8 +161,11 @@ impl Archive {
         };
         let size_bytes = found.meta.size;
         let doing = doing.to_owned();
-        let bytes = found
-            .into_stream()
+        let chunks = match found.payload {
+            GetResultPayload::File(file, _) => directory::chunks(file),
+            _ => found.into_stream(),
+        };
+        let bytes = chunks
             .map_err({
                 let doing = doing.clone();
                 move |error| failures::from_store(&error, &doing)

@@ -34,7 +34,7 @@ pub(crate) fn first_request(rows: usize) {
 }
 
 fn fill(server: &Server, rows: usize) {
-    let database = Connection::open(server.folder.path().join("data/callpipe.db")).unwrap();
+    let database = Connection::open(server.folder().join("data/callpipe.db")).unwrap();
     database
         .execute_batch(&format!(
             "BEGIN;

@@ -33,7 +33,8 @@ pub(crate) struct ServeOptions {
 /// The process, which ends when it is dropped.
 pub(crate) struct Server {
     child: Child,
-    pub(crate) folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    runs: usize,
     /// Where its journal can be read.
     pub(crate) control_url: String,
 }
@@ -61,6 +62,7 @@ impl Server {
         Self {
             child,
             folder,
+            runs: 0,
             control_url,
         }
     }
@@ -70,16 +72,30 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callpipe"));
         command
             .args(arguments)
-            .current_dir(self.folder.path())
+            .current_dir(self.folder())
             .env_clear()
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
     }
 
-    /// Forgets what the program left.
-    pub(crate) fn clear(&self) {
-        let _ = std::fs::remove_dir_all(self.folder.path().join("data"));
+    /// Where the next run begins. What the last one left stays until the end: a file system that has
+    /// just removed thousands of files is slow at making new ones.
+    pub(crate) fn begin_anew(&mut self) {
+        self.runs += 1;
+        let folder = self.folder();
+        std::fs::create_dir(&folder).unwrap();
+        for name in ["callpipe.toml", "contacts.csv", "urls.txt"] {
+            std::fs::copy(self.folder.path().join(name), folder.join(name)).unwrap();
+        }
+    }
+
+    /// The folder of the run.
+    pub(crate) fn folder(&self) -> PathBuf {
+        match self.runs {
+            0 => self.folder.path().to_owned(),
+            run => self.folder.path().join(format!("run-{run}")),
+        }
     }
 }
 

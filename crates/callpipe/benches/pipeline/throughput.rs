@@ -11,14 +11,14 @@ const IN_FLIGHT: usize = 16;
 
 /// Takes the program and the bare client through the same calls, in turns.
 pub(crate) fn compare(calls: usize, repeats: usize) {
-    let server = Server::start(calls, false, IN_FLIGHT);
+    let mut server = Server::start(calls, false, IN_FLIGHT);
     let mut ours = Vec::new();
     let mut bares = Vec::new();
     for _ in 0..repeats {
-        server.clear();
+        server.begin_anew();
         ours.push(process::run(&mut server.program(&["run"])));
         assert_all_done(&server, calls);
-        server.clear();
+        server.begin_anew();
         bares.push(process::run(&mut bare(&server)));
     }
     let of = |runs: &[Taken], figure: &dyn Fn(&Taken) -> f64| -> Vec<f64> {
@@ -62,7 +62,7 @@ pub(crate) fn compare(calls: usize, repeats: usize) {
         "KiB/call",
         "",
     );
-    let counts = statements(&server);
+    let counts = statements(&mut server);
     figure(
         "statements on the database",
         &[counts.0 / calls as f64],
@@ -114,22 +114,21 @@ fn bare(server: &Server) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["bare", "--in-flight", &IN_FLIGHT.to_string(), "--folder"])
-        .arg(server.folder.path());
+        .arg(server.folder());
     command
 }
 
 /// A benchmark of a run that did not do its work would be worth nothing.
 fn assert_all_done(server: &Server, calls: usize) {
-    let database =
-        rusqlite::Connection::open(server.folder.path().join("data/callpipe.db")).unwrap();
+    let database = rusqlite::Connection::open(server.folder().join("data/callpipe.db")).unwrap();
     let done = "SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'done'";
     let done: i64 = database.query_row(done, [], |row| row.get(0)).unwrap();
     assert_eq!(done, calls as i64);
 }
 
 /// Statements and transactions of a run, which the program tells when it is asked to tell much.
-fn statements(server: &Server) -> (f64, f64) {
-    server.clear();
+fn statements(server: &mut Server) -> (f64, f64) {
+    server.begin_anew();
     let mut program = server.program(&["--log-level", "debug", "--log-format", "json", "run"]);
     let output = program
         .stderr(std::process::Stdio::piped())

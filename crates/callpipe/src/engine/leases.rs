@@ -5,6 +5,7 @@
 //! its own lease first and looks at the others then, so that of two who begin together at least one
 //! sees the other.
 
+use callpipe_connectors::archive::STAGING_DEFAULT;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
@@ -112,9 +113,10 @@ pub(super) async fn sweep(engine: &Engine) {
     }
 }
 
-/// Whether nobody can be working under a name while the lease of a stage and shard is held.
+/// Whether nobody can be working under a name while the lease of a stage and shard is held. Leases
+/// are written under no name, by whoever wants one; such a write is begun again if it was swept.
 fn is_left(worker: &str, stage: Stage, shard: Shard) -> bool {
-    worker == name(stage, shard) || overlaps(worker, stage, shard)
+    worker == STAGING_DEFAULT || worker == name(stage, shard) || overlaps(worker, stage, shard)
 }
 
 /// Gives leases back. One that cannot be given back runs out.
@@ -234,7 +236,7 @@ mod tests {
             "its worker may be at work"
         );
         assert!(is_left("fetch-1-of-4", Stage::Fetch, Shard::WHOLE));
-        assert!(!is_left("commands", Stage::Fetch, Shard::WHOLE));
+        assert!(is_left(STAGING_DEFAULT, Stage::Fetch, shard(1, 4)));
         assert!(!overlaps("transcribe", Stage::Fetch, shard(1, 4)));
         assert!(!overlaps("transcribe-1-of-3", Stage::Fetch, Shard::WHOLE));
     }

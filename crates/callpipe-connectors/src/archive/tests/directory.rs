@@ -1,6 +1,8 @@
 //! What is only so in a directory.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bench::{files, on_disk};
 use super::*;
@@ -60,6 +62,39 @@ async fn what_a_killed_worker_left_is_swept() {
     archive.put_reply(&reply_key(), kept(b"{}")).await.unwrap();
     assert_eq!(archive.sweep(|worker| worker == "fetch").await.unwrap(), 0);
     assert_eq!(files(&directory.path().join("archive")).len(), 4);
+}
+
+/// Whoever begins a run sweeps what commands left, and others may be writing their leases there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_swept_while_it_is_written_is_written_again() {
+    let (directory, archive) = on_disk();
+    let staging = directory.path().join("archive/staging/commands");
+    let mut swept = 0;
+    for number in 0..40 {
+        let written = Arc::new(AtomicBool::new(false));
+        let sweeper = tokio::task::spawn_blocking({
+            let (staging, written) = (staging.clone(), Arc::clone(&written));
+            // One file of each write, in whatever moment of it.
+            move || {
+                while !written.load(Ordering::Relaxed) {
+                    for file in fs::read_dir(&staging).into_iter().flatten().flatten() {
+                        if fs::remove_file(file.path()).is_ok() {
+                            return 1;
+                        }
+                    }
+                }
+                0
+            }
+        });
+        let key = ArchiveKey::probe(&number.to_string());
+        assert!(archive.create(&key, b"first").await.unwrap());
+        archive.overwrite(&key, b"second").await.unwrap();
+        assert_eq!(archive.read(&key).await.unwrap().unwrap(), "second");
+        written.store(true, Ordering::Relaxed);
+        swept += sweeper.await.unwrap();
+    }
+    assert!(swept > 0, "nothing was swept while it was written");
+    assert_eq!(files(&staging).len(), 0);
 }
 
 #[tokio::test]

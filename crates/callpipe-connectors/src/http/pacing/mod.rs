@@ -2,6 +2,8 @@
 //! next.
 
 mod ledger;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use ledger::{Ledger, UsageStore};

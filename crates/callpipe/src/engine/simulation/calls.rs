@@ -113,6 +113,17 @@ impl Calls {
         Self::new(calls)
     }
 
+    /// None of them is refused by the warehouse.
+    pub(super) fn without_refusals(&self) -> Self {
+        let mut calls: Vec<Call> = self.by_id.values().cloned().collect();
+        for call in &mut calls {
+            if let Nature::Unsavable(_) = call.nature {
+                call.nature = Nature::Plain;
+            }
+        }
+        Self::new(calls)
+    }
+
     /// Some calls by chance.
     pub(super) fn by_chance(chance: &mut Seeded, listed_until: Duration) -> Self {
         let count = chance.pick(&[1, 2, 3, 5, 8, 12, 20, 30]);

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_connectors::http::pacing::{Ledger, WindowLimit};
+use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::clock::Clock;
-use callpipe_core::contracts::warehouse::{Batching, CallFilter, Change, Outcome};
-use callpipe_core::progress::{Stage, Status};
+use callpipe_core::contracts::warehouse::{Batching, CallFilter, Change, Outcome, Warehouse};
+use callpipe_core::progress::{CallProgress, Stage, Status};
 use callpipe_core::retry::RetryPolicy;
 use callpipe_core::shard::Shard;
 use callpipe_core::taxonomy::Taxonomy;
@@ -16,7 +17,9 @@ use callpipe_core::transition::{Circumstances, Event, advance};
 use super::calls::Calls;
 use super::chance::{Seeded, SharedChance};
 use super::paid::{Books, Labeller, Listener};
+use super::sqlite::{self, Reached};
 use super::store::Store;
+use super::tables::Row;
 use super::vendors::{Contacts, Recordings, Window};
 use super::warehouse::MemoryWarehouse;
 use super::weather::Weather;
@@ -109,6 +112,9 @@ impl End {
     }
 }
 
+/// How a call ended, and whose labels it has.
+pub(super) type Ended = (CallProgress, Option<String>);
+
 /// A world with everything in it that outlives a run.
 pub(super) struct Universe {
     pub(super) world: Arc<World>,
@@ -118,6 +124,8 @@ pub(super) struct Universe {
     pub(super) window: Arc<Window>,
     pub(super) store: Store,
     pub(super) warehouse: MemoryWarehouse,
+    /// The real one, where it takes the place of the one in memory.
+    sqlite: Option<Arc<SqliteWarehouse>>,
     chance: Mutex<Seeded>,
     lives: Mutex<u32>,
 }
@@ -136,8 +144,43 @@ impl Universe {
             world,
             calls,
             setup,
+            sqlite: None,
             chance: Mutex::new(chance.fork()),
             lives: Mutex::new(0),
+        }
+    }
+
+    /// The same world, in which the warehouse refuses nobody.
+    pub(super) fn without_refusals(self) -> Self {
+        let calls = self.calls.without_refusals();
+        let chance = self.chance.into_inner().unwrap();
+        let weather = self.world.weather();
+        Self::new(weather, calls, self.setup, chance)
+    }
+
+    /// The same world with another warehouse.
+    pub(super) fn on(mut self, warehouse: SqliteWarehouse) -> Self {
+        self.sqlite = Some(Arc::new(warehouse));
+        self
+    }
+
+    /// How each call ended, and whose labels it has.
+    pub(super) fn ended(&self) -> Vec<Ended> {
+        if let Some(warehouse) = &self.sqlite {
+            return sqlite::ended(warehouse);
+        }
+        let tables = self.warehouse.tables.lock().unwrap();
+        let ended = |row: &Row| (row.progress.clone(), row.label());
+        tables.rows.values().map(ended).collect()
+    }
+
+    fn warehouse(&self) -> Arc<dyn Warehouse> {
+        match &self.sqlite {
+            Some(warehouse) => Arc::new(Reached {
+                world: Arc::clone(&self.world),
+                warehouse: Arc::clone(warehouse),
+            }),
+            None => Arc::new(self.warehouse.clone()),
         }
     }
 
@@ -347,7 +390,7 @@ impl Universe {
                     paid,
                 }),
             ],
-            warehouse: Arc::new(self.warehouse.clone()),
+            warehouse: self.warehouse(),
             archive,
             clock,
             chance: Arc::new(SharedChance(Mutex::new(self.chance().fork()))),

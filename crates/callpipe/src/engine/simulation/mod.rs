@@ -25,4 +25,6 @@ mod world;
 mod every_request;
 mod outage;
 mod quota;
+mod refused;
 mod seeds;
+mod sqlite;

@@ -1,6 +1,6 @@
 //! Who is paid: the transcriber and the classifier, and what they sold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ struct Book {
     /// When as many requests were at work as are allowed, each time anew.
     full_at: Vec<Duration>,
     purchases: Vec<Purchase>,
+    /// Where in the list the purchases of a request are.
+    by_fingerprint: HashMap<String, Vec<usize>>,
 }
 
 impl Books {
@@ -151,9 +153,13 @@ impl Books {
             let mut books = self.books.lock().unwrap();
             let serial = books.values().map(|book| book.purchases.len() as u64).sum();
             let book = books.entry(system).or_default();
-            for earlier in &mut book.purchases {
-                earlier.was_dropped |= earlier.fingerprint == fingerprint.as_str();
+            let place = book.purchases.len();
+            let key = fingerprint.as_str().to_owned();
+            let places = book.by_fingerprint.entry(key).or_default();
+            for earlier in places.iter() {
+                book.purchases[*earlier].was_dropped = true;
             }
+            places.push(place);
             book.purchases.push(Purchase {
                 serial,
                 was_dropped: false,
@@ -181,11 +187,9 @@ impl Books {
         fingerprint: &Fingerprint,
     ) -> bool {
         let books = self.books.lock().unwrap();
-        let mut earlier = books
+        let is_first = books
             .get(&system)
-            .into_iter()
-            .flat_map(|book| &book.purchases);
-        let is_first = !earlier.any(|purchase| purchase.fingerprint == fingerprint.as_str());
+            .is_none_or(|book| !book.by_fingerprint.contains_key(fingerprint.as_str()));
         drop(books);
         match self.calls.of_voice(voice) {
             Nature::Useless(at) => at == stage,

@@ -10,7 +10,7 @@ use super::verdict::breaches;
 use super::weather::Weather;
 
 /// How many worlds are tried where nobody says otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 3_000;
 
 pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -34,7 +34,7 @@ pub(super) fn in_parallel(end: u64, work: impl Fn(u64) + Sync) {
     });
 }
 
-fn universe(seed: u64) -> Universe {
+pub(super) fn universe(seed: u64) -> Universe {
     let mut chance = Seeded::new(seed);
     let weather = Weather::storm(&mut chance);
     let calls = Calls::by_chance(&mut chance, weather.calm_from);

@@ -99,9 +99,8 @@ impl Row {
             }
             Change::None => false,
         };
-        if learned || (outcome.progress.stage == Stage::Fetch && failed) {
-            self.tried_at = Some(outcome.at);
-        } else if self.tried_at.is_none() && outcome.progress.stage > Stage::Fetch {
+        let is_past = self.tried_at.is_none() && outcome.progress.stage > Stage::Fetch;
+        if learned || is_past || (outcome.progress.stage == Stage::Fetch && failed) {
             self.tried_at = Some(outcome.at);
         }
         self.progress = outcome.progress.clone();
@@ -173,6 +172,13 @@ impl Row {
             "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
             "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
         })
+    }
+
+    /// The voice that the labels are about.
+    pub(super) fn label(&self) -> Option<String> {
+        let (call, _) = self.classified.as_ref()?;
+        let values = serde_json::to_value(call.classification.values()).ok()?;
+        Some(values["agent_name"].as_str()?.to_owned())
     }
 
     fn labels(&self) -> Option<Value> {

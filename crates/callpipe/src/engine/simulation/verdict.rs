@@ -3,49 +3,48 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callpipe_core::failure::{Blame, FailureKind};
-use callpipe_core::progress::{Stage, Status};
+use callpipe_core::progress::{CallProgress, Stage, Status};
 
 use super::calls::Call;
-use super::lives::Universe;
+use super::lives::{Ended, Universe};
 use super::paid::{Fortune, PRICE};
-use super::tables::Row;
 use super::weather::System;
 use super::world::Met;
 
 /// Everything that is wrong with how a world ended.
 pub(super) fn breaches(universe: &Universe) -> Vec<String> {
     let mut breaches = universe.world.violations();
-    let tables = universe.warehouse.tables.lock().unwrap().clone();
-    if tables.rows.len() != universe.calls.len() {
-        breaches.push(format!(
-            "{} calls of {} are tracked",
-            tables.rows.len(),
-            universe.calls.len()
-        ));
+    let ended = universe.ended();
+    if ended.len() != universe.calls.len() {
+        let (tracked, calls) = (ended.len(), universe.calls.len());
+        breaches.push(format!("{tracked} calls of {calls} are tracked"));
     }
-    for row in tables.rows.values() {
-        let call = universe.calls.get(row.contact.id.as_str());
-        if let Err(breach) = end(universe, call, row) {
+    for (progress, label) in &ended {
+        let call = universe.calls.get(progress.contact_id.as_str());
+        if let Err(breach) = end(universe, call, progress, label.as_deref()) {
             breaches.push(format!("{}, {:?}: {breach}", call.id(), call.nature));
         }
     }
-    breaches.extend(purchases(
-        universe,
-        &tables.rows.values().collect::<Vec<_>>(),
-    ));
+    breaches.extend(purchases(universe, &ended));
     breaches
 }
 
 /// Each call must be at the end that its nature has, or be parked for what it met itself.
-fn end(universe: &Universe, call: &Call, row: &Row) -> Result<(), String> {
+fn end(
+    universe: &Universe,
+    call: &Call,
+    progress: &CallProgress,
+    label: Option<&str>,
+) -> Result<(), String> {
     let (stage, status, kind) = call.end();
-    let progress = &row.progress;
     let failure = progress.last_failure.as_ref().map(|failure| failure.kind);
     if (progress.stage, &progress.status) == (stage, &status)
         && (status != Status::Parked || failure == kind)
     {
         return match status {
-            Status::Done => labels(call, row),
+            Status::Done if label != Some(&call.voice) => {
+                Err(format!("it has another call's labels: {label:?}"))
+            }
             _ => Ok(()),
         };
     }
@@ -53,22 +52,11 @@ fn end(universe: &Universe, call: &Call, row: &Row) -> Result<(), String> {
         return Err(format!("it ended as {progress:?}"));
     };
     let met = met_at(universe, call, progress.stage);
-    match explained(universe, progress.stage, kind, &met) {
+    match explained(universe, kind, &met) {
         true => Ok(()),
         false => Err(format!(
             "it is parked without cause: {progress:?}, met {met:?}"
         )),
-    }
-}
-
-fn labels(call: &Call, row: &Row) -> Result<(), String> {
-    let Some((classified, _)) = &row.classified else {
-        return Err("it is done and has no labels".into());
-    };
-    let values = serde_json::to_value(classified.classification.values()).unwrap();
-    match values["agent_name"] == call.voice.as_str() {
-        true => Ok(()),
-        false => Err(format!("it has another call's labels: {values}")),
     }
 }
 
@@ -86,7 +74,7 @@ fn met_at(universe: &Universe, call: &Call, stage: Stage) -> Vec<Met> {
 }
 
 /// Whether a call may be parked for this.
-fn explained(universe: &Universe, _stage: Stage, kind: FailureKind, met: &[Met]) -> bool {
+fn explained(universe: &Universe, kind: FailureKind, met: &[Met]) -> bool {
     // Some of what the stores do is told as one kind.
     let is_store = |met: &Met| matches!(met.system, System::Archive | System::Warehouse);
     let of_the_kind = met
@@ -106,13 +94,14 @@ fn explained(universe: &Universe, _stage: Stage, kind: FailureKind, met: &[Met])
 
 /// Whatever was sold is kept, got lost on its way, or was on its way when a run was cut off. And
 /// nothing was bought beyond what is kept, but where the earlier answers are of no use.
-fn purchases(universe: &Universe, rows: &[&Row]) -> Vec<String> {
+fn purchases(universe: &Universe, ended: &[Ended]) -> Vec<String> {
     let kept = universe.store.kept();
     let mut breaches = Vec::new();
     for purchase in universe.books.purchases() {
         let is_kept = kept.contains_key(&purchase.serial);
         if !is_kept && purchase.fortune == Fortune::Underway {
-            breaches.push(format!("a paid reply is nowhere: {purchase:?}"));
+            let (serial, request) = (purchase.serial, purchase.fingerprint);
+            breaches.push(format!("reply {serial} to {request} is nowhere"));
         }
     }
     let mut of_use: BTreeMap<&str, usize> = BTreeMap::new();
@@ -126,13 +115,11 @@ fn purchases(universe: &Universe, rows: &[&Row]) -> Vec<String> {
             breaches.push(format!("{count} good replies were kept for {request}"));
         }
     }
-    breaches.extend(charges(
-        rows,
-        &kept.values().map(|(name, _)| name.as_str()).collect(),
-    ));
-    let redone: u32 = rows.iter().map(|row| row.progress.redo_count).sum();
+    let names = kept.values().map(|(name, _)| name.as_str()).collect();
+    breaches.extend(charges(ended, &names));
+    let redone: u32 = ended.iter().map(|(progress, _)| progress.redo_count).sum();
     let useless = kept.values().filter(|(_, sold)| !sold.is_of_use).count();
-    let allowed = rows.len() * 6 * (redone as usize + 1);
+    let allowed = universe.calls.len() * 6 * (redone as usize + 1);
     if useless > allowed {
         breaches.push(format!("{useless} useless replies were bought"));
     }
@@ -140,10 +127,10 @@ fn purchases(universe: &Universe, rows: &[&Row]) -> Vec<String> {
 }
 
 /// Every reply that is kept is charged to one call, at its price, and nothing else is.
-fn charges(rows: &[&Row], kept: &BTreeSet<&str>) -> Vec<String> {
+fn charges(ended: &[Ended], kept: &BTreeSet<&str>) -> Vec<String> {
     let mut breaches = Vec::new();
     let mut charged = BTreeSet::new();
-    for purchase in rows.iter().flat_map(|row| &row.progress.purchases) {
+    for purchase in ended.iter().flat_map(|(progress, _)| &progress.purchases) {
         let name = purchase.reply.as_str();
         if !charged.insert(name) {
             breaches.push(format!("{name} is charged to two calls"));

@@ -26,7 +26,6 @@ pub(super) struct Met {
     pub(super) system: System,
     pub(super) kind: FailureKind,
     pub(super) in_outage: bool,
-    pub(super) at: Duration,
 }
 
 pub(super) struct World {
@@ -130,6 +129,10 @@ impl World {
 
     pub(super) fn now(&self) -> Duration {
         self.state().now()
+    }
+
+    pub(super) fn weather(&self) -> Weather {
+        self.state().weather.clone()
     }
 
     /// Whether the clock on the wall was set forward in a stretch of time.
@@ -271,7 +274,6 @@ impl State {
             system,
             kind,
             in_outage,
-            at,
         };
         self.met.entry(whom.to_owned()).or_default().push(met);
     }
