@@ -66,8 +66,8 @@ fn damaged_labels_become_labels_of_the_taxonomy_or_none() {
 
 #[track_caller]
 fn assert_labelled(classification: &Classification, answer: &[u8]) {
-    let answer: Value = serde_json::from_slice(answer).unwrap();
-    assert!(answer.is_object(), "only an object is an answer");
+    let answer = answer.trim_ascii_start();
+    assert!(answer.starts_with(b"{"), "only an object is an answer");
     let values = json!(classification.values());
     let again = Classification::from_answer(&Taxonomy::built_in(), &values, &classification.model);
     assert_eq!(again.unwrap(), *classification, "what is stored is checked");

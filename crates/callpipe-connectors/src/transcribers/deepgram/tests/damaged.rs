@@ -114,7 +114,7 @@ fn a_damaged_reply_is_read_as_what_it_says_or_not_at_all() {
 }
 
 fn is_object(reply: &[u8]) -> bool {
-    serde_json::from_slice(reply).is_ok_and(|reply: Value| reply.is_object())
+    reply.trim_ascii_start().starts_with(b"{")
 }
 
 #[track_caller]
