@@ -14,6 +14,8 @@ pub mod archive;
 pub mod bigquery;
 pub mod classifiers;
 pub mod contacts;
+#[cfg(test)]
+mod damage;
 pub mod nice_cxone;
 mod random;
 pub mod recordings;

@@ -15,9 +15,6 @@ use super::wire::{Metadata, Reply, Results, Warning};
 
 pub(super) use failure::{Refusal, refusal};
 
-/// The longest length of a recording that is believed, in seconds: a week.
-const DURATION_S_MAX: f64 = 7.0 * 24.0 * 3600.0;
-
 /// The most characters of a text of Deepgram's that go into a message or a warning.
 const SHOWN_CHARS_MAX: usize = 200;
 
@@ -43,6 +40,10 @@ pub(super) fn transcribed(
     if values_at_most(reply) > VALUES_MAX {
         return Err(unusable("it has more values than any recording has words"));
     }
+    // A struct would be made of a list as well.
+    if reply.trim_ascii_start().first() == Some(&b'[') {
+        return Err(unusable("it is not a JSON object"));
+    }
     let Reply { metadata, results } = match serde_json::from_slice(reply) {
         Ok(reply) => reply,
         // A `Value` takes a key that stands there twice, as a struct does not.
@@ -53,9 +54,7 @@ pub(super) fn transcribed(
         }
     };
     let results = results.ok_or_else(|| unusable("it has no results"))?;
-    let duration_s = metadata
-        .duration
-        .filter(|duration_s| (0.0..=DURATION_S_MAX).contains(duration_s) && *duration_s > 0.0);
+    let duration_s = metadata.believed_duration_s();
     let turns = turns_from_words(speech::words(&results, duration_s, &recording.participants));
     let analysis = analysis::analysis(&results, &metadata, &turns);
     let transcript = RecordingTranscript {
