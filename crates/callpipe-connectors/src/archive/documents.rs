@@ -206,6 +206,7 @@ fn decompress(bytes: &[u8], bytes_max: usize) -> io::Result<KeptReply> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::damage;
 
     #[test]
     fn a_reply_that_unpacks_to_more_than_any_is_damaged() {
@@ -218,5 +219,24 @@ mod tests {
         assert_eq!(decompress(&packed, 1_000_000).unwrap(), reply(1_000_000));
         let error = decompress(&packed, 999_999).unwrap_err();
         assert_eq!(error.to_string(), "it is larger than any reply");
+    }
+
+    /// What lies in an archive may be anybody's: a damaged file is no reply, and never a larger one.
+    #[test]
+    fn a_damaged_file_unpacks_to_no_more_than_a_reply_may_have() {
+        let samples: Vec<Vec<u8>> = [&b"{}"[..], &[b'7'; 5_000], b""]
+            .map(|bytes| {
+                let reply = KeptReply {
+                    bytes: Bytes::copy_from_slice(bytes),
+                    bought_for: ContactId::parse("700123").ok(),
+                };
+                compress(&reply).unwrap()
+            })
+            .into();
+        damage::of_bytes(&samples, |bytes| {
+            if let Ok(reply) = decompress(bytes, 10_000) {
+                assert!(reply.bytes.len() <= 10_000, "{}", reply.bytes.len());
+            }
+        });
     }
 }

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
+use callpipe_core::conformance::chance::Seeded;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Chance, MARKER};
+use super::MARKER;
 
 /// The same bytes, damaged in one or two ways.
-pub(super) fn damaged(bytes: &[u8], chance: &mut Chance) -> Vec<u8> {
+pub(super) fn damaged(bytes: &[u8], chance: &mut Seeded) -> Vec<u8> {
     let once = damaged_once(bytes.to_vec(), chance);
     match chance.one_in(3) {
         true => damaged_once(once, chance),
@@ -16,14 +17,14 @@ pub(super) fn damaged(bytes: &[u8], chance: &mut Chance) -> Vec<u8> {
     }
 }
 
-fn damaged_once(mut bytes: Vec<u8>, chance: &mut Chance) -> Vec<u8> {
-    let place = chance.below(bytes.len() + 1);
-    match chance.below(16) {
+fn damaged_once(mut bytes: Vec<u8>, chance: &mut Seeded) -> Vec<u8> {
+    let place = chance.place(bytes.len() + 1);
+    match chance.place(16) {
         0 | 1 => bytes.truncate(place),
         2 => drop(bytes.drain(..place)),
         3 | 4 => flip(&mut bytes, chance),
         5 => {
-            let garbage: Vec<u8> = (0..chance.below(64)).map(|_| chance.next() as u8).collect();
+            let garbage: Vec<u8> = (0..chance.place(64)).map(|_| chance.any() as u8).collect();
             bytes.splice(place..place, garbage).for_each(drop);
         }
         6 => bytes = utf16(&bytes, u16::to_le_bytes),
@@ -35,7 +36,7 @@ fn damaged_once(mut bytes: Vec<u8>, chance: &mut Chance) -> Vec<u8> {
         12 => bytes = page(chance),
         13 => {
             // A piece that comes twice, as where a transfer was taken up in the wrong place.
-            let end = place + chance.below(bytes.len() - place + 1);
+            let end = place + chance.place(bytes.len() - place + 1);
             let piece = bytes[place..end].to_vec();
             bytes.splice(end..end, piece).for_each(drop);
         }
@@ -45,11 +46,11 @@ fn damaged_once(mut bytes: Vec<u8>, chance: &mut Chance) -> Vec<u8> {
     bytes
 }
 
-fn flip(bytes: &mut [u8], chance: &mut Chance) {
-    for _ in 0..=chance.below(4) {
-        let place = chance.below(bytes.len());
+fn flip(bytes: &mut [u8], chance: &mut Seeded) {
+    for _ in 0..=chance.place(4) {
+        let place = chance.place(bytes.len());
         if let Some(byte) = bytes.get_mut(place) {
-            *byte ^= 1 << chance.below(8);
+            *byte ^= 1 << chance.place(8);
         }
     }
 }
@@ -73,7 +74,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A page for people, as gateways and hotels send it.
-fn page(chance: &mut Chance) -> Vec<u8> {
+fn page(chance: &mut Seeded) -> Vec<u8> {
     let pages = [
         format!("<!DOCTYPE html><html><body>Sign in, {MARKER}</body></html>"),
         format!("<?xml version=\"1.0\"?><Error><Code>{MARKER}</Code></Error>"),
@@ -86,7 +87,7 @@ fn page(chance: &mut Chance) -> Vec<u8> {
     chance.pick(&pages).clone().into_bytes()
 }
 
-fn blank(chance: &mut Chance) -> Vec<u8> {
+fn blank(chance: &mut Seeded) -> Vec<u8> {
     let blanks: [&[u8]; 4] = [b"", b" \r\n", b"\0\0\0\0", &[b' '; 100_000]];
     chance.pick(&blanks).to_vec()
 }

@@ -4,16 +4,14 @@
 //! replays one damage in every test, `CALLPIPE_SEEDS=100000` tries so many.
 
 mod bytes;
-mod chance;
 mod tree;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::failure::{Failure, FailureKind};
 use serde_json::Value;
-
-pub(crate) use chance::Chance;
 
 /// A word of a call, a secret, or whatever else of a reply no message may repeat.
 pub(crate) const MARKER: &str = "Zyzzogeton";
@@ -30,7 +28,7 @@ const TOLD_CHARS_MAX: usize = 1_000;
 
 /// Damages JSON in one way after the other, and has each result looked at.
 pub(crate) fn of_json(samples: &[Value], look: impl Fn(&[u8])) {
-    let damaged = |chance: &mut Chance| {
+    let damaged = |chance: &mut Seeded| {
         let sample = chance.pick(samples);
         let text = match chance.one_in(3) {
             true => sample.to_string(),
@@ -46,20 +44,20 @@ pub(crate) fn of_json(samples: &[Value], look: impl Fn(&[u8])) {
 
 /// Damages other bytes.
 pub(crate) fn of_bytes(samples: &[Vec<u8>], look: impl Fn(&[u8])) {
-    let damaged = |chance: &mut Chance| {
+    let damaged = |chance: &mut Seeded| {
         let sample: &Vec<u8> = chance.pick(samples);
         bytes::damaged(sample, chance)
     };
     each(damaged, look);
 }
 
-fn each(damaged: impl Fn(&mut Chance) -> Vec<u8>, look: impl Fn(&[u8])) {
+fn each(damaged: impl Fn(&mut Seeded) -> Vec<u8>, look: impl Fn(&[u8])) {
     let seeds = match number("CALLPIPE_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("CALLPIPE_SEEDS").unwrap_or(SEEDS),
     };
     for seed in seeds {
-        let damaged = damaged(&mut Chance::new(seed));
+        let damaged = damaged(&mut Seeded::new(seed));
         let begin = Instant::now();
         let looked = catch_unwind(AssertUnwindSafe(|| look(&damaged)));
         let took = begin.elapsed();
@@ -108,7 +106,7 @@ mod tests {
     #[test]
     fn a_seed_replays() {
         let once = |seed| {
-            let chance = &mut Chance::new(seed);
+            let chance = &mut Seeded::new(seed);
             let text = tree::damaged(&sample(), chance);
             bytes::damaged(text.as_bytes(), chance)
         };

@@ -1,8 +1,9 @@
 //! Damage to what JSON says: keys, types, numbers, lists.
 
+use callpipe_core::conformance::chance::Seeded;
 use serde_json::{Map, Value, json};
 
-use super::{Chance, MARKER};
+use super::MARKER;
 
 /// Numbers that fit nowhere, and what is no number though some write it.
 const NUMBERS: [&str; 22] = [
@@ -37,7 +38,7 @@ const ITEMS_MANY: usize = 100_000;
 const LIST_BYTES_MAX: usize = 4_000_000;
 
 /// One damage of so many makes a list of very many items.
-const MANY_ONE_IN: usize = 120;
+const MANY_ONE_IN: u64 = 120;
 
 /// What stands for text that no tree can hold.
 const RAW: &str = "@raw@";
@@ -46,12 +47,12 @@ const RAW: &str = "@raw@";
 const TWICE: &str = "@twice@";
 
 /// The same JSON, damaged in a few ways.
-pub(super) fn damaged(sample: &Value, chance: &mut Chance) -> String {
+pub(super) fn damaged(sample: &Value, chance: &mut Seeded) -> String {
     let mut tree = sample.clone();
-    for _ in 0..=chance.below(4) {
+    for _ in 0..=chance.place(4) {
         let other = any(&tree, chance).clone();
         let nodes = count(&tree);
-        let place = chance.below(nodes);
+        let place = chance.place(nodes);
         if let Some(node) = nth(&mut tree, &mut { place }) {
             damage(node, other, chance);
         }
@@ -92,14 +93,14 @@ fn raw(name: &str) -> Value {
     Value::String(format!("{RAW}{name}"))
 }
 
-fn damage(node: &mut Value, other: Value, chance: &mut Chance) {
+fn damage(node: &mut Value, other: Value, chance: &mut Seeded) {
     if chance.one_in(MANY_ONE_IN) {
         return many(node, chance);
     }
-    match (node, chance.below(10)) {
+    match (node, chance.place(10)) {
         (Value::Object(object), 0..=4) => damage_object(object, other, chance),
         (Value::Array(items), 0..=4) => damage_list(items, other, chance),
-        (node, 5) => *node = raw(NUMBERS[chance.below(NUMBERS.len())]),
+        (node, 5) => *node = raw(NUMBERS[chance.place(NUMBERS.len())]),
         (node, 6) => *node = Value::String((*chance.pick(&NUMBERS)).to_owned()),
         (node, 7) => *node = other,
         (node, 8) => *node = text(chance),
@@ -107,13 +108,13 @@ fn damage(node: &mut Value, other: Value, chance: &mut Chance) {
     }
 }
 
-fn damage_object(object: &mut Map<String, Value>, other: Value, chance: &mut Chance) {
+fn damage_object(object: &mut Map<String, Value>, other: Value, chance: &mut Seeded) {
     let keys: Vec<String> = object.keys().cloned().collect();
     let key = match keys.is_empty() {
         true => "a".to_owned(),
         false => chance.pick(&keys).clone(),
     };
-    match chance.below(5) {
+    match chance.place(5) {
         0 | 1 => drop(object.remove(&key)),
         2 => drop(object.insert(format!("{TWICE}{key}"), other)),
         3 => drop(object.insert(format!("{MARKER}\u{1b}\n"), other)),
@@ -125,9 +126,9 @@ fn damage_object(object: &mut Map<String, Value>, other: Value, chance: &mut Cha
     }
 }
 
-fn damage_list(items: &mut Vec<Value>, other: Value, chance: &mut Chance) {
-    let place = chance.below(items.len() + 1);
-    match chance.below(6) {
+fn damage_list(items: &mut Vec<Value>, other: Value, chance: &mut Seeded) {
+    let place = chance.place(items.len() + 1);
+    match chance.place(6) {
         0 => items.clear(),
         1 => items.reverse(),
         2 => items.truncate(place),
@@ -141,7 +142,7 @@ fn damage_list(items: &mut Vec<Value>, other: Value, chance: &mut Chance) {
 }
 
 /// A list of very many: its own items, or others.
-fn many(node: &mut Value, chance: &mut Chance) {
+fn many(node: &mut Value, chance: &mut Seeded) {
     let own = node.as_array().cloned().unwrap_or_default();
     let items = match own.is_empty() || chance.one_in(2) {
         true => vec![
@@ -156,7 +157,7 @@ fn many(node: &mut Value, chance: &mut Chance) {
     *node = items.into_iter().cycle().take(count).collect();
 }
 
-fn text(chance: &mut Chance) -> Value {
+fn text(chance: &mut Seeded) -> Value {
     let texts = [
         String::new(),
         format!("{MARKER} \u{1b}[31m\r\n\0\u{202e}{MARKER}"),
@@ -171,7 +172,7 @@ fn text(chance: &mut Chance) -> Value {
     Value::String(chance.pick(&texts).clone())
 }
 
-fn of_another_type(node: &Value, chance: &mut Chance) -> Value {
+fn of_another_type(node: &Value, chance: &mut Seeded) -> Value {
     let depth = *chance.pick(&[100, 126, 127, 128, 129, 1_000, 100_000]);
     let others = [
         Value::Null,
@@ -197,7 +198,7 @@ fn count(tree: &Value) -> usize {
 }
 
 /// Any part of a tree that is not all of it, if there is one.
-fn any<'a>(tree: &'a Value, chance: &mut Chance) -> &'a Value {
+fn any<'a>(tree: &'a Value, chance: &mut Seeded) -> &'a Value {
     let children: Vec<&Value> = match tree {
         Value::Array(items) => items.iter().collect(),
         Value::Object(object) => object.values().collect(),

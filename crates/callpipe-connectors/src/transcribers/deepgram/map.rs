@@ -133,9 +133,10 @@ fn warning(warning: &Warning) -> Option<String> {
 }
 
 /// A text of Deepgram's as it may stand in a log: one short line, without addresses, and without
-/// anything of `hidden`.
+/// anything of `hidden`, in whatever case.
 fn shown(text: &str, hidden: &[&str]) -> Option<String> {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower = line.to_lowercase();
     let is_fit = !line.is_empty()
         && line.chars().count() <= SHOWN_CHARS_MAX
         && !line.chars().any(char::is_control)
@@ -143,6 +144,6 @@ fn shown(text: &str, hidden: &[&str]) -> Option<String> {
         && line.starts_with(char::is_alphanumeric)
         && !hidden
             .iter()
-            .any(|hidden| !hidden.is_empty() && line.contains(hidden));
+            .any(|hidden| !hidden.is_empty() && lower.contains(&hidden.to_lowercase()));
     is_fit.then_some(line)
 }

@@ -4,13 +4,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::warehouse::Batching;
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::retry::RetryPolicy;
 
 use super::calls::{Calls, Nature};
-use super::chance::Seeded;
 use super::lives::{Death, End, Setup, Universe};
 use super::seeds::in_parallel;
 use super::verdict::breaches;

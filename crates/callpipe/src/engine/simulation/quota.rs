@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::warehouse::Batching;
 use callpipe_core::retry::RetryPolicy;
 
 use super::calls::Calls;
-use super::chance::Seeded;
 use super::lives::{Death, Setup, Universe};
 use super::seeds::number;
 use super::verdict::breaches;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::warehouse::{Batching, Change, Outcome};
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{CallProgress, Stage, Status};
 use callpipe_core::retry::RetryPolicy;
 
 use super::calls::{Call, Calls, Nature};
-use super::chance::Seeded;
 use super::lives::{Death, End, Setup, Universe};
 use super::verdict::breaches;
 use super::weather::{Fate, Outage, System, Weather};

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::chance::Seeded;
 use super::weather::{Fate, System, Weather};
 
 /// How long a connector waits for a vendor that says nothing.
