@@ -17,8 +17,8 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use super::bounded::{self, ERROR_BYTES_MAX, LIST_BYTES_MAX};
 use crate::http::{self as own_http, Endpoint};
 
-/// A part of a large recording is 8 MiB, and its answer comes when all of it is there: this much is
-/// enough for half a megabit a second.
+/// A part of a large recording is 5 MiB, and its answer comes when all of it is there: this much is
+/// enough for a quarter of a megabit a second.
 const SILENCE_MAX: Duration = Duration::from_secs(3 * 60);
 
 /// Media types by the ending of a name, for players and browsers that follow a link.

@@ -13,8 +13,8 @@ use super::config::{DeepgramConfig, LANGUAGE_MULTI};
 use super::wire::{self, Metadata};
 
 /// No recording of speech has fewer bytes a second, all channels together: the codecs of telephony
-/// begin at 8 kbit/s.
-const BYTES_PER_SECOND_MIN: u64 = 1_000;
+/// begin at 4.75 kbit/s (AMR), and a container adds to that.
+const BYTES_PER_SECOND_MIN: u64 = 500;
 
 /// As many channels as recordings of calls have.
 const CHANNELS_MAX: u32 = 2;
