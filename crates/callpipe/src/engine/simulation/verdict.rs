@@ -106,7 +106,7 @@ fn purchases(universe: &Universe, ended: &[Ended]) -> Vec<String> {
     }
     let mut of_use: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, sold) in kept.values() {
-        let (request, _) = name.rsplit_once('/').unwrap();
+        let (request, _) = name.rsplit_once('-').unwrap();
         *of_use.entry(request).or_default() += usize::from(sold.is_of_use);
     }
     for (request, count) in of_use {
