@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::faults::FaultKind;
+use crate::options::Clock;
 
 /// The outside systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -44,6 +45,10 @@ pub struct Entry {
     pub sha256: Option<String>,
     /// What was answered; none if the connection ended first.
     pub status: Option<u16>,
+    /// When the answer was ready, or the connection had ended.
+    pub ended_at: DateTime<Utc>,
+    /// The answer by its SHA-256, if it is one that was charged and is sent whole.
+    pub reply_sha256: Option<String>,
     /// The fault that struck.
     #[serde(serialize_with = "fault_name")]
     pub fault: Option<FaultKind>,
@@ -201,8 +206,9 @@ impl Journal {
         self: &Arc<Self>,
         system: System,
         route: &'static str,
-        at: DateTime<Utc>,
+        clock: &Clock,
     ) -> OpenEntry {
+        let at = clock.now();
         let entry = Entry {
             at,
             system,
@@ -211,12 +217,15 @@ impl Journal {
             call_id: None,
             sha256: None,
             status: None,
+            ended_at: at,
+            reply_sha256: None,
             fault: None,
             bill: None,
             violation: None,
         };
         OpenEntry {
             journal: Arc::clone(self),
+            clock: clock.clone(),
             entry,
         }
     }
@@ -253,11 +262,13 @@ impl Journal {
 #[derive(Debug)]
 pub(crate) struct OpenEntry {
     journal: Arc<Journal>,
+    clock: Clock,
     pub(crate) entry: Entry,
 }
 
 impl Drop for OpenEntry {
     fn drop(&mut self) {
+        self.entry.ended_at = self.clock.now();
         self.journal.lock().push(self.entry.clone());
     }
 }
