@@ -1,8 +1,9 @@
 //! The test suite of each contract, called by every implementation.
 //!
 //! A suite panics with a message at the first breach. It needs no runtime of its own: it is awaited
-//! in the implementation's test.
+//! in the implementation's test. `chance` is for suites that draw what happens.
 
+pub mod chance;
 pub mod classifier;
 pub mod contact_source;
 pub mod recording_source;

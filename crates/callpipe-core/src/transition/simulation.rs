@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::call::ContactId;
+use crate::conformance::chance::Seeded;
 use crate::failure::FailureKind;
 
 const SEEDS: u64 = 10_000;
@@ -40,23 +41,6 @@ const KINDS: [FailureKind; 10] = [
     FailureKind::Bug,
 ];
 
-/// A small generator of our own (SplitMix64), so that a seed means the same for ever.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn one_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-}
-
 /// What happens to a call that is worked on.
 #[derive(Debug, Clone, Copy)]
 enum Happens {
@@ -70,8 +54,8 @@ enum Happens {
 }
 
 impl Happens {
-    fn by_chance(chance: &mut Chance, stage: Stage) -> Self {
-        let kind = KINDS[chance.below(KINDS.len() as u64) as usize];
+    fn by_chance(chance: &mut Seeded, stage: Stage) -> Self {
+        let kind = KINDS[chance.place(KINDS.len())];
         match chance.below(20) {
             0..8 => Self::Finished,
             8 => Self::NothingToDo(match (stage, chance.below(2)) {
@@ -90,7 +74,7 @@ impl Happens {
 
 /// A call's row, and everything that surrounds it.
 struct Life {
-    chance: Chance,
+    chance: Seeded,
     policy: RetryPolicy,
     now: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
@@ -102,7 +86,7 @@ struct Life {
 
 impl Life {
     fn new(seed: u64) -> Self {
-        let mut chance = Chance(seed);
+        let mut chance = Seeded::new(seed);
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let age = TimeDelta::seconds(chance.below(7_200) as i64);
         Self {
@@ -163,7 +147,7 @@ impl Life {
             self.tell(format!("the clock is set by {by}"));
         }
         if !self.given_up.is_empty() && self.chance.one_in(3) {
-            let which = self.chance.below(self.given_up.len() as u64) as usize;
+            let which = self.chance.place(self.given_up.len());
             let late = self.given_up.swap_remove(which);
             self.tell(format!("a save arrives late: {late:?}"));
             self.stored = late;

@@ -50,64 +50,74 @@ pub(crate) async fn run(options: &BareOptions) {
         .collect();
     let (fetched, to_transcribe) = mpsc::channel(64);
     let (transcribed, to_classify) = mpsc::channel(64);
-    let fetch = {
-        let (client, in_flight) = (Arc::clone(&client), options.in_flight);
-        tokio::spawn(async move {
-            let work = |id: String| {
-                let (client, fetched) = (Arc::clone(&client), fetched.clone());
-                async move {
-                    client.fetch(&id).await;
-                    fetched.send(id).await.unwrap();
-                }
-            };
-            stream::iter(ids)
-                .map(|id| tokio::spawn(work(id)))
-                .for_each_concurrent(in_flight, joined)
-                .await;
-        })
-    };
-    let transcribe = {
-        let (client, in_flight) = (Arc::clone(&client), options.in_flight.min(10));
-        tokio::spawn(async move {
-            let work = |id: String| {
-                let (client, transcribed) = (Arc::clone(&client), transcribed.clone());
-                async move {
-                    client.transcribe(&id).await;
-                    transcribed.send(id).await.unwrap();
-                }
-            };
-            received(to_transcribe)
-                .map(|id| tokio::spawn(work(id)))
-                .for_each_concurrent(in_flight, joined)
-                .await;
-        })
-    };
-    let classify = {
-        let (client, in_flight) = (Arc::clone(&client), options.in_flight.min(10));
-        tokio::spawn(async move {
-            let work = |id: String| {
+    let in_flight_paid = options.in_flight.min(10);
+    let stages = [
+        stage(stream::iter(ids), options.in_flight, Some(fetched), {
+            let client = Arc::clone(&client);
+            move |id| fetch(Arc::clone(&client), id)
+        }),
+        stage(
+            received(to_transcribe),
+            in_flight_paid,
+            Some(transcribed),
+            {
                 let client = Arc::clone(&client);
-                async move { client.classify(&id).await }
-            };
-            received(to_classify)
-                .map(|id| tokio::spawn(work(id)))
-                .for_each_concurrent(in_flight, joined)
-                .await;
-        })
-    };
-    for stage in [fetch, transcribe, classify] {
+                move |id| transcribe(Arc::clone(&client), id)
+            },
+        ),
+        stage(received(to_classify), in_flight_paid, None, {
+            move |id| classify(Arc::clone(&client), id)
+        }),
+    ];
+    for stage in stages {
         stage.await.unwrap();
     }
+}
+
+/// Does some work on each call that comes, and passes it on.
+fn stage<Work>(
+    calls: impl stream::Stream<Item = String> + Send + 'static,
+    in_flight: usize,
+    next: Option<mpsc::Sender<String>>,
+    work: impl Fn(String) -> Work + Send + Sync + 'static,
+) -> tokio::task::JoinHandle<()>
+where
+    Work: Future<Output = String> + Send + 'static,
+{
+    tokio::spawn(async move {
+        let task = |id| {
+            let (worked, next) = (work(id), next.clone());
+            tokio::spawn(async move {
+                let id = worked.await;
+                if let Some(next) = next {
+                    next.send(id).await.unwrap();
+                }
+            })
+        };
+        let joined = |task: tokio::task::JoinHandle<()>| async move { task.await.unwrap() };
+        calls.map(task).for_each_concurrent(in_flight, joined).await;
+    })
+}
+
+async fn fetch(client: Arc<Client>, id: String) -> String {
+    client.fetch(&id).await;
+    id
+}
+
+async fn transcribe(client: Arc<Client>, id: String) -> String {
+    client.transcribe(&id).await;
+    id
+}
+
+async fn classify(client: Arc<Client>, id: String) -> String {
+    client.classify(&id).await;
+    id
 }
 
 fn received(receiver: mpsc::Receiver<String>) -> impl stream::Stream<Item = String> {
     stream::unfold(receiver, |mut receiver| async {
         Some((receiver.recv().await?, receiver))
     })
-}
-
-async fn joined(task: tokio::task::JoinHandle<()>) {
-    task.await.unwrap();
 }
 
 async fn client(options: &BareOptions) -> Client {

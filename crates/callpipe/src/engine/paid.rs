@@ -12,6 +12,7 @@ use callpipe_core::money::{Purchase, Usd};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
+use super::patience::Waits;
 use super::spending::Spending;
 
 /// How often keeping a bought reply is tried before it is given up. With waits that double up to a
@@ -131,7 +132,7 @@ impl PaidReplies {
     /// A reply that was paid for is not dropped because the archive has a bad moment. Gives the one
     /// that is kept, which is another worker's if that was quicker.
     async fn keep(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
-        let mut wait = Duration::from_secs(1);
+        let mut waits = Waits::new(Duration::from_secs(1), Duration::from_secs(60));
         let mut attempt = 1;
         loop {
             // A copy of the bytes' owner, not of the bytes.
@@ -142,8 +143,7 @@ impl PaidReplies {
                     tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
                 }
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(60));
+            tokio::time::sleep(waits.next()).await;
             attempt += 1;
         }
     }

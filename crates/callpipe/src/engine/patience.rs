@@ -1,5 +1,5 @@
-//! Asking the warehouse again: a moment in which it cannot be read must not end a run, which would
-//! cut off work that is paid for.
+//! Asking again what a store could not do: a moment in which it is out of order must not end a run,
+//! which would cut off work that is paid for.
 
 use std::time::Duration;
 
@@ -7,19 +7,41 @@ use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 
 use super::stop::Stop;
 
-/// Attempts before it is given up; as many as saving has.
-const ATTEMPTS_MAX: u32 = 12;
+/// Attempts at the warehouse before it is given up. With waits that double up to 30 s, about three
+/// minutes in which a locked database or a full disk can be mended.
+pub(super) const ATTEMPTS_MAX: u32 = 12;
 
-const WAIT: Duration = Duration::from_millis(200);
-const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Waits between attempts, each twice as long as the one before, up to the longest.
+pub(super) struct Waits {
+    next: Duration,
+    max: Duration,
+}
 
-/// Asks until there is an answer, for about three minutes, or until a stop is asked for.
+impl Waits {
+    pub(super) fn new(first: Duration, max: Duration) -> Self {
+        Self { next: first, max }
+    }
+
+    /// Those between attempts at the warehouse.
+    pub(super) fn for_the_warehouse() -> Self {
+        Self::new(Duration::from_millis(200), Duration::from_secs(30))
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).min(self.max);
+        wait
+    }
+}
+
+/// Asks the warehouse until there is an answer, for about three minutes, or until a stop is asked for.
 pub(super) async fn ask<T, Answer>(stop: &Stop, request: impl Fn() -> Answer) -> Outside<T>
 where
     Answer: Future<Output = Outside<T>>,
 {
-    let mut wait = WAIT;
-    for attempt in 1.. {
+    let mut waits = Waits::for_the_warehouse();
+    let mut attempt = 1;
+    loop {
         let failure = match request().await {
             Err(failure) if may_pass(&failure) && attempt < ATTEMPTS_MAX => failure,
             answer => return answer,
@@ -33,13 +55,33 @@ where
         tokio::select! {
             biased;
             () = stop.asked() => return Err(failure),
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(waits.next()) => {}
         }
-        wait = (wait * 2).min(WAIT_MAX);
+        attempt += 1;
     }
-    request().await
 }
 
 fn may_pass(failure: &Failure) -> bool {
     failure.kind.blame() == Blame::Moment || failure.kind == FailureKind::StoreFailed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let mut waits = Waits::for_the_warehouse();
+        let waits: Vec<Duration> = (1..ATTEMPTS_MAX).map(|_| waits.next()).collect();
+        assert_eq!(
+            waits[..3].iter().map(Duration::as_millis).sum::<u128>(),
+            1_400
+        );
+        assert_eq!(waits.last(), Some(&Duration::from_secs(30)));
+        let all: Duration = waits.iter().sum();
+        assert!(
+            (120..200).contains(&all.as_secs()),
+            "about three minutes: {all:?}"
+        );
+    }
 }

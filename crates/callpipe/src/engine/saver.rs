@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
-use std::time::Duration;
 
 use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
@@ -14,10 +13,7 @@ use tokio::sync::mpsc;
 
 use super::committer::{Done, Signals};
 use super::monitor::Monitor;
-
-/// Attempts to save outcomes before the run gives up. With waits that double up to 30 s, about
-/// three minutes in which a locked database or a full disk can be mended.
-const ATTEMPTS_MAX: u32 = 12;
+use super::patience::{ATTEMPTS_MAX, Waits};
 
 /// Attempts to save a batch as a whole; from then on its outcomes are also tried one by one.
 const TOGETHER_ATTEMPTS_MAX: u32 = 3;
@@ -28,9 +24,6 @@ const REFUSED_ATTEMPTS_MAX: u32 = 6;
 /// So many outcomes of a kind that are refused in a row, with none saved in between, are no calls'
 /// fault: it is the table that is wrong, say a column that somebody dropped.
 const REFUSED_IN_A_ROW_MAX: u32 = 3;
-
-const WAIT: Duration = Duration::from_millis(200);
-const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Saves the outcomes of a run.
 pub(super) struct Saver<'a> {
@@ -63,7 +56,7 @@ impl<'a> Saver<'a> {
         inbox: &mut mpsc::Receiver<Done>,
         rows_max: usize,
     ) -> Outside<()> {
-        let mut wait = WAIT;
+        let mut waits = Waits::for_the_warehouse();
         let mut some_were_saved = false;
         for attempt in 1.. {
             let Err(mut failure) = self.save_all(left).await else {
@@ -93,8 +86,7 @@ impl<'a> Saver<'a> {
                 hint = failure.hint,
                 "outcomes cannot be saved: trying again"
             );
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(WAIT_MAX);
+            tokio::time::sleep(waits.next()).await;
             while left.len() < rows_max
                 && let Ok(done) = inbox.try_recv()
             {

@@ -90,10 +90,7 @@ fn ending(ending: &Ending) -> String {
             reason,
             hint,
         } => {
-            let hint = hint
-                .as_ref()
-                .map(|hint| format!("\nhint: {hint}"))
-                .unwrap_or_default();
+            let hint = told(hint.as_deref());
             format!("The budget is used up at {stage}: {reason}.{hint}")
         }
         Ending::Stopped => "Stopped; what was done is saved. Run again to go on.".into(),
@@ -102,10 +99,7 @@ fn ending(ending: &Ending) -> String {
             reason,
             hint,
         } => {
-            let hint = hint
-                .as_ref()
-                .map(|hint| format!("\nhint: {hint}"))
-                .unwrap_or_default();
+            let hint = told(hint.as_deref());
             format!(
                 "Gave up waiting for what {stage} needs: {reason}.\nNo call was harmed; run again when it works.{hint}"
             )
@@ -123,6 +117,11 @@ fn ending(ending: &Ending) -> String {
             )
         }
     }
+}
+
+/// A hint in a line of its own, if there is one.
+fn told(hint: Option<&str>) -> String {
+    hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"))
 }
 
 fn moment(moment: DateTime<Utc>) -> String {

@@ -7,6 +7,7 @@ mod commands;
 mod dependencies;
 mod google;
 mod jobs;
+mod kills;
 mod money;
 mod named_secrets;
 mod pipeline;

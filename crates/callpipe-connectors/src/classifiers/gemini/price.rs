@@ -32,6 +32,10 @@ const OUTPUT_TOKENS_USUAL: f64 = 400.0;
 /// Bytes of a token of plain English.
 const BYTES_PER_TOKEN_USUAL: f64 = 4.0;
 
+/// The most tokens that a figure of a reply is believed of: no model reads more at once. A figure
+/// that cannot be is no price: it would use up the whole budget at once.
+const TOKENS_BELIEVED_MAX: u64 = 10_000_000;
+
 /// The prices of a model: of the longest beginning of its name that is known, the operator's own
 /// first.
 pub(super) fn of_model(
@@ -62,7 +66,8 @@ impl GeminiPrices {
             candidates_token_count,
             thoughts_token_count,
         } = usage_metadata;
-        let count = |tokens: Option<u64>| tokens.unwrap_or(0) as f64;
+        let believed = |tokens: &u64| *tokens <= TOKENS_BELIEVED_MAX;
+        let count = |tokens: Option<u64>| tokens.filter(believed).unwrap_or(0) as f64;
         let read = count(prompt_token_count);
         let cached = count(cached_content_token_count).min(read);
         let written = count(candidates_token_count) + count(thoughts_token_count);

@@ -2,6 +2,7 @@
 
 mod answering;
 mod asking;
+mod damaged;
 mod pricing;
 mod refusing;
 mod sandbox;

@@ -1,5 +1,6 @@
 //! The whole source against the sandbox and its faults, and against a server that lies.
 
+mod damaged;
 mod rules;
 
 use std::sync::Arc;

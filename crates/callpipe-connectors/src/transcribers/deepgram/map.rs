@@ -15,11 +15,15 @@ use super::wire::{Metadata, Reply, Results, Warning};
 
 pub(super) use failure::{Refusal, refusal};
 
-/// The longest length of a recording that is believed, in seconds: a week.
-const DURATION_S_MAX: f64 = 7.0 * 24.0 * 3600.0;
-
 /// The most characters of a text of Deepgram's that go into a message or a warning.
 const SHOWN_CHARS_MAX: usize = 200;
+
+/// The most values of a reply that is read. A word has 8 in 130 bytes, so that these are enough for
+/// half a day of two channels; each takes up to 140 bytes of memory, however short it is written.
+const VALUES_MAX: usize = 10_000_000;
+
+/// The most warnings that are handed on.
+const WARNINGS_MAX: usize = 20;
 
 /// Reads a reply. Only bytes that are no reply at all are a failure.
 pub(super) fn transcribed(
@@ -33,6 +37,13 @@ pub(super) fn transcribed(
             format!("reading Deepgram's reply: {what}"),
         )
     };
+    if values_at_most(reply) > VALUES_MAX {
+        return Err(unusable("it has more values than any recording has words"));
+    }
+    // A struct would be made of a list as well.
+    if reply.trim_ascii_start().first() == Some(&b'[') {
+        return Err(unusable("it is not a JSON object"));
+    }
     let Reply { metadata, results } = match serde_json::from_slice(reply) {
         Ok(reply) => reply,
         // A `Value` takes a key that stands there twice, as a struct does not.
@@ -43,9 +54,7 @@ pub(super) fn transcribed(
         }
     };
     let results = results.ok_or_else(|| unusable("it has no results"))?;
-    let duration_s = metadata
-        .duration
-        .filter(|duration_s| (0.0..=DURATION_S_MAX).contains(duration_s) && *duration_s > 0.0);
+    let duration_s = metadata.believed_duration_s();
     let turns = turns_from_words(speech::words(&results, duration_s, &recording.participants));
     let analysis = analysis::analysis(&results, &metadata, &turns);
     let transcript = RecordingTranscript {
@@ -59,9 +68,19 @@ pub(super) fn transcribed(
         transcript,
         analysis,
         model: model(&metadata).unwrap_or_else(|| model_asked.to_owned()),
-        warnings: metadata.warnings.iter().filter_map(warning).collect(),
+        warnings: metadata
+            .warnings
+            .iter()
+            .filter_map(warning)
+            .take(WARNINGS_MAX)
+            .collect(),
         request_id: metadata.request_id,
     })
+}
+
+/// As many values as a text has, or more: each but the first follows one of these.
+fn values_at_most(json: &[u8]) -> usize {
+    json.iter().filter(|byte| b"[{,".contains(byte)).count() + 1
 }
 
 /// The channels that were answered; where none was, as many as the audio is said to have.
@@ -114,9 +133,10 @@ fn warning(warning: &Warning) -> Option<String> {
 }
 
 /// A text of Deepgram's as it may stand in a log: one short line, without addresses, and without
-/// anything of `hidden`.
+/// anything of `hidden`, in whatever case.
 fn shown(text: &str, hidden: &[&str]) -> Option<String> {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lower = line.to_lowercase();
     let is_fit = !line.is_empty()
         && line.chars().count() <= SHOWN_CHARS_MAX
         && !line.chars().any(char::is_control)
@@ -124,6 +144,6 @@ fn shown(text: &str, hidden: &[&str]) -> Option<String> {
         && line.starts_with(char::is_alphanumeric)
         && !hidden
             .iter()
-            .any(|hidden| !hidden.is_empty() && line.contains(hidden));
+            .any(|hidden| !hidden.is_empty() && lower.contains(&hidden.to_lowercase()));
     is_fit.then_some(line)
 }

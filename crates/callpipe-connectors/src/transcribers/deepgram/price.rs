@@ -13,8 +13,8 @@ use super::config::{DeepgramConfig, LANGUAGE_MULTI};
 use super::wire::{self, Metadata};
 
 /// No recording of speech has fewer bytes a second, all channels together: the codecs of telephony
-/// begin at 8 kbit/s.
-const BYTES_PER_SECOND_MIN: u64 = 1_000;
+/// begin at 4.75 kbit/s (AMR), and a container adds to that.
+const BYTES_PER_SECOND_MIN: u64 = 500;
 
 /// As many channels as recordings of calls have.
 const CHANNELS_MAX: u32 = 2;
@@ -31,11 +31,18 @@ const FEATURES: f64 = 4.0;
 /// Of what they read, so much do they write: sentiment as much as it reads, the others little.
 const WRITTEN_SHARE_USUAL: f64 = 0.35;
 
+/// The most channels that a figure of a reply is believed of.
+const CHANNELS_BELIEVED_MAX: u32 = 64;
+
+/// The most tokens of one feature that are believed: Deepgram refuses texts of more than 150,000. A
+/// figure that cannot be is no price: it would use up the whole budget at once.
+const TOKENS_BELIEVED_MAX: u64 = 1_000_000;
+
 /// The price of a reply by its own figures.
 pub(super) fn of_reply(reply: &[u8], config: &DeepgramConfig) -> Usd {
     let metadata = wire::metadata(reply);
-    let duration_s = metadata.duration.unwrap_or(0.0).max(0.0);
-    let channels = metadata.channels.unwrap_or(1);
+    let duration_s = metadata.believed_duration_s().unwrap_or(0.0);
+    let channels = metadata.channels.unwrap_or(1).min(CHANNELS_BELIEVED_MAX);
     let (input_tokens, output_tokens) = tokens(&metadata);
     audio(duration_s, channels, config) + understanding(input_tokens, output_tokens, config)
 }
@@ -93,7 +100,8 @@ fn tokens(metadata: &Metadata) -> (f64, f64) {
     ];
     let features = features.into_iter().flatten();
     features.fold((0.0, 0.0), |(input, output), info| {
-        let count = |tokens: Option<u64>| tokens.unwrap_or(0) as f64;
+        let believed = |tokens: &u64| *tokens <= TOKENS_BELIEVED_MAX;
+        let count = |tokens: Option<u64>| tokens.filter(believed).unwrap_or(0) as f64;
         (
             input + count(info.input_tokens),
             output + count(info.output_tokens),

@@ -1,6 +1,7 @@
 //! Replies of every kind, refusals of every form, and the contract against the sandbox.
 
 mod asking;
+mod damaged;
 mod pricing;
 mod reading;
 mod refusing;

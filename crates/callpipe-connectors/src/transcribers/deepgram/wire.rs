@@ -84,6 +84,17 @@ pub(super) struct Metadata {
     pub(super) warnings: Vec<Warning>,
 }
 
+/// The longest length of a recording that is believed, in seconds: a week.
+const DURATION_S_MAX: f64 = 7.0 * 24.0 * 3600.0;
+
+impl Metadata {
+    /// The length of the recording in seconds, if it can be one.
+    pub(super) fn believed_duration_s(&self) -> Option<f64> {
+        let is_believed = |duration_s: &f64| *duration_s > 0.0 && *duration_s <= DURATION_S_MAX;
+        self.duration.filter(is_believed)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ModelInfo {
     #[serde(default, deserialize_with = "lenient")]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{SkipReason, Stage, Status};
 use chrono::TimeDelta;
 
-use super::chance::Seeded;
 use super::world::epoch;
 
 /// What is true of a call, whatever the weather.
@@ -126,7 +126,7 @@ impl Calls {
 
     /// Some calls by chance.
     pub(super) fn by_chance(chance: &mut Seeded, listed_until: Duration) -> Self {
-        let count = chance.pick(&[1, 2, 3, 5, 8, 12, 20, 30]);
+        let count = *chance.pick(&[1, 2, 3, 5, 8, 12, 20, 30]);
         let mut calls: Vec<Call> = Vec::new();
         for number in 0..count {
             let id = format!("c{number}");
@@ -139,7 +139,7 @@ impl Calls {
                 nature => nature,
             };
             // Some have just ended when the world begins: their recording may be missing still.
-            let age_s = chance.pick(&[30, 600, 3_000, 90_000, 9_000_000]);
+            let age_s = *chance.pick(&[30, 600, 3_000, 90_000, 9_000_000]);
             let listed_from = match chance.below(6) {
                 0 => Duration::from_secs(chance.below(listed_until.as_secs())),
                 _ => Duration::ZERO,
@@ -179,8 +179,8 @@ fn contact(id: &str, started_at: chrono::DateTime<chrono::Utc>) -> Contact {
 }
 
 fn nature(chance: &mut Seeded) -> Nature {
-    let stage = chance.pick(&Stage::ALL);
-    let paid = chance.pick(&[Stage::Transcribe, Stage::Classify]);
+    let stage = *chance.pick(&Stage::ALL);
+    let paid = *chance.pick(&[Stage::Transcribe, Stage::Classify]);
     match chance.below(30) {
         0 => Nature::NotFound,
         1 => Nature::Unrecorded,

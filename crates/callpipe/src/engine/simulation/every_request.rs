@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::warehouse::Batching;
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
 
 use super::calls::{Calls, Nature};
-use super::chance::Seeded;
 use super::lives::{Death, End, Setup, Universe};
 use super::seeds::in_parallel;
 use super::verdict::breaches;

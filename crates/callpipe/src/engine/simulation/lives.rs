@@ -6,6 +6,7 @@ use std::time::Duration;
 use callpipe_connectors::archive::Archive;
 use callpipe_connectors::http::pacing::{Ledger, WindowLimit};
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::warehouse::{Batching, CallFilter, Change, Outcome, Warehouse};
 use callpipe_core::progress::{CallProgress, Stage, Status};
@@ -15,7 +16,7 @@ use callpipe_core::taxonomy::Taxonomy;
 use callpipe_core::transition::{Circumstances, Event, advance};
 
 use super::calls::Calls;
-use super::chance::{Seeded, SharedChance};
+use super::chance::SharedChance;
 use super::paid::{Books, Labeller, Listener};
 use super::sqlite::{self, Reached};
 use super::store::Store;
@@ -57,20 +58,20 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn by_chance(chance: &mut Seeded) -> Self {
-        let requests_max = chance.pick(&[3, 10, 150]);
+        let requests_max = *chance.pick(&[3, 10, 150]);
         Self {
             retry: RetryPolicy::default(),
-            outage_max: Duration::from_secs(chance.pick(&[60, 600, 7_200])),
-            wait_max: Duration::from_secs(chance.pick(&[0, 60, 3_600])),
+            outage_max: Duration::from_secs(*chance.pick(&[60, 600, 7_200])),
+            wait_max: Duration::from_secs(*chance.pick(&[0, 60, 3_600])),
             batching: Batching {
-                rows_max: chance.pick(&[1, 3, 100]),
+                rows_max: *chance.pick(&[1, 3, 100]),
                 size_bytes_max: 1_000_000,
-                delay_max: Duration::from_millis(chance.pick(&[0, 100, 60_000])),
+                delay_max: Duration::from_millis(*chance.pick(&[0, 100, 60_000])),
             },
             in_flight: [(); 3].map(|()| chance.between(1, 12) as usize),
-            page: chance.pick(&[1, 4, 50]),
+            page: *chance.pick(&[1, 4, 50]),
             requests_max,
-            window: Duration::from_secs(chance.pick(&[10, 60, 300])),
+            window: Duration::from_secs(*chance.pick(&[10, 60, 300])),
             end_is_known: chance.permille(500),
         }
     }
@@ -112,6 +113,9 @@ impl End {
     }
 }
 
+/// How a call ended, and whose labels it has.
+pub(super) type Ended = (CallProgress, Option<String>);
+
 /// A world with everything in it that outlives a run.
 pub(super) struct Universe {
     pub(super) world: Arc<World>,
@@ -150,6 +154,11 @@ impl Universe {
     /// The same world, in which the warehouse refuses nobody.
     pub(super) fn without_refusals(self) -> Self {
         let calls = self.calls.without_refusals();
+        self.with(calls)
+    }
+
+    /// The same world with other calls.
+    pub(super) fn with(self, calls: Calls) -> Self {
         let chance = self.chance.into_inner().unwrap();
         let weather = self.world.weather();
         Self::new(weather, calls, self.setup, chance)
@@ -162,7 +171,7 @@ impl Universe {
     }
 
     /// How each call ended, and whose labels it has.
-    pub(super) fn ended(&self) -> Vec<(CallProgress, Option<String>)> {
+    pub(super) fn ended(&self) -> Vec<Ended> {
         if let Some(warehouse) = &self.sqlite {
             return sqlite::ended(warehouse);
         }
@@ -311,7 +320,7 @@ impl Universe {
             }
             let death = {
                 let mut chance = self.chance();
-                let longest_ms = chance.pick(&[2_000, 60_000, 3_600_000]);
+                let longest_ms = *chance.pick(&[2_000, 60_000, 3_600_000]);
                 let after = Duration::from_millis(chance.between(1, longest_ms));
                 match chance.below(6) {
                     0 => Death::Stopped(after),
@@ -322,7 +331,7 @@ impl Universe {
             self.live(death);
             let pause = {
                 let mut chance = self.chance();
-                Duration::from_millis(chance.pick(&[0, 500, 20_000, 600_000]))
+                Duration::from_millis(*chance.pick(&[0, 500, 20_000, 600_000]))
             };
             self.world.pass(pause);
             let redo = {
@@ -330,7 +339,7 @@ impl Universe {
                 let calls: Vec<&str> = self.calls.by_id.keys().map(String::as_str).collect();
                 chance
                     .permille(300)
-                    .then(|| (chance.pick(&calls), chance.pick(&Stage::ALL)))
+                    .then(|| (*chance.pick(&calls), *chance.pick(&Stage::ALL)))
             };
             if let Some((id, from)) = redo {
                 self.redo(id, from);

@@ -4,14 +4,15 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::warehouse::Batching;
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::retry::RetryPolicy;
 
-use super::calls::Calls;
-use super::chance::Seeded;
+use super::calls::{Calls, Nature};
 use super::lives::{Death, End, Setup, Universe};
+use super::seeds::in_parallel;
 use super::verdict::breaches;
 use super::weather::{Outage, System, Weather};
 use crate::engine::Ending;
@@ -20,15 +21,23 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const FROM: Duration = Duration::from_secs(120);
 
 fn universe(system: System, kind: FailureKind, outage_max: Duration, calls: usize) -> Universe {
+    universe_with((system, kind, HOUR), outage_max, calls)
+}
+
+fn universe_with(
+    (system, kind, lasts): (System, FailureKind, Duration),
+    outage_max: Duration,
+    calls: usize,
+) -> Universe {
     let outage = Outage {
         system,
         from: FROM,
-        until: FROM + HOUR,
+        until: FROM + lasts,
         kind,
     };
     let weather = Weather {
         outages: vec![outage],
-        calm_from: FROM + HOUR,
+        calm_from: FROM + lasts,
         ..Weather::default()
     };
     let setup = Setup {
@@ -94,6 +103,33 @@ fn an_hour_without_a_vendor_parks_no_call_and_the_run_goes_on() {
             assert!(failed <= most, "{system:?} {kind} {calls}: {failed}");
         }
     }
+}
+
+/// Whatever a call's last attempt is and whenever it fails: the vendor may be back when it is asked.
+#[test]
+fn an_outage_of_any_length_parks_none_of_a_few_calls() {
+    for (system, kind) in VENDORS {
+        in_parallel(150, |lasts_s| {
+            let outage = (system, kind, Duration::from_secs(lasts_s));
+            let universe = universe_with(outage, HOUR, 3);
+            universe.world.pass(FROM);
+            let end = universe.live(Death::Natural);
+            assert!(end.is_done(), "{outage:?}: {end:?}");
+            assert_eq!(count(&universe, "done"), 3, "{outage:?}");
+        });
+    }
+}
+
+/// To one call after the other it looks like an outage that the check does not see.
+#[test]
+fn calls_that_can_never_work_are_parked_by_one_run() {
+    let natures = [Nature::Poison(Stage::Transcribe); 12];
+    let calls = Calls::plain(12).with_natures(&natures);
+    let universe = universe(System::Contacts, FailureKind::Unavailable, HOUR, 0).with(calls);
+    let end = universe.live(Death::Natural);
+    assert!(end.is_done(), "{end:?}");
+    assert_eq!(breaches(&universe), [""; 0]);
+    assert_eq!(count(&universe, "parked"), 12);
 }
 
 /// The longest wait between two probes, a check, a trial and the time that answers take.

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::warehouse::Batching;
 use callpipe_core::retry::RetryPolicy;
 
 use super::calls::Calls;
-use super::chance::Seeded;
 use super::lives::{Death, Setup, Universe};
 use super::seeds::number;
 use super::verdict::breaches;
@@ -113,6 +113,13 @@ fn the_recordings_quota_is_used_up_and_never_exceeded() {
         );
         assert!((0.0..0.01).contains(&lost), "{lost}");
     }
+}
+
+#[test]
+fn a_run_that_ends_in_good_order_costs_the_next_one_nothing_of_the_quota() {
+    let universe = run(17, setup(150, AT_ONCE), usual_ms);
+    let usage = universe.store.usage();
+    assert!(usage.contains("\"unconfirmed\":0"), "{usage}");
 }
 
 /// The part of the transcriber's places that is used from the first purchase to the last answer.

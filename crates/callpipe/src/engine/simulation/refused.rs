@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use callpipe_core::contracts::warehouse::Batching;
+use callpipe_core::conformance::chance::Seeded;
+use callpipe_core::contracts::warehouse::{Batching, Change, Outcome};
 use callpipe_core::failure::FailureKind;
-use callpipe_core::progress::{Stage, Status};
+use callpipe_core::progress::{CallProgress, Stage, Status};
 use callpipe_core::retry::RetryPolicy;
 
-use super::calls::{Calls, Nature};
-use super::chance::Seeded;
+use super::calls::{Call, Calls, Nature};
 use super::lives::{Death, End, Setup, Universe};
 use super::verdict::breaches;
-use super::weather::{Outage, System, Weather};
+use super::weather::{Fate, Outage, System, Weather};
+use super::world::epoch;
+use crate::engine::committer::{Done, Signals, queue};
+use crate::engine::monitor::Monitor;
+use crate::engine::saver::Saver;
 
 fn universe(natures: &[Nature], calls: usize, weather: Weather) -> Universe {
     let setup = Setup {
@@ -78,6 +82,50 @@ fn the_only_call_is_parked_too_if_it_cannot_be_saved() {
     assert!(end.is_done(), "{end:?}");
     assert_eq!(breaches(&universe), [""; 0]);
     assert_eq!(parked(&universe).len(), 1);
+}
+
+/// Seven failures in a row, and then the store is back at the very moment at which the outcome would
+/// be given up.
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_can_be_saved_after_all_is_saved() {
+    let universe = universe(&[], 2, Weather::default());
+    universe.world.begin_life();
+    // Three times both together; one by one, the second alone fails, and goes on to.
+    for number in [1, 2, 3, 5, 6, 7, 8] {
+        let fate = Fate::Fails(FailureKind::StoreFailed, None);
+        universe.world.set_special(number, fate);
+    }
+    let done = |call: &Call| {
+        let before = CallProgress::new(call.contact.id.clone());
+        let mut progress = before.clone();
+        progress.stage = Stage::Transcribe;
+        let outcome = Outcome {
+            contact: call.contact.clone(),
+            progress,
+            change: Change::Fetched {
+                recordings: Vec::new(),
+                raw_metadata: None,
+            },
+            at: epoch(),
+        };
+        Done {
+            stage: Stage::Fetch,
+            before,
+            outcome,
+        }
+    };
+    let mut left: Vec<Done> = universe.calls.by_id.values().map(done).collect();
+    let (_outbox, mut inbox) = queue();
+    let (signals, monitor) = (Signals::default(), Monitor::default());
+    let mut saver = Saver::new(&universe.warehouse, &signals, &monitor);
+    saver.save(&mut left, &mut inbox, 10).await.unwrap();
+    // The last two are the parked state, and the outcome in its place.
+    assert_eq!(universe.world.requests(), 10);
+    assert_eq!(monitor.figures(Stage::Fetch).parked, 0);
+    for (progress, _) in universe.ended() {
+        assert_eq!(progress.stage, Stage::Transcribe);
+        assert_eq!(progress.status, Status::Ready { not_before: None });
+    }
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::calls::Calls;
-use super::chance::Seeded;
 use super::lives::{Setup, Universe};
 use super::verdict::breaches;
 use super::weather::Weather;
+use callpipe_core::conformance::chance::Seeded;
 
 /// How many worlds are tried where nobody says otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 2_000;
 
 pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::warehouse::{
     Batching, CallDetails, CallFilter, CallRow, Change, Outcome, PendingCall, PendingQuery, Scope,
@@ -17,7 +18,6 @@ use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, Utc};
 
 use super::calls::{Calls, Nature};
-use super::chance::Seeded;
 use super::tables::Tables;
 use super::weather::System;
 use super::world::World;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::failure::FailureKind;
 use chrono::TimeDelta;
-
-use super::chance::Seeded;
 
 /// The outside systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,7 +83,7 @@ impl Weather {
             System::Archive,
         ];
         let outages = (0..chance.below(4)).map(|_| {
-            let (system, from) = (chance.pick(&systems), moment(chance));
+            let (system, from) = (*chance.pick(&systems), moment(chance));
             // The stores give up a quarter of an hour after a paid reply could not be kept.
             let longest_s = match system {
                 System::Archive | System::Warehouse => 150,
@@ -111,10 +110,11 @@ impl Weather {
         Self {
             jumps: jumps.collect(),
             outages,
-            faults_permille: chance.pick(&[0, 5, 20, 50, 100, 300]),
+            faults_permille: *chance.pick(&[0, 5, 20, 50, 100, 300]),
             calm_from,
-            slowness: chance.pick(&[1, 1, 4]),
-            latency_ms: None,
+            slowness: *chance.pick(&[1, 1, 4]),
+            // Where everything takes equally long, much happens at the very same moment.
+            latency_ms: (chance.place(3) == 2).then_some(|_| (10, 10)),
         }
     }
 
@@ -148,7 +148,10 @@ impl Weather {
         let (least_ms, most_ms) = self.latency_ms.unwrap_or(usual_latency_ms)(system);
         let factor = self.slowness.max(1);
         let both_ms = chance.between(least_ms, most_ms * factor);
-        let there_ms = chance.below(both_ms + 1);
+        let there_ms = match least_ms == most_ms {
+            true => both_ms / 2,
+            false => chance.below(both_ms + 1),
+        };
         [there_ms, both_ms - there_ms].map(Duration::from_millis)
     }
 }
@@ -183,7 +186,7 @@ fn vendor_fault(chance: &mut Seeded) -> Fate {
 }
 
 fn store_fault(chance: &mut Seeded) -> Fate {
-    let kind = chance.pick(&[FailureKind::Unavailable, FailureKind::StoreFailed]);
+    let kind = *chance.pick(&[FailureKind::Unavailable, FailureKind::StoreFailed]);
     match chance.below(8) {
         0..4 => Fate::Fails(kind, None),
         4..7 => Fate::LosesAnswer(kind),

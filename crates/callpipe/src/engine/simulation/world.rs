@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::chance::Seeded;
 use super::weather::{Fate, System, Weather};
 
 /// How long a connector waits for a vendor that says nothing.
@@ -26,7 +26,6 @@ pub(super) struct Met {
     pub(super) system: System,
     pub(super) kind: FailureKind,
     pub(super) in_outage: bool,
-    pub(super) at: Duration,
 }
 
 pub(super) struct World {
@@ -42,8 +41,8 @@ struct State {
     before: Duration,
     began: Option<Instant>,
     requests: u64,
-    /// What is to become of one request, by its number.
-    special: Option<(u64, Fate)>,
+    /// What is to become of some requests, by their numbers.
+    special: BTreeMap<u64, Fate>,
     met: BTreeMap<String, Vec<Met>>,
     violations: Vec<String>,
     trace: Trace,
@@ -80,7 +79,7 @@ impl World {
                 before: Duration::ZERO,
                 began: None,
                 requests: 0,
-                special: None,
+                special: BTreeMap::new(),
                 met: BTreeMap::new(),
                 violations: Vec::new(),
                 trace: Trace::default(),
@@ -103,7 +102,7 @@ impl World {
     }
 
     pub(super) fn set_special(&self, number: u64, fate: Fate) {
-        self.state().special = Some((number, fate));
+        self.state().special.insert(number, fate);
     }
 
     pub(super) fn requests(&self) -> u64 {
@@ -214,7 +213,7 @@ impl World {
             } = &mut *state;
             let latency = weather.latency(system, chance);
             let mut fate = weather.fate(system, now, chance);
-            if let Some((_, special)) = state.special.take_if(|(special, _)| *special == number) {
+            if let Some(special) = state.special.remove(&number) {
                 fate = special;
             }
             state.trace.add(
@@ -275,7 +274,6 @@ impl State {
             system,
             kind,
             in_outage,
-            at,
         };
         self.met.entry(whom.to_owned()).or_default().push(met);
     }

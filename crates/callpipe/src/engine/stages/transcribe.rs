@@ -124,7 +124,7 @@ impl TranscribeStage {
             let bought = self.transcriber.buy(recording, Audio::Link(link)).await;
             match bought {
                 // Not every bucket lets strangers in, signed link or not.
-                Err(failure) if failure.kind == FailureKind::CorruptTransfer => {
+                Err(failure) if is_about_the_link(&failure) => {
                     let reason = failure.chain();
                     tracing::info!(reason, "the audio is sent: the link to it was of no use");
                 }
@@ -182,5 +182,27 @@ impl TranscribeStage {
             transcript_key,
             reply_keys,
         })
+    }
+}
+
+/// Whether a purchase failed because the transcriber could not follow the link. An answer that was lost
+/// on its way is no such failure: it may be charged, and is not to be bought again at once.
+fn is_about_the_link(failure: &Failure) -> bool {
+    failure.kind == FailureKind::CorruptTransfer && !failure.perhaps_charged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_charged_is_not_bought_again_at_once() {
+        let corrupt = || Failure::new(FailureKind::CorruptTransfer, "the link leads nowhere");
+        assert!(is_about_the_link(&corrupt()));
+        assert!(!is_about_the_link(&corrupt().perhaps_charged()));
+        assert!(!is_about_the_link(&Failure::new(
+            FailureKind::Unavailable,
+            "503"
+        )));
     }
 }

@@ -30,18 +30,27 @@ pub(in super::super) fn classification(
         model: model_asked.to_owned(),
         reason: reason.to_owned(),
     };
-    let reply: Reply =
-        serde_json::from_slice(reply).map_err(|_| faulty("the reply is not its JSON"))?;
+    // A struct would be made of a list as well.
+    let is_list = reply.trim_ascii_start().first() == Some(&b'[');
+    let reply = serde_json::from_slice(reply).ok().filter(|_| !is_list);
+    let reply: Reply = reply.ok_or_else(|| faulty("the reply is not its JSON"))?;
     let text = answer_text(&reply, model_asked)?;
     let answer: Value =
         serde_json::from_str(unfenced(&text)).map_err(|_| faulty("the answer is not JSON"))?;
     let model = reply
         .model_version
         .as_deref()
-        .filter(|version| !version.trim().is_empty() && version.chars().count() <= MODEL_CHARS_MAX)
+        .filter(|version| is_name(version))
         .unwrap_or(model_asked);
     Classification::from_answer(taxonomy, &answer, model)
         .map_err(|off| faulty(&format!("the answer does not keep to the taxonomy: {off}")))
+}
+
+/// Whether a text can be the name of a model: it is stored and shown.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty()
+        && text.chars().count() <= MODEL_CHARS_MAX
+        && !text.contains(char::is_control)
 }
 
 /// What the model wrote, if it wrote it to the end.

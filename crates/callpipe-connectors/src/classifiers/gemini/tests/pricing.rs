@@ -40,6 +40,13 @@ fn what_was_cached_costs_a_tenth() {
 }
 
 #[test]
+fn a_figure_that_cannot_be_is_no_price() {
+    let reply = json!({ "usageMetadata": { "promptTokenCount": u64::MAX } }).to_string();
+    let price = classifier(config("{}")).price(reply.as_bytes(), &model("gemini-3.5-flash-lite"));
+    assert_eq!(price, Usd::ZERO);
+}
+
+#[test]
 fn a_model_without_a_price_has_no_highest_one() {
     let classifier = classifier(config("{}"));
     let most = |name, effort| classifier.price_max("Agent: Hello", &model(name), effort);

@@ -53,6 +53,8 @@ fn a_reply_without_figures_is_not_charged() {
         json!([]),
         json!({ "metadata": { "duration": "long", "channels": -1 } }),
         json!({ "metadata": { "duration": -5.0 } }),
+        json!({ "metadata": { "duration": 1e300 } }),
+        json!({ "metadata": { "summary_info": { "output_tokens": u64::MAX } } }),
     ] {
         assert_eq!(priced(DeepgramConfig::default(), &reply), 0.0, "{reply}");
     }

@@ -330,7 +330,7 @@ fn bytes_that_are_no_reply_are_told_apart_from_odd_replies() {
         ("<html>My card is 4111.</html>", "it is not JSON"),
         ("", "it is not JSON"),
         (deep.as_str(), "it has no results"),
-        ("[\"My card is 4111.\"]", "it has no results"),
+        ("[\"My card is 4111.\"]", "it is not a JSON object"),
         ("{\"metadata\":{}}", "it has no results"),
         ("{\"results\":null}", "it has no results"),
         ("{\"request_id\":\"r-1\"}", "it has no results"),

@@ -1,0 +1,106 @@
+//! Answers that no model should give: none stops the program, tells of the call, or becomes a label.
+
+use callpipe_core::classification::Classification;
+use callpipe_core::contracts::classifier::{Classifier, ModelName};
+use callpipe_core::failure::{Failure, FailureKind};
+use callpipe_core::money::Usd;
+use callpipe_core::taxonomy::Taxonomy;
+use serde_json::{Value, json};
+
+use super::super::map;
+use super::{classifier, config, labels, reply};
+use crate::damage::{self, MARKER, assert_discreet};
+
+/// No answer costs so much.
+const PRICE_MAX: Usd = Usd::from_micros(1_000_000_000);
+
+fn samples() -> Vec<Value> {
+    let mut labelled = labels();
+    labelled["agent_name"] = json!(MARKER);
+    let mut whole = reply(&labelled.to_string(), "STOP");
+    whole["candidates"][0]["avgLogprobs"] = json!(-0.1);
+    whole["usageMetadata"] = json!({ "promptTokenCount": 264, "candidatesTokenCount": 110,
+        "thoughtsTokenCount": 20, "cachedContentTokenCount": 100, "totalTokenCount": 494 });
+    let mut thinking = whole.clone();
+    thinking["candidates"][0]["content"]["parts"] = json!([
+        { "text": format!("{MARKER} wants chains."), "thought": true },
+        { "text": labelled.to_string() },
+    ]);
+    let blocked = json!({ "promptFeedback": { "blockReason": "PROHIBITED_CONTENT" },
+        "usageMetadata": { "promptTokenCount": 7, "totalTokenCount": 7 } });
+    vec![
+        whole,
+        thinking,
+        blocked,
+        reply(&format!("{MARKER} {{"), "MAX_TOKENS"),
+    ]
+}
+
+#[test]
+fn a_damaged_answer_becomes_labels_of_the_taxonomy_or_none() {
+    let classifier = classifier(config("{}"));
+    let model = ModelName("gemini-3.5-flash-lite".into());
+    damage::of_json(&samples(), |answer| {
+        match classifier.read(answer, &model) {
+            Ok(classification) => assert_labelled(&classification, answer),
+            Err(unusable) => assert_discreet(&unusable.to_string()),
+        }
+        assert!(classifier.price(answer, &model) <= PRICE_MAX);
+    });
+}
+
+/// The text that the model writes is damaged by itself: it is JSON within JSON.
+#[test]
+fn damaged_labels_become_labels_of_the_taxonomy_or_none() {
+    let mut labelled = labels();
+    labelled["agent_name"] = json!(MARKER);
+    labelled["delivery_tracking"] = json!({ "carrier_name": MARKER });
+    damage::of_json(&[labels(), labelled], |text| {
+        let answer = reply(&String::from_utf8_lossy(text), "STOP").to_string();
+        match map::classification(answer.as_bytes(), &Taxonomy::built_in(), "asked-model") {
+            Ok(classification) => assert_labelled(&classification, answer.as_bytes()),
+            Err(unusable) => assert_discreet(&unusable.to_string()),
+        }
+    });
+}
+
+#[track_caller]
+fn assert_labelled(classification: &Classification, answer: &[u8]) {
+    let answer = answer.trim_ascii_start();
+    assert!(answer.starts_with(b"{"), "only an object is an answer");
+    let values = json!(classification.values());
+    let again = Classification::from_answer(&Taxonomy::built_in(), &values, &classification.model);
+    assert_eq!(again.unwrap(), *classification, "what is stored is checked");
+    let model = &classification.model;
+    assert!(!model.trim().is_empty() && model.chars().count() <= 100);
+    assert!(!model.contains(char::is_control), "{model:?}");
+}
+
+#[test]
+fn a_damaged_refusal_blames_whom_its_status_blames() {
+    use FailureKind::*;
+    let error = |code: u16, status: &str| {
+        json!({ "error": { "code": code, "status": status,
+            "message": format!("Your prompt was: {MARKER}"),
+            "details": [{ "@type": "type.googleapis.com/google.rpc.BadRequest",
+                "fieldViolations": [{ "field": "labels", "description": MARKER }] }] } })
+    };
+    let bodies = [
+        error(429, "RESOURCE_EXHAUSTED"),
+        error(404, "NOT_FOUND"),
+        error(400, "INVALID_ARGUMENT"),
+    ];
+    damage::of_json(&bodies, |body| {
+        for (status, by_status, kinds) in [
+            (400, Rejected, &[Rejected, Denied][..]),
+            (401, Denied, &[Denied]),
+            (404, Rejected, &[ModelRetired]),
+            (429, RateLimited, &[RateLimited]),
+            (503, Unavailable, &[Unavailable]),
+        ] {
+            let asked = Failure::new(by_status, format!("asking: HTTP {status}"));
+            let failure = map::refusal(status, body, asked);
+            damage::assert_fit(&failure, kinds);
+        }
+    });
+}

@@ -1,0 +1,56 @@
+//! Chance that follows from a seed, for tests that try thousands of courses of events.
+
+/// A small generator of our own (SplitMix64), so that a seed means the same for ever.
+#[derive(Debug, Clone)]
+pub struct Seeded(u64);
+
+impl Seeded {
+    /// All that follows from a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D)
+    }
+
+    /// Any number.
+    pub fn any(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 on, below another; 0 where that is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.any() % end.max(1)
+    }
+
+    /// A place in a list of this length; 0 where that is 0.
+    pub fn place(&mut self, length: usize) -> usize {
+        self.below(length as u64) as usize
+    }
+
+    /// A number from one to another.
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.below(most - least + 1)
+    }
+
+    /// True once in so many times.
+    pub fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// True so many times in a thousand.
+    pub fn permille(&mut self, permille: u64) -> bool {
+        self.below(1_000) < permille
+    }
+
+    /// One of several. There must be some.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.place(choices.len())]
+    }
+
+    /// A generator of its own for something else.
+    pub fn fork(&mut self) -> Self {
+        Self::new(self.any())
+    }
+}
