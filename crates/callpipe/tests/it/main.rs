@@ -5,6 +5,7 @@
 
 mod commands;
 mod dependencies;
+mod every_request;
 mod google;
 mod jobs;
 mod kills;
@@ -15,3 +16,4 @@ mod recovery;
 mod secrecy;
 mod storage;
 mod support;
+mod traces;

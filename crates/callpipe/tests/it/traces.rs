@@ -1,0 +1,186 @@
+//! What runs left behind: tables, archive and bills, to be compared with those of an undisturbed run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use callpipe_sandbox::{Entry, System};
+use flate2::read::GzDecoder;
+use rusqlite::types::Value;
+use sha2::{Digest, Sha256};
+
+use crate::support::Bench;
+
+/// What differs between two runs of one world: moments, addresses of this run's stand-ins, and which
+/// of several calls with one conversation asked for its labels first.
+const DIFFERING: [&str; 10] = [
+    "updated_at",
+    "listed_at",
+    "fetch_datetime",
+    "transcribed_at",
+    "classification_timestamp",
+    "gcs_uri",
+    "raw_response",
+    "purchases",
+    "transcribe_cost_usd",
+    "classify_cost_usd",
+];
+
+/// What is no result: who is at work, what was used of a quota, and the database.
+const ASIDE: [&str; 3] = ["leases/", "quota/", "callpipe.db"];
+
+type Row = BTreeMap<String, String>;
+
+/// The tables and the archive of a bench.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    tables: BTreeMap<&'static str, BTreeMap<String, Row>>,
+    /// By name; with the hash of those that must be the same.
+    objects: BTreeMap<String, Option<String>>,
+}
+
+impl Traces {
+    pub(crate) fn of(bench: &Bench) -> Self {
+        let tables = ["recording_fetch_status", "call_classifications"];
+        Self {
+            tables: tables
+                .into_iter()
+                .map(|table| (table, rows(bench, table)))
+                .collect(),
+            objects: objects(bench),
+        }
+    }
+
+    /// Fails the test where these traces tell of more or less than what an undisturbed run does.
+    #[track_caller]
+    pub(crate) fn assert_same_as(&self, undisturbed: &Traces, case: &str) {
+        for (table, rows) in &self.tables {
+            assert_same(
+                &format!("{case}: {table}"),
+                &undisturbed.tables[table],
+                rows,
+            );
+        }
+        let what = format!("{case}: the archive");
+        assert_same(&what, &undisturbed.objects, &self.objects);
+    }
+}
+
+/// Every row of a table by its contact, without what differs.
+fn rows(bench: &Bench, table: &str) -> BTreeMap<String, Row> {
+    let database = bench.database();
+    let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let read = |row: &rusqlite::Row<'_>| {
+        let columns = names.iter().enumerate();
+        let columns = columns.map(|(index, name)| {
+            let value: Value = row.get_unwrap(index);
+            (name.clone(), format!("{value:?}"))
+        });
+        Ok(columns.collect::<Row>())
+    };
+    let rows = statement.query_map([], read).unwrap().map(Result::unwrap);
+    rows.map(|mut row| {
+        let id = row["contactId"].clone();
+        row.retain(|name, _| !DIFFERING.contains(&name.as_str()));
+        (id, row)
+    })
+    .collect()
+}
+
+/// The objects of the archive, what is no result aside.
+fn objects(bench: &Bench) -> BTreeMap<String, Option<String>> {
+    let root = bench.path("data");
+    let mut objects = BTreeMap::new();
+    for path in files(&root) {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+        if !ASIDE.iter().any(|other| name.starts_with(other)) {
+            objects.insert(name.to_owned(), content(name, &path));
+        }
+    }
+    objects
+}
+
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![root.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files
+}
+
+/// Replies hold the request's id and moment.
+fn content(name: &str, path: &Path) -> Option<String> {
+    let is_same = !name.starts_with("replies/");
+    is_same.then(|| hex::encode(Sha256::digest(std::fs::read(path).unwrap())))
+}
+
+#[track_caller]
+fn assert_same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    undisturbed: &BTreeMap<String, T>,
+    disturbed: &BTreeMap<String, T>,
+) {
+    let names: BTreeSet<&String> = undisturbed.keys().chain(disturbed.keys()).collect();
+    let mut differing = names
+        .into_iter()
+        .filter(|name| undisturbed.get(*name) != disturbed.get(*name));
+    if let Some(name) = differing.next() {
+        panic!(
+            "{} of {what} differ, such as {name}.\nUndisturbed: {:?}\nDisturbed: {:?}",
+            1 + differing.count(),
+            undisturbed.get(name),
+            disturbed.get(name)
+        );
+    }
+}
+
+/// Whether an answer that was charged reached the program as a whole.
+fn arrived(entry: &Entry) -> bool {
+    entry.bill.is_some() && entry.reply_sha256.is_some()
+}
+
+/// What was bought again although an answer had reached the program, of those that count.
+pub(crate) fn bought_again(
+    bench: &Bench,
+    counts: impl Fn(&Entry) -> bool,
+) -> Vec<(System, String)> {
+    let mut times: HashMap<(System, String), usize> = HashMap::new();
+    for entry in bench.sandbox.journal().entries() {
+        if arrived(&entry) && counts(&entry) {
+            let bought = (entry.system, entry.sha256.unwrap_or_default());
+            *times.entry(bought).or_default() += 1;
+        }
+    }
+    times.retain(|_, times| *times > 1);
+    times.into_keys().collect()
+}
+
+/// Answers that were charged and reached the program, and that the archive does not have.
+pub(crate) fn not_kept(bench: &Bench) -> Vec<Entry> {
+    let replies = bench.path("data/replies");
+    let kept: BTreeSet<String> = match replies.exists() {
+        true => files(&replies)
+            .iter()
+            .map(|path| sha256_of_kept(path))
+            .collect(),
+        false => BTreeSet::new(),
+    };
+    let mut entries = bench.sandbox.journal().entries();
+    entries.retain(|entry| arrived(entry) && !kept.contains(entry.reply_sha256.as_ref().unwrap()));
+    entries
+}
+
+fn sha256_of_kept(path: &Path) -> String {
+    let mut reply = Vec::new();
+    let file = std::fs::File::open(path).unwrap();
+    GzDecoder::new(file).read_to_end(&mut reply).unwrap();
+    hex::encode(Sha256::digest(&reply))
+}
