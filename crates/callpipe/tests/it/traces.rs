@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use callpipe_sandbox::{Entry, System};
 use flate2::read::GzDecoder;
@@ -90,36 +89,31 @@ fn rows(bench: &Bench, table: &str) -> BTreeMap<String, Row> {
 
 /// The objects of the archive, what is no result aside.
 fn objects(bench: &Bench) -> BTreeMap<String, Option<String>> {
-    let root = bench.path("data");
-    let mut objects = BTreeMap::new();
-    for path in files(&root) {
-        let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
-        if !ASIDE.iter().any(|other| name.starts_with(other)) {
-            objects.insert(name.to_owned(), content(name, &path));
-        }
-    }
-    objects
+    let hash = |name: &String| hex::encode(Sha256::digest(bench.archived(name)));
+    // Replies hold the request's id and moment.
+    let hash = |name: &String| (!name.starts_with("replies/")).then(|| hash(name));
+    let names = names(bench).into_iter();
+    let results = names.filter(|name| !ASIDE.iter().any(|other| name.starts_with(other)));
+    results.map(|name| (name.clone(), hash(&name))).collect()
 }
 
-fn files(root: &Path) -> Vec<PathBuf> {
-    let mut folders = vec![root.to_owned()];
-    let mut files = Vec::new();
+/// The names of all objects of the archive, wherever that is.
+fn names(bench: &Bench) -> Vec<String> {
+    let (mut names, _) = bench.sandbox.stored();
+    let root = bench.path("data");
+    let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => files.push(path),
+            if path.is_dir() {
+                folders.push(path);
+                continue;
             }
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            names.push(name.to_owned());
         }
     }
-    files
-}
-
-/// Replies hold the request's id and moment.
-fn content(name: &str, path: &Path) -> Option<String> {
-    let is_same = !name.starts_with("replies/");
-    is_same.then(|| hex::encode(Sha256::digest(std::fs::read(path).unwrap())))
+    names
 }
 
 #[track_caller]
@@ -165,22 +159,19 @@ pub(crate) fn bought_again(
 
 /// Answers that were charged and reached the program, and that the archive does not have.
 pub(crate) fn not_kept(bench: &Bench) -> Vec<Entry> {
-    let replies = bench.path("data/replies");
-    let kept: BTreeSet<String> = match replies.exists() {
-        true => files(&replies)
-            .iter()
-            .map(|path| sha256_of_kept(path))
-            .collect(),
-        false => BTreeSet::new(),
-    };
+    let mut replies = names(bench);
+    replies.retain(|name| name.starts_with("replies/"));
+    let kept: BTreeSet<String> = replies
+        .iter()
+        .map(|name| sha256_of_kept(&bench.archived(name)))
+        .collect();
     let mut entries = bench.sandbox.journal().entries();
     entries.retain(|entry| arrived(entry) && !kept.contains(entry.reply_sha256.as_ref().unwrap()));
     entries
 }
 
-fn sha256_of_kept(path: &Path) -> String {
+fn sha256_of_kept(compressed: &[u8]) -> String {
     let mut reply = Vec::new();
-    let file = std::fs::File::open(path).unwrap();
-    GzDecoder::new(file).read_to_end(&mut reply).unwrap();
+    GzDecoder::new(compressed).read_to_end(&mut reply).unwrap();
     hex::encode(Sha256::digest(&reply))
 }
