@@ -43,6 +43,8 @@ pub struct Entry {
     pub call_id: Option<String>,
     /// The audio, or for Gemini the request body, by its SHA-256.
     pub sha256: Option<String>,
+    /// The model that was asked for labels.
+    pub model: Option<String>,
     /// What was answered; none if the connection ended first.
     pub status: Option<u16>,
     /// When the answer was ready, or the connection had ended.
@@ -216,6 +218,7 @@ impl Journal {
             contact_id: None,
             call_id: None,
             sha256: None,
+            model: None,
             status: None,
             ended_at: at,
             reply_sha256: None,

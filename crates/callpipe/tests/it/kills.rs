@@ -9,16 +9,11 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::recovery::slow;
-use crate::support::{Bench, long_ago};
+use crate::support::{Bench, long_ago, number};
 use crate::traces::Traces;
 
 /// Requests that one run has in flight at Deepgram and at Gemini.
 const IN_FLIGHT: usize = 10 + 8;
-
-fn number(variable: &str, default: u64) -> u64 {
-    let text = std::env::var(variable).ok();
-    text.and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 #[tokio::test]
 async fn kills_at_random_points_leave_no_trace() {

@@ -15,5 +15,6 @@ mod pipeline;
 mod recovery;
 mod secrecy;
 mod storage;
+mod storm;
 mod support;
 mod traces;

@@ -40,11 +40,10 @@ async fn stages_one_at_a_time_give_the_same() {
     assert_all_as_expected(&bench);
 }
 
-#[tokio::test]
-async fn contacts_can_come_from_cxone() {
-    let bench = Bench::new(recent_world(13, 60), unlimited()).await;
-    let account: String = bench
-        .configuration()
+/// Puts CXone's report in place of the list of contacts.
+pub(crate) fn contacts_from_cxone(bench: &Bench) {
+    let configuration = std::fs::read_to_string(bench.path("callpipe.toml")).unwrap();
+    let account: String = configuration
         .lines()
         .filter(|line| {
             ["issuer", "client_", "access_key"]
@@ -52,11 +51,17 @@ async fn contacts_can_come_from_cxone() {
                 .any(|key| line.starts_with(key))
         })
         .fold(String::new(), |text, line| text + line + "\n");
-    let configuration = bench.configuration().replace(
+    let configuration = configuration.replace(
         "[contacts.csv]\npath = \"contacts.csv\"\n",
         &format!("[contacts.nice_cxone]\n{account}"),
     );
     bench.write("callpipe.toml", &configuration);
+}
+
+#[tokio::test]
+async fn contacts_can_come_from_cxone() {
+    let bench = Bench::new(recent_world(13, 60), unlimited()).await;
+    contacts_from_cxone(&bench);
     bench.run(&["run"]).await.expect_code(0);
     // A report does not list what the contact centre does not know.
     let listed = bench
@@ -176,11 +181,7 @@ pub(crate) fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
         let row = rows
             .get(&call.contact_id)
             .unwrap_or_else(|| panic!("call {} is lost", call.contact_id));
-        assert_state(call, row);
-        assert_audio(bench, call, row);
-        if let (ExpectedOutcome::Classified, Some(truth)) = (call.outcome, &call.truth) {
-            assert_labels(bench, call, truth);
-        }
+        assert_call_as_expected(bench, call, row);
     }
     let classified = expected
         .iter()
@@ -190,6 +191,14 @@ pub(crate) fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
         bench.count("SELECT count(*) FROM call_classifications"),
         classified as i64
     );
+}
+
+pub(crate) fn assert_call_as_expected(bench: &Bench, call: &Expected, row: &Row) {
+    assert_state(call, row);
+    assert_audio(bench, call, row);
+    if let (ExpectedOutcome::Classified, Some(truth)) = (call.outcome, &call.truth) {
+        assert_labels(bench, call, truth);
+    }
 }
 
 fn assert_state(call: &Expected, row: &Row) {

@@ -1,9 +1,9 @@
 //! What runs left behind: tables, archive and bills, to be compared with those of an undisturbed run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 
-use callpipe_sandbox::{Entry, System};
+use callpipe_sandbox::Entry;
 use flate2::read::GzDecoder;
 use rusqlite::types::Value;
 use sha2::{Digest, Sha256};
@@ -141,23 +141,18 @@ fn arrived(entry: &Entry) -> bool {
     entry.bill.is_some() && entry.reply_sha256.is_some()
 }
 
-/// What was bought again although an answer had reached the program, of those that count.
-pub(crate) fn bought_again(
-    bench: &Bench,
-    counts: impl Fn(&Entry) -> bool,
-) -> Vec<(System, String)> {
-    let mut times: HashMap<(System, String), usize> = HashMap::new();
-    for entry in bench.sandbox.journal().entries() {
-        if arrived(&entry) && counts(&entry) {
-            let bought = (entry.system, entry.sha256.unwrap_or_default());
-            *times.entry(bought).or_default() += 1;
-        }
-    }
-    times.retain(|_, times| *times > 1);
-    times.into_keys().collect()
+/// Answers about calls that were bought again although one had reached the program, of those that count.
+pub(crate) fn bought_again(bench: &Bench, counts: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+    let mut bought = HashSet::new();
+    let mut entries = bench.sandbox.journal().entries();
+    entries.retain(|entry| {
+        let is_one = arrived(entry) && entry.call_id.is_some() && counts(entry);
+        is_one && !bought.insert((entry.system, entry.sha256.clone(), entry.model.clone()))
+    });
+    entries
 }
 
-/// Answers that were charged and reached the program, and that the archive does not have.
+/// Answers about calls that were charged and reached the program, and that the archive does not have.
 pub(crate) fn not_kept(bench: &Bench) -> Vec<Entry> {
     let mut replies = names(bench);
     replies.retain(|name| name.starts_with("replies/"));
@@ -166,7 +161,10 @@ pub(crate) fn not_kept(bench: &Bench) -> Vec<Entry> {
         .map(|name| sha256_of_kept(&bench.archived(name)))
         .collect();
     let mut entries = bench.sandbox.journal().entries();
-    entries.retain(|entry| arrived(entry) && !kept.contains(entry.reply_sha256.as_ref().unwrap()));
+    entries.retain(|entry| {
+        let is_one = arrived(entry) && entry.call_id.is_some();
+        is_one && !kept.contains(entry.reply_sha256.as_ref().unwrap())
+    });
     entries
 }
 
