@@ -57,13 +57,15 @@ impl ArchiveKey {
         ))
     }
 
-    /// `replies/{provider}/{fingerprint}/{number}.json.gz`: the `number`th reply that was bought
-    /// for one request.
+    /// `replies/{provider}/{two digits}/{fingerprint}-{number}.json.gz`: the `number`th reply that
+    /// was bought for one request. By the fingerprint's first two digits there are 256 folders, so
+    /// that no folder grows too large to be listed, and not one for each reply.
     pub fn reply(provider: &str, fingerprint: &Fingerprint, number: u32) -> Self {
+        let fingerprint = fingerprint.as_str();
+        let folder = fingerprint.get(..2).unwrap_or(fingerprint);
         Self(format!(
-            "replies/{}/{}/{number}.json.gz",
+            "replies/{}/{folder}/{fingerprint}-{number}.json.gz",
             escaped(provider),
-            fingerprint.as_str()
         ))
     }
 
@@ -318,6 +320,16 @@ mod tests {
         assert_ne!(
             ArchiveKey::transcript(&id("a=2Fb")),
             ArchiveKey::transcript(&id("a/b"))
+        );
+    }
+
+    #[test]
+    fn replies_share_256_folders() {
+        let fingerprint = Fingerprint::of(&["audio"]);
+        let digits = fingerprint.as_str();
+        assert_eq!(
+            ArchiveKey::reply("deep/gram", &fingerprint, 2).as_str(),
+            format!("replies/deep=2Fgram/{}/{digits}-2.json.gz", &digits[..2])
         );
     }
 

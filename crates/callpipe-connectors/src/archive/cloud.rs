@@ -244,3 +244,18 @@ impl fmt::Display for Carried {
 }
 
 impl Error for Carried {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_is_held_in_memory_up_to_its_limit() {
+        let answer = |size_bytes: usize| HttpResponse::new(vec![b' '; size_bytes].into());
+        let whole = within_limits(answer(LIST_BYTES_MAX)).await.unwrap();
+        let body = whole.into_body().bytes().await.unwrap();
+        assert_eq!(body.len(), LIST_BYTES_MAX);
+        let error = within_limits(answer(LIST_BYTES_MAX + 1)).await.unwrap_err();
+        assert!(format!("{error:?}").contains("larger than any of a bucket"));
+    }
+}

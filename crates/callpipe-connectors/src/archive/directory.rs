@@ -15,9 +15,9 @@ use futures::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    RenameOptions, Result,
 };
 
 use crate::random;
@@ -74,6 +74,64 @@ fn is_in_use(error: &io::Error) -> bool {
 /// So much is read from a file at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// Whether something else is wanted than the whole of an object, as it is now.
+fn asks_for_more_than_all(options: &GetOptions) -> bool {
+    let conditions = [&options.if_match, &options.if_none_match];
+    let moments = [&options.if_modified_since, &options.if_unmodified_since];
+    options.range.is_some()
+        || options.head
+        || options.version.is_some()
+        || conditions.iter().any(|condition| condition.is_some())
+        || moments.iter().any(|moment| moment.is_some())
+}
+
+/// Opens a file. Of one that is no longer than a chunk the bytes come with it: changes of threads
+/// are most of what reading small files costs.
+fn open(path: PathBuf, location: ObjectPath) -> Result<GetResult> {
+    let opened = File::open(&path).and_then(|file| {
+        let metadata = file.metadata()?;
+        match metadata.is_dir() {
+            true => Err(ErrorKind::NotFound.into()),
+            false => Ok((file, metadata)),
+        }
+    });
+    let (file, metadata) = opened.map_err(|source| match source.kind() {
+        ErrorKind::NotFound => Error::NotFound {
+            path: location.to_string(),
+            source: source.into(),
+        },
+        _ => of_the_directory(source),
+    })?;
+    let size_bytes = metadata.len();
+    let meta = ObjectMeta {
+        location,
+        last_modified: metadata.modified().map_err(of_the_directory)?.into(),
+        size: size_bytes,
+        e_tag: None,
+        version: None,
+    };
+    let payload = match size_bytes <= CHUNK_BYTES as u64 {
+        true => GetResultPayload::Stream(small(file, size_bytes)?),
+        false => GetResultPayload::File(file, path),
+    };
+    Ok(GetResult {
+        payload,
+        meta,
+        range: 0..size_bytes,
+        attributes: Default::default(),
+        extensions: Default::default(),
+    })
+}
+
+/// The bytes of a file that has grown meanwhile are more than its entry says: readers notice.
+fn small(file: File, size_bytes: u64) -> Result<BoxStream<'static, Result<Bytes>>> {
+    let mut bytes = Vec::with_capacity(size_bytes as usize + 1);
+    file.take(size_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(of_the_directory)?;
+    Ok(stream::iter((!bytes.is_empty()).then(|| Ok(bytes.into()))).boxed())
+}
+
 /// The bytes of a file, in chunks that are worth a change of threads.
 pub(super) fn chunks(file: File) -> BoxStream<'static, Result<Bytes>> {
     let chunks = stream::try_unfold(file, |mut file| async {
@@ -125,15 +183,39 @@ fn write_once(staged: &Path, path: &Path, payload: &PutPayload, mode: &PutMode) 
     let named = written.and_then(|()| {
         in_folder(path, || match mode {
             PutMode::Overwrite => fs::rename(staged, path),
-            _ => fs::hard_link(staged, path),
+            _ => rename_to_new(staged, path),
         })
     });
-    if named.is_err() || !matches!(mode, PutMode::Overwrite) {
+    if named.is_err() {
         // The outcome that matters is the other one.
         let _ = fs::remove_file(staged);
     }
     named?;
     sync_folder(path)
+}
+
+/// Gives a file another name that is free. Linux does that at once, where the file system can.
+#[cfg(target_os = "linux")]
+fn rename_to_new(staged: &Path, path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, staged, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_to_new(staged, path),
+        renamed => Ok(renamed?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_to_new(staged: &Path, path: &Path) -> io::Result<()> {
+    link_to_new(staged, path)
+}
+
+/// Gives a file a second name that is free, and takes away the first.
+fn link_to_new(staged: &Path, path: &Path) -> io::Result<()> {
+    fs::hard_link(staged, path)?;
+    // A name too many is swept one day.
+    let _ = fs::remove_file(staged);
+    Ok(())
 }
 
 /// Does something with a file, and makes its folder first where that is missing.
@@ -212,7 +294,12 @@ impl ObjectStore for DirectoryStore {
     }
 
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> Result<GetResult> {
-        self.files.get_opts(location, options).await
+        if asks_for_more_than_all(&options) {
+            return self.files.get_opts(location, options).await;
+        }
+        let path = self.files.path_to_filesystem(location)?;
+        let location = location.clone();
+        tokio::task::spawn_blocking(move || open(path, location)).await?
     }
 
     async fn get_ranges(&self, location: &ObjectPath, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -159,7 +159,7 @@ impl Archive {
 }
 
 /// Packing or unpacking more than so many bytes takes longer than handing it to another thread.
-const PACKED_AT_ONCE_BYTES: usize = 16 * 1024;
+const PACKED_AT_ONCE_BYTES: usize = 64 * 1024;
 
 /// Replies are megabytes: packing one takes longer than a task may hold a thread of the runtime.
 async fn packed<T: Send + 'static>(

@@ -81,7 +81,7 @@ impl Refusal {
             _ => format!("HTTP {}", status.as_u16()),
         };
         let mut failure = Failure::new(kind, format!("{doing}: BigQuery answers {word}"));
-        if let Some(message) = told(&error.message, &error.reason) {
+        if let Some(message) = told(&error.message) {
             failure = failure.with_source(message);
         }
         if let Some(hint) = hint(&error.reason, kind, remedy) {
@@ -123,9 +123,9 @@ fn meaning(reason: &str, status: StatusCode) -> (FailureKind, Remedy) {
 }
 
 /// BigQuery's message, unless it may quote what was to be loaded: words of a call are not logged.
-fn told(message: &str, reason: &str) -> Option<String> {
+fn told(message: &str) -> Option<String> {
     const CHARS_MAX: usize = 300;
-    let quotes_data = reason == "invalid" && message.contains("reading data");
+    let quotes_data = message.contains("reading data");
     let message = line(message, CHARS_MAX);
     (!message.is_empty() && !quotes_data).then_some(message)
 }

@@ -386,20 +386,7 @@ impl BigQuery {
             .await
             .map_err(of_the_store)
             .map_err(Refusal::of_transport)?;
-        if body.is_empty() {
-            return Ok(T::default());
-        }
-        serde_json::from_slice(&body).map_err(|error| {
-            // Where, not what: the answer may hold words of a call.
-            let place = format!("line {} column {}", error.line(), error.column());
-            Refusal::of_transport(
-                Failure::new(
-                    FailureKind::StoreFailed,
-                    format!("{doing}: BigQuery's answer cannot be read"),
-                )
-                .with_source(place),
-            )
-        })
+        read(&body, doing)
     }
 
     /// Whether nothing helps against a refusal but to go on without: `true` where what was to be
@@ -423,6 +410,19 @@ impl BigQuery {
             table.table(),
         ])
     }
+}
+
+/// What an answer says. Statements have answers without a body.
+pub(super) fn read<T: DeserializeOwned + Default>(body: &[u8], doing: &str) -> Result<T, Refusal> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        // Where, not what: the answer may hold words of a call.
+        let place = format!("line {} column {}", error.line(), error.column());
+        let message = format!("{doing}: BigQuery's answer cannot be read");
+        Refusal::of_transport(Failure::new(FailureKind::StoreFailed, message).with_source(place))
+    })
 }
 
 /// No call is to blame for an answer of BigQuery's that cannot be taken.

@@ -6,6 +6,8 @@
 
 mod answer;
 mod client;
+#[cfg(test)]
+mod damaged;
 mod names;
 mod retrying;
 mod rows;

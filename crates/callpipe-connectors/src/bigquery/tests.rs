@@ -157,6 +157,17 @@ async fn a_job_that_takes_long_is_waited_for_and_pages_are_put_together() {
 }
 
 #[tokio::test]
+async fn an_answer_whose_pages_do_not_end_is_given_up() {
+    let mut page = answered(&["a"]);
+    page["pageToken"] = "next".into();
+    let (script, bigquery) = scripted(vec![(200, page); 200]).await;
+    let failure = bigquery.rows(&statement(), "asking").await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::StoreFailed);
+    assert!(failure.message.contains("more than 100 pages"), "{failure}");
+    assert_eq!(script.asked().len(), 100);
+}
+
+#[tokio::test]
 async fn a_load_that_may_have_been_taken_up_is_not_done_twice() {
     let done = json!({"status": {"state": "DONE"}});
     let (script, bigquery) = scripted(vec![

@@ -86,6 +86,12 @@ pub(crate) fn assert_fit(failure: &Failure, kinds: &[FailureKind]) {
 pub(crate) fn assert_discreet(told: &str) {
     let lower = told.to_lowercase();
     assert!(!lower.contains(&MARKER.to_lowercase()), "{told}");
+    assert_line(told);
+}
+
+/// Fails where a message that may repeat what others wrote is no short line.
+#[track_caller]
+pub(crate) fn assert_line(told: &str) {
     assert!(!told.chars().any(char::is_control), "{told:?}");
     assert!(told.chars().count() <= TOLD_CHARS_MAX, "{told}");
 }

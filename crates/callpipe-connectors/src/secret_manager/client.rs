@@ -79,11 +79,15 @@ impl SecretManager {
             Err(answer) => return Err(refused(*answer, name)),
         };
         let body = http::body(response, ANSWER_BYTES_MAX, &doing).await?;
-        // The parser's own words may quote the secret.
-        let answer: AccessAnswer = serde_json::from_slice(&body)
-            .map_err(|_| unusable(&doing, "the answer is not what Secret Manager answers"))?;
-        value(&answer.payload, &doing)
+        read(&body, &doing)
     }
+}
+
+fn read(body: &[u8], doing: &str) -> Outside<Secret> {
+    // The parser's own words may quote the secret.
+    let answer: AccessAnswer = serde_json::from_slice(body)
+        .map_err(|_| unusable(doing, "the answer is not what Secret Manager answers"))?;
+    value(&answer.payload, doing)
 }
 
 fn value(payload: &Payload, doing: &str) -> Outside<Secret> {
@@ -128,4 +132,30 @@ fn refused(answer: ErrorAnswer, name: &SecretName) -> Failure {
     };
     failure.kind = FailureKind::Denied;
     failure.with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::damage::{self, MARKER};
+
+    #[test]
+    fn a_damaged_answer_gives_the_secret_or_none_and_never_tells_it() {
+        let sample = json!({
+            "name": "projects/p/secrets/s/versions/1",
+            "payload": {
+                "data": STANDARD.encode(MARKER),
+                "dataCrc32c": crc32c::crc32c(MARKER.as_bytes()).to_string(),
+            },
+        });
+        damage::of_json(&[sample], |body| {
+            if let Err(failure) = read(body, "reading the secret") {
+                let kinds = [FailureKind::Denied, FailureKind::CorruptTransfer];
+                damage::assert_fit(&failure, &kinds);
+                assert!(!failure.chain().contains(&STANDARD.encode(MARKER)));
+            }
+        });
+    }
 }

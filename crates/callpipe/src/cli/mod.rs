@@ -1,6 +1,7 @@
 //! What people type, and which command that is. One file a command; commands hold no logic of the
 //! pipeline.
 
+mod allocation;
 mod calls;
 mod check;
 mod completions;
@@ -128,6 +129,7 @@ pub fn main() -> Exit {
             return exit;
         }
     };
+    allocation::give_large_pieces_back();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -15,9 +15,16 @@ use super::client::Lines;
 use super::config::{CsvConfig, Format};
 use super::map;
 use super::wire::{Item, Records};
+use crate::http::redact::line;
 
 /// The most contacts of a page, and the most problems: a page ends at whichever comes first.
 pub(super) const PAGE_ITEMS_MAX: usize = 1_000;
+
+/// The longest part of a header that is repeated, in characters.
+const COLUMNS_CHARS_MAX: usize = 300;
+
+/// The longest problem that is told of a line, in characters: it may repeat a value.
+const PROBLEM_CHARS_MAX: usize = 500;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -141,10 +148,10 @@ impl Session {
         check_columns(&self.config, &self.name, &columns)
     }
 
-    fn problem(&self, line: u64, problem: String) -> ContactProblem {
+    fn problem(&self, number: u64, problem: String) -> ContactProblem {
         ContactProblem {
-            place: format!("{} line {line}", self.name),
-            problem,
+            place: format!("{} line {number}", self.name),
+            problem: line(&problem, PROBLEM_CHARS_MAX),
         }
     }
 }
@@ -211,11 +218,11 @@ fn check_columns(config: &CsvConfig, name: &str, columns: &[&str]) -> Outside<()
     if columns.iter().any(|column| map::is_called(column, wanted)) {
         return Ok(());
     }
-    Err(unusable(format!(
-        "{name} has no column {wanted}, but {}",
-        columns.join(", ")
-    ))
-    .with_hint("name the column with the ids: `contact_id_column` under [contacts.csv]"))
+    let columns = line(&columns.join(", "), COLUMNS_CHARS_MAX);
+    Err(
+        unusable(format!("{name} has no column {wanted}, but {columns}"))
+            .with_hint("name the column with the ids: `contact_id_column` under [contacts.csv]"),
+    )
 }
 
 /// A list that cannot be read at all. The setup is to blame, so that nobody tries again for nothing.

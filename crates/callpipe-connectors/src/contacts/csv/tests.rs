@@ -1,5 +1,7 @@
 //! The suite of the contract on real files, and every oddity that lists have had.
 
+mod damaged;
+
 use std::fs;
 use std::path::PathBuf;
 

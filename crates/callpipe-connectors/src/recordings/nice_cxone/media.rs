@@ -11,6 +11,7 @@ use futures::stream::{self, BoxStream, Stream};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Response};
 use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::hosts::MediaHosts;
@@ -19,6 +20,10 @@ use crate::http::{self, Endpoint};
 
 /// How long the host may say nothing while a recording is downloaded.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a recording may take to arrive. The largest that is taken needs not half of it at 20 Mbit/s;
+/// one that trickles would hold its place for ever, never silent for long enough.
+const ARRIVAL_MAX: Duration = Duration::from_secs(3_600);
 
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 3;
@@ -93,7 +98,7 @@ impl Media {
         Ok(OpenRecording {
             content_type: kind.content_type.to_owned(),
             extension: kind.extension.to_owned(),
-            bytes: at_most(self.size_bytes_max, begun(response).await?),
+            bytes: in_time(at_most(self.size_bytes_max, begun(response).await?)),
         })
     }
 
@@ -214,6 +219,21 @@ fn at_most(
         }
     });
     bounded.boxed()
+}
+
+/// The same bytes; an error where they are still coming after so long.
+pub(super) fn in_time(
+    chunks: BoxStream<'static, Outside<Bytes>>,
+) -> BoxStream<'static, Outside<Bytes>> {
+    let deadline = Instant::now() + ARRIVAL_MAX;
+    let timed = stream::unfold(Some(chunks), move |chunks| async move {
+        let mut chunks = chunks?;
+        match timeout_at(deadline, chunks.next()).await {
+            Ok(chunk) => chunk.map(|chunk| (chunk, Some(chunks))),
+            Err(_) => Some((Err(corrupt("the recording does not end")), None)),
+        }
+    });
+    timed.boxed()
 }
 
 /// The call is to blame: the recording will be as large the next time.

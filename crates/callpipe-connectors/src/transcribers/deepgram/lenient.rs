@@ -1,6 +1,7 @@
 //! Reading what may be of any shape: a part of an unknown one counts as missing, and costs the others
 //! nothing. Read in one pass, since replies are long.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,6 +13,11 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 pub(super) trait Shape<'de>: Default {
     fn of_text(_text: &str) -> Option<Self> {
         None
+    }
+
+    /// Of a text that stays where it is.
+    fn of_borrowed(text: &'de str) -> Option<Self> {
+        Self::of_text(text)
     }
 
     fn of_number(_number: f64) -> Option<Self> {
@@ -39,6 +45,16 @@ impl Shape<'_> for String {
     }
 }
 
+impl<'de> Shape<'de> for Cow<'de, str> {
+    fn of_text(text: &str) -> Option<Self> {
+        Some(Cow::Owned(text.to_owned()))
+    }
+
+    fn of_borrowed(text: &'de str) -> Option<Self> {
+        Some(Cow::Borrowed(text))
+    }
+}
+
 impl Shape<'_> for f64 {
     fn of_number(number: f64) -> Option<Self> {
         Some(number)
@@ -60,6 +76,10 @@ impl Shape<'_> for u32 {
 impl<'de, T: Shape<'de>> Shape<'de> for Option<T> {
     fn of_text(text: &str) -> Option<Self> {
         T::of_text(text).map(Some)
+    }
+
+    fn of_borrowed(text: &'de str) -> Option<Self> {
+        T::of_borrowed(text).map(Some)
     }
 
     fn of_number(number: f64) -> Option<Self> {
@@ -159,6 +179,10 @@ impl<'de, T: Shape<'de>> Visitor<'de> for Any<T> {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<T, E> {
         Ok(T::of_text(value).unwrap_or_default())
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<T, E> {
+        Ok(T::of_borrowed(value).unwrap_or_default())
     }
 
     fn visit_map<Map: MapAccess<'de>>(self, map: Map) -> Result<T, Map::Error> {

@@ -22,11 +22,11 @@ pub(super) struct LinkRequest<'a> {
 
 /// The reply to a request that was answered at once.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Reply {
+pub(super) struct Reply<'a> {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) metadata: Metadata,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) results: Option<Results>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) results: Option<Results<'a>>,
 }
 
 /// What a reply says of itself, also where it breaks off further on: it was charged all the same.
@@ -122,11 +122,11 @@ pub(super) struct Warning {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Results {
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) channels: Vec<Channel>,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) utterances: Vec<Utterance>,
+pub(super) struct Results<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) channels: Vec<Channel<'a>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) utterances: Vec<Utterance<'a>>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) summary: Option<Summary>,
     #[serde(default, deserialize_with = "lenient")]
@@ -138,31 +138,32 @@ pub(super) struct Results {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Channel {
+pub(super) struct Channel<'a> {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) detected_language: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) alternatives: Vec<Alternative>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) alternatives: Vec<Alternative<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Alternative {
+pub(super) struct Alternative<'a> {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) transcript: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) confidence: Option<f64>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) languages: Vec<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) words: Vec<Word>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) words: Vec<Word<'a>>,
 }
 
+/// A word, without copies of its text: replies have thousands, each of them twice.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Word {
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) word: String,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) punctuated_word: Option<String>,
+pub(super) struct Word<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) word: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) punctuated_word: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) start: Option<f64>,
     #[serde(default, deserialize_with = "lenient")]
@@ -174,11 +175,11 @@ pub(super) struct Word {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Utterance {
+pub(super) struct Utterance<'a> {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) channel: u32,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) words: Vec<Word>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) words: Vec<Word<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -280,23 +281,23 @@ pub(super) struct ErrorBody {
 }
 
 read_from_map!(
-    Alternative,
-    Channel,
+    Alternative<'de>,
+    Channel<'de>,
     Feeling,
     Intent,
     IntentSegment,
     Metadata,
     ModelInfo,
-    Results,
+    Results<'de>,
     SentimentSegment,
     Sentiments,
     Summary,
     TokenInfo,
     Topic,
     TopicSegment,
-    Utterance,
+    Utterance<'de>,
     Warning,
-    Word,
+    Word<'de>,
 );
 
 impl<'de, S: Shape<'de>> Shape<'de> for Insight<S> {

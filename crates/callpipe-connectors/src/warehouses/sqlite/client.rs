@@ -24,7 +24,7 @@ pub(super) const SCHEMA_VERSION: i64 = 1;
 const STATEMENTS_KEPT_MAX: usize = 64;
 
 /// How much of the file the writer keeps in memory, in KiB.
-const CACHE_KIB: i64 = 32 * 1024;
+const CACHE_KIB: i64 = 8 * 1024;
 
 /// What may go wrong inside a piece of work on the database.
 pub(super) enum Problem {

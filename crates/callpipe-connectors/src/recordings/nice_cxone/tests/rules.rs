@@ -1,5 +1,6 @@
 //! The rules that need no network: what answers mean, which hosts are asked, what files are.
 
+use bytes::Bytes;
 use callpipe_core::contracts::recording_source::{Found, RecordingReference};
 use callpipe_core::failure::{Failure, FailureKind};
 use callpipe_core::progress::SkipReason;
@@ -350,4 +351,21 @@ fn a_table_takes_plain_keys_and_refuses_unknown_ones() {
             "{wrong}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_trickles_is_given_up_in_time() {
+    let begin = tokio::time::Instant::now();
+    let trickle = stream::repeat(()).then(|()| async {
+        tokio::time::sleep(std::time::Duration::from_secs(50)).await;
+        Ok(Bytes::from_static(b"x"))
+    });
+    let came: Vec<_> = media::in_time(trickle.boxed()).collect().await;
+    let failure = came.last().unwrap().as_ref().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::CorruptTransfer);
+    assert_eq!((came.len(), begin.elapsed().as_secs()), (73, 3_600));
+    // One that ends is not touched.
+    let short = stream::iter([Ok(Bytes::from_static(b"x"))]).boxed();
+    let came: Vec<_> = media::in_time(short).collect().await;
+    assert!(matches!(&came[..], [Ok(chunk)] if chunk == "x"));
 }

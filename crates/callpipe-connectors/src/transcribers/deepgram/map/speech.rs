@@ -1,5 +1,6 @@
 //! Words, with times that can be calculated with and speakers that have a side.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use callpipe_core::recording::{Participant, Role};
@@ -30,8 +31,8 @@ pub(super) fn words(
     for (channel, words) in (0..).zip(channels) {
         let side = (count > 1).then(|| Speaker::Side(role(channel, count, participants)));
         let mut previous_end_s = 0.0;
-        for wire_word in words {
-            let Some(word) = word(&wire_word, previous_end_s, time_s_max) else {
+        for wire_word in words.iter() {
+            let Some(word) = word(wire_word, previous_end_s, time_s_max) else {
                 continue;
             };
             previous_end_s = word.end_s;
@@ -49,7 +50,10 @@ pub(super) fn words(
 }
 
 /// The words of each channel: its own, else those of its utterances, else its bare text.
-fn by_channel(results: &Results, duration_s: Option<f64>) -> Vec<Vec<wire::Word>> {
+fn by_channel<'a>(
+    results: &'a Results<'_>,
+    duration_s: Option<f64>,
+) -> Vec<Cow<'a, [wire::Word<'a>]>> {
     // Without any channel, whatever the utterances hold is taken for one.
     let count = results.channels.len().max(1);
     let mut uttered_by_channel: BTreeMap<usize, Vec<&wire::Utterance>> = BTreeMap::new();
@@ -73,31 +77,34 @@ fn by_channel(results: &Results, duration_s: Option<f64>) -> Vec<Vec<wire::Word>
             if let Some(alternative) = alternative
                 && !alternative.words.is_empty()
             {
-                return alternative.words.clone();
+                return Cow::Borrowed(alternative.words.as_slice());
             }
             let uttered = uttered_by_channel.remove(&number).unwrap_or_default();
-            let uttered: Vec<wire::Word> = uttered
+            let uttered: Vec<wire::Word<'_>> = uttered
                 .iter()
                 .flat_map(|utterance| utterance.words.iter().cloned())
                 .collect();
-            match alternative {
+            Cow::Owned(match alternative {
                 Some(alternative) if uttered.is_empty() => spread(alternative, duration_s),
                 _ => uttered,
-            }
+            })
         })
         .collect()
 }
 
 /// Text without times, spread evenly over the recording: wrong by seconds, and far better than to
 /// take the call for silent.
-fn spread(alternative: &wire::Alternative, duration_s: Option<f64>) -> Vec<wire::Word> {
+fn spread<'a>(
+    alternative: &'a wire::Alternative<'_>,
+    duration_s: Option<f64>,
+) -> Vec<wire::Word<'a>> {
     let texts: Vec<&str> = alternative.transcript.split_whitespace().collect();
     let step_s = duration_s.unwrap_or(0.0) / texts.len().max(1) as f64;
     texts
         .iter()
         .enumerate()
         .map(|(position, text)| wire::Word {
-            word: (*text).to_owned(),
+            word: Cow::Borrowed(text),
             start: Some(position as f64 * step_s),
             end: Some((position + 1) as f64 * step_s),
             confidence: alternative.confidence,
