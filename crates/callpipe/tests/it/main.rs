@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
+mod broken_stores;
 mod commands;
 mod dependencies;
 mod every_request;
@@ -10,6 +11,7 @@ mod google;
 mod jobs;
 mod kills;
 mod money;
+mod mounts;
 mod named_secrets;
 mod pipeline;
 mod recovery;
