@@ -170,6 +170,51 @@ async fn a_call_that_cannot_work_is_parked_alone() {
     }
 }
 
+/// A recording beyond the limit parks its own call, and nothing of it is kept.
+#[tokio::test]
+async fn a_recording_that_is_too_large_is_parked_alone() {
+    let bench = Bench::new(world(16, 40), unlimited()).await;
+    let mut expected = bench.sandbox.world().expected();
+    let sizes = |call: &Expected| {
+        let world = bench.sandbox.world();
+        let contact = world.contact(&call.contact_id).unwrap();
+        let numbers = 0..contact.interactions().len();
+        let audio = numbers.filter_map(|number| world.audio(contact, number));
+        audio.map(|bytes| bytes.len()).max()
+    };
+    let mut all: Vec<usize> = expected.iter().filter_map(sizes).collect();
+    all.sort_unstable();
+    let limit = all[all.len() / 2];
+    let configuration = bench.configuration().replace(
+        "requests_per_5_minutes",
+        &format!("recording_size_bytes_max = {limit}\nrequests_per_5_minutes"),
+    );
+    bench.write("callpipe.toml", &configuration);
+    bench.run(&["run"]).await.expect_code(0);
+    let rows = bench.rows();
+    let is_too_large = |call: &Expected| sizes(call).is_some_and(|size| size > limit);
+    for call in expected.iter().filter(|call| is_too_large(call)) {
+        let row = &rows[&call.contact_id];
+        let state = (row.stage.as_str(), row.stage_status.as_str());
+        assert_eq!(state, ("fetch", "parked"), "call {}", call.contact_id);
+        assert_eq!(row.failure_kind.as_deref(), Some("rejected"));
+        assert_eq!(row.attempt, 1);
+    }
+    let calls = expected.len();
+    expected.retain(|call| !is_too_large(call));
+    assert!((1..calls).contains(&expected.len()));
+    for call in &expected {
+        assert_call_as_expected(&bench, call, &rows[&call.contact_id]);
+    }
+    let kept = std::fs::read_dir(bench.path("data/recordings")).unwrap();
+    for recording in kept {
+        let recording = recording.unwrap();
+        let size = recording.metadata().unwrap().len();
+        assert!(size <= limit as u64, "{:?}", recording.path());
+    }
+    assert_eq!(bench.bought_most(System::Deepgram), 1);
+}
+
 pub(crate) fn assert_all_as_expected(bench: &Bench) {
     assert_as_expected(bench, &bench.sandbox.world().expected());
 }
