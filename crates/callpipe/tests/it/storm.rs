@@ -127,7 +127,8 @@ fn is_about(entry: &Entry, call: &Expected) -> bool {
     }
 }
 
-async fn weather_a_storm(seed: u64) {
+/// Gives what it was like, in a line.
+async fn weather_a_storm(seed: u64) -> String {
     let bench = bench(seed).await;
     let journal = bench.sandbox.journal();
     for fault in storm() {
@@ -178,18 +179,18 @@ async fn weather_a_storm(seed: u64) {
         .map(|(fault, _)| fault.kind)
         .collect();
     let times: u32 = armed.iter().map(|(_, times)| times).sum();
-    println!(
+    assert!(
+        struck.len() > armed.len() / 3,
+        "seed {seed}: hardly a storm"
+    );
+    format!(
         "seed {seed}: {times} of {} requests were struck, by {} of {} faults; {runs} runs; {parked} of {} \
          calls were parked, {changed} may end otherwise",
         entries.len(),
         struck.len(),
         armed.len(),
         listed.len()
-    );
-    assert!(
-        struck.len() > armed.len() / 3,
-        "seed {seed}: hardly a storm"
-    );
+    )
 }
 
 #[tokio::test]
@@ -197,6 +198,6 @@ async fn every_call_ends_where_it_must_in_a_storm() {
     let first = number("CALLPIPE_SEED", 1);
     for seed in first..first + number("CALLPIPE_STORMS", 3) {
         println!("seed {seed}");
-        weather_a_storm(seed).await;
+        println!("{}", weather_a_storm(seed).await);
     }
 }
