@@ -9,9 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request};
-use axum::middleware::Next;
-use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,22 +19,16 @@ pub(crate) struct Connection {
     reset: Arc<AtomicBool>,
 }
 
+impl Connection {
+    /// From now on, whoever reads sees a reset.
+    pub(crate) fn reset(&self) {
+        self.reset.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Marks the answer in whose place the client is to see a reset.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reset;
-
-/// Resets the connection of every answer that is marked so.
-pub(crate) async fn reset_if_marked(
-    ConnectInfo(connection): ConnectInfo<Connection>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let response = next.run(request).await;
-    if response.extensions().get::<Reset>().is_some() {
-        connection.reset.store(true, Ordering::SeqCst);
-    }
-    response
-}
 
 /// A TCP listener that hands out [`ResettableStream`]s.
 #[derive(Debug)]

@@ -17,6 +17,10 @@
 //! ```
 //!
 //! Gemini sees text only: there `contact=` holds for every contact in which the same call is heard.
+//!
+//! The faults of `any` strike requests to whichever system, in the order in which they arrive, before
+//! it is known what they are about: so `after=12` means the thirteenth request of all, `each` counts
+//! by path, and `contact=`, `call=` and `model=` never hold.
 
 mod catalogue;
 mod grammar;

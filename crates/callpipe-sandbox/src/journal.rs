@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::faults::FaultKind;
+use crate::options::Clock;
 
 /// The outside systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -42,8 +43,14 @@ pub struct Entry {
     pub call_id: Option<String>,
     /// The audio, or for Gemini the request body, by its SHA-256.
     pub sha256: Option<String>,
+    /// The model that was asked for labels.
+    pub model: Option<String>,
     /// What was answered; none if the connection ended first.
     pub status: Option<u16>,
+    /// When the answer was ready, or the connection had ended.
+    pub ended_at: DateTime<Utc>,
+    /// The answer by its SHA-256, if it is one that was charged and is sent whole.
+    pub reply_sha256: Option<String>,
     /// The fault that struck.
     #[serde(serialize_with = "fault_name")]
     pub fault: Option<FaultKind>,
@@ -201,8 +208,9 @@ impl Journal {
         self: &Arc<Self>,
         system: System,
         route: &'static str,
-        at: DateTime<Utc>,
+        clock: &Clock,
     ) -> OpenEntry {
+        let at = clock.now();
         let entry = Entry {
             at,
             system,
@@ -210,13 +218,17 @@ impl Journal {
             contact_id: None,
             call_id: None,
             sha256: None,
+            model: None,
             status: None,
+            ended_at: at,
+            reply_sha256: None,
             fault: None,
             bill: None,
             violation: None,
         };
         OpenEntry {
             journal: Arc::clone(self),
+            clock: clock.clone(),
             entry,
         }
     }
@@ -253,11 +265,13 @@ impl Journal {
 #[derive(Debug)]
 pub(crate) struct OpenEntry {
     journal: Arc<Journal>,
+    clock: Clock,
     pub(crate) entry: Entry,
 }
 
 impl Drop for OpenEntry {
     fn drop(&mut self) {
+        self.entry.ended_at = self.clock.now();
         self.journal.lock().push(self.entry.clone());
     }
 }

@@ -19,6 +19,7 @@ pub mod faults;
 mod google_account;
 mod journal;
 mod options;
+mod passage;
 pub mod peers;
 mod reply;
 mod server;

@@ -70,19 +70,23 @@ pub(crate) fn reset() -> Response {
 
 /// Half of the body, after which the connection ends. With `Content-Length` it claims the whole.
 pub(crate) fn cut(content_type: &'static str, whole: &Bytes, with_length: bool) -> Response {
+    let response = reply(200, content_type, half_body(whole));
+    if with_length {
+        with_header(response, "content-length", &whole.len().to_string())
+    } else {
+        response
+    }
+}
+
+/// The first half of a body, and then an error.
+pub(crate) fn half_body(whole: &Bytes) -> Body {
     let half = whole.slice(..whole.len() / 2);
     let end = async {
         // The server sends what it has when the body makes it wait, and drops it at an error.
         tokio::task::yield_now().await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     };
-    let chunks = stream::iter([Ok(half)]).chain(stream::once(end));
-    let response = reply(200, content_type, Body::from_stream(chunks));
-    if with_length {
-        with_header(response, "content-length", &whole.len().to_string())
-    } else {
-        response
-    }
+    Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(end)))
 }
 
 /// JSON that ends in the middle, in a body that is otherwise whole.

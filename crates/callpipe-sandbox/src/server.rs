@@ -10,11 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::connection::{Connection, ResettableListener, reset_if_marked};
+use crate::connection::{Connection, ResettableListener};
 use crate::fakes;
 use crate::faults::Faults;
-use crate::journal::Journal;
+use crate::journal::{Journal, System};
 use crate::options::{CREDENTIALS, Credentials, SandboxOptions};
+use crate::passage;
 use crate::shared::{Addresses, Shared};
 use crate::world::World;
 
@@ -73,28 +74,18 @@ impl Sandbox {
         let fetcher = reqwest::Client::builder().no_proxy().build()?;
         let shared = Arc::new(Shared::new(Arc::new(world), options, addresses, fetcher));
         let (stop, stopped) = watch::channel(false);
+        let start = |listener, system, router: fn(Arc<Shared>) -> Router| {
+            let passage =
+                axum::middleware::from_fn_with_state((Arc::clone(&shared), system), passage::pass);
+            let router = router(Arc::clone(&shared)).layer(passage);
+            serve(listener, router, stopped.clone())
+        };
         let servers = vec![
-            serve(
-                nice_cxone,
-                fakes::nice_cxone_router(Arc::clone(&shared)),
-                stopped.clone(),
-            ),
-            serve(
-                media,
-                fakes::media_router(Arc::clone(&shared)),
-                stopped.clone(),
-            ),
-            serve(
-                deepgram,
-                fakes::deepgram_router(Arc::clone(&shared)),
-                stopped.clone(),
-            ),
-            serve(
-                gemini,
-                fakes::gemini_router(Arc::clone(&shared)),
-                stopped.clone(),
-            ),
-            serve(storage, fakes::storage_router(Arc::clone(&shared)), stopped),
+            start(nice_cxone, System::NiceCxone, fakes::nice_cxone_router),
+            start(media, System::Media, fakes::media_router),
+            start(deepgram, System::Deepgram, fakes::deepgram_router),
+            start(gemini, System::Gemini, fakes::gemini_router),
+            start(storage, System::Storage, fakes::storage_router),
         ];
         Ok(Sandbox {
             nice_cxone_url,
@@ -170,7 +161,6 @@ fn serve(
     router: Router,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<io::Result<()>> {
-    let router = router.layer(axum::middleware::from_fn(reset_if_marked));
     let service = router.into_make_service_with_connect_info::<Connection>();
     let stop_signal = async move {
         // An error means that the sandbox is gone, which is a reason to stop as well.

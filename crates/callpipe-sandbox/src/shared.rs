@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::connection::Reset;
 use crate::fakes::{Objects, Recogniser};
 use crate::faults::{Fault, Faults, Point, Subject};
 use crate::journal::{Journal, OpenEntry, System};
@@ -67,7 +66,7 @@ impl Shared {
     }
 
     pub(crate) fn open(&self, system: System, route: &'static str) -> OpenEntry {
-        self.journal.open(system, route, self.now())
+        self.journal.open(system, route, &self.options.clock)
     }
 
     /// Numbers that never come twice from one sandbox.
@@ -120,11 +119,21 @@ impl Shared {
     }
 }
 
-/// Files the entry with the answer that was made, if one was.
-pub(crate) fn file(mut open: OpenEntry, response: Response) -> Response {
-    let is_answer = response.extensions().get::<Reset>().is_none();
-    open.entry.status = is_answer.then(|| response.status().as_u16());
+/// Sends the entry along with the answer that was made. It is filed when that leaves.
+pub(crate) fn file(open: OpenEntry, mut response: Response) -> Response {
+    let attached = Attached(Arc::new(Mutex::new(Some(open))));
+    response.extensions_mut().insert(attached);
     response
+}
+
+/// An entry that goes with an answer.
+#[derive(Debug, Clone)]
+struct Attached(Arc<Mutex<Option<OpenEntry>>>);
+
+/// The entry that came along with an answer.
+pub(crate) fn detach(response: &mut Response) -> Option<OpenEntry> {
+    let attached = response.extensions_mut().remove::<Attached>()?;
+    lock(&attached.0).take()
 }
 
 /// The bearer tokens that were issued, each with the time at which it ends.

@@ -1,5 +1,6 @@
 //! Tests over real sockets: each fake as a client meets it.
 
+mod any;
 mod control;
 mod cxone;
 mod deepgram;

@@ -216,9 +216,12 @@ impl Archive {
         })
     }
 
+    /// As much as an object that can be read at once: a disk that has room for a few bytes and for no
+    /// recording is full, and no call is to blame.
     async fn probe(&self, key: &ArchiveKey) -> Outside<()> {
-        let content = key.as_str().as_bytes();
-        let created = self.create(key, content).await?;
+        let name = key.as_str().bytes().cycle();
+        let content: Vec<u8> = name.take(bounded::NOTE_BYTES_MAX).collect();
+        let created = self.create(key, &content).await?;
         let read = self.read(key).await?;
         let names = self.list_names("probes").await?;
         let kept = created

@@ -73,6 +73,7 @@ async fn generate_content(
             errors::not_found(&format!("Method {method} not found.")),
         );
     };
+    open.entry.model = Some(model.to_owned());
     let target = Target {
         project,
         location,

@@ -21,6 +21,8 @@ pub(crate) enum Point {
     Generate,
     /// Cloud Storage.
     Storage,
+    /// Whoever is asked.
+    Any,
 }
 
 macro_rules! catalogue {
@@ -138,6 +140,11 @@ catalogue! {
     StorageCorrupted, "storage.corrupted", Storage, "what is stored is not what was sent, and its checksum tells";
     StorageConnectionReset, "storage.connection_reset", Storage, "the connection is reset before an answer";
     GeminiConnectionReset, "gemini.connection_reset", Generate, "the connection is reset before an answer, unpaid";
+    Any503, "any.503", Any, "whoever is asked answers 503 and does nothing (retry_after_s= adds the header)";
+    AnyConnectionReset, "any.connection_reset", Any, "whoever is asked does nothing, and the connection is reset";
+    AnyHang, "any.hang", Any, "whoever is asked does nothing, and the connection is reset after delay_ms";
+    AnyLost, "any.lost", Any, "all is done and charged, and the connection is reset instead of an answer";
+    AnyCut, "any.cut", Any, "all is done and charged, and the answer ends in the middle";
 }
 
 impl fmt::Display for FaultKind {

@@ -3,15 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
+mod broken_stores;
 mod commands;
 mod dependencies;
+mod every_request;
 mod google;
 mod jobs;
 mod kills;
 mod money;
+mod mounts;
 mod named_secrets;
 mod pipeline;
 mod recovery;
 mod secrecy;
 mod storage;
+mod storm;
 mod support;
+mod traces;

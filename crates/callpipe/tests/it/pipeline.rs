@@ -40,11 +40,10 @@ async fn stages_one_at_a_time_give_the_same() {
     assert_all_as_expected(&bench);
 }
 
-#[tokio::test]
-async fn contacts_can_come_from_cxone() {
-    let bench = Bench::new(recent_world(13, 60), unlimited()).await;
-    let account: String = bench
-        .configuration()
+/// Puts CXone's report in place of the list of contacts.
+pub(crate) fn contacts_from_cxone(bench: &Bench) {
+    let configuration = std::fs::read_to_string(bench.path("callpipe.toml")).unwrap();
+    let account: String = configuration
         .lines()
         .filter(|line| {
             ["issuer", "client_", "access_key"]
@@ -52,11 +51,17 @@ async fn contacts_can_come_from_cxone() {
                 .any(|key| line.starts_with(key))
         })
         .fold(String::new(), |text, line| text + line + "\n");
-    let configuration = bench.configuration().replace(
+    let configuration = configuration.replace(
         "[contacts.csv]\npath = \"contacts.csv\"\n",
         &format!("[contacts.nice_cxone]\n{account}"),
     );
     bench.write("callpipe.toml", &configuration);
+}
+
+#[tokio::test]
+async fn contacts_can_come_from_cxone() {
+    let bench = Bench::new(recent_world(13, 60), unlimited()).await;
+    contacts_from_cxone(&bench);
     bench.run(&["run"]).await.expect_code(0);
     // A report does not list what the contact centre does not know.
     let listed = bench
@@ -165,6 +170,51 @@ async fn a_call_that_cannot_work_is_parked_alone() {
     }
 }
 
+/// A recording beyond the limit parks its own call, and nothing of it is kept.
+#[tokio::test]
+async fn a_recording_that_is_too_large_is_parked_alone() {
+    let bench = Bench::new(world(16, 40), unlimited()).await;
+    let mut expected = bench.sandbox.world().expected();
+    let sizes = |call: &Expected| {
+        let world = bench.sandbox.world();
+        let contact = world.contact(&call.contact_id).unwrap();
+        let numbers = 0..contact.interactions().len();
+        let audio = numbers.filter_map(|number| world.audio(contact, number));
+        audio.map(|bytes| bytes.len()).max()
+    };
+    let mut all: Vec<usize> = expected.iter().filter_map(sizes).collect();
+    all.sort_unstable();
+    let limit = all[all.len() / 2];
+    let configuration = bench.configuration().replace(
+        "requests_per_5_minutes",
+        &format!("recording_size_bytes_max = {limit}\nrequests_per_5_minutes"),
+    );
+    bench.write("callpipe.toml", &configuration);
+    bench.run(&["run"]).await.expect_code(0);
+    let rows = bench.rows();
+    let is_too_large = |call: &Expected| sizes(call).is_some_and(|size| size > limit);
+    for call in expected.iter().filter(|call| is_too_large(call)) {
+        let row = &rows[&call.contact_id];
+        let state = (row.stage.as_str(), row.stage_status.as_str());
+        assert_eq!(state, ("fetch", "parked"), "call {}", call.contact_id);
+        assert_eq!(row.failure_kind.as_deref(), Some("rejected"));
+        assert_eq!(row.attempt, 1);
+    }
+    let calls = expected.len();
+    expected.retain(|call| !is_too_large(call));
+    assert!((1..calls).contains(&expected.len()));
+    for call in &expected {
+        assert_call_as_expected(&bench, call, &rows[&call.contact_id]);
+    }
+    let kept = std::fs::read_dir(bench.path("data/recordings")).unwrap();
+    for recording in kept {
+        let recording = recording.unwrap();
+        let size = recording.metadata().unwrap().len();
+        assert!(size <= limit as u64, "{:?}", recording.path());
+    }
+    assert_eq!(bench.bought_most(System::Deepgram), 1);
+}
+
 pub(crate) fn assert_all_as_expected(bench: &Bench) {
     assert_as_expected(bench, &bench.sandbox.world().expected());
 }
@@ -176,11 +226,7 @@ pub(crate) fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
         let row = rows
             .get(&call.contact_id)
             .unwrap_or_else(|| panic!("call {} is lost", call.contact_id));
-        assert_state(call, row);
-        assert_audio(bench, call, row);
-        if let (ExpectedOutcome::Classified, Some(truth)) = (call.outcome, &call.truth) {
-            assert_labels(bench, call, truth);
-        }
+        assert_call_as_expected(bench, call, row);
     }
     let classified = expected
         .iter()
@@ -190,6 +236,14 @@ pub(crate) fn assert_as_expected(bench: &Bench, expected: &[Expected]) {
         bench.count("SELECT count(*) FROM call_classifications"),
         classified as i64
     );
+}
+
+pub(crate) fn assert_call_as_expected(bench: &Bench, call: &Expected, row: &Row) {
+    assert_state(call, row);
+    assert_audio(bench, call, row);
+    if let (ExpectedOutcome::Classified, Some(truth)) = (call.outcome, &call.truth) {
+        assert_labels(bench, call, truth);
+    }
 }
 
 fn assert_state(call: &Expected, row: &Row) {

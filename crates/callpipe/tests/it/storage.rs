@@ -11,7 +11,7 @@ use crate::support::{Bench, unlimited, world};
 
 impl Bench {
     /// Puts these lines in place of the archive's directory, and others in place of `[google]`.
-    fn move_archive(&self, archive: &str, google: &str) {
+    pub(crate) fn move_archive(&self, archive: &str, google: &str) {
         let token = self.sandbox.credentials.google_access_token;
         let configuration = self
             .configuration()
@@ -20,7 +20,7 @@ impl Bench {
         self.write("callpipe.toml", &configuration);
     }
 
-    fn bucket(&self) -> String {
+    pub(crate) fn bucket(&self) -> String {
         let bucket = self.sandbox.credentials.google_bucket;
         let endpoint = &self.sandbox.storage_url;
         format!("[archive.gcs]\nbucket = \"{bucket}\"\nendpoint = \"{endpoint}\"")

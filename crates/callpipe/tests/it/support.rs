@@ -10,10 +10,16 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
+use crate::mounts::Mounts;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_callpipe");
+
 /// A sandbox and a folder with a configuration for it.
 pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: tempfile::TempDir,
+    /// Disks that only the program sees.
+    pub(crate) mounts: Option<Mounts>,
 }
 
 /// What a command printed and how it ended.
@@ -40,6 +46,12 @@ impl Ran {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap()
     }
+}
+
+/// A number that the environment sets, for tests that can try more than usual.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    let text = std::env::var(variable).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// The present, a month back: calls that have settled.
@@ -82,6 +94,7 @@ impl Bench {
         let bench = Self {
             sandbox,
             folder: tempfile::tempdir().unwrap(),
+            mounts: None,
         };
         bench.write("contacts.csv", &bench.sandbox.world().contacts_csv());
         bench.write("callpipe.toml", &bench.configuration());
@@ -118,8 +131,20 @@ impl Bench {
         )
     }
 
+    /// A file of the folder, as it can be reached from here.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        let path = self.folder.path().join(name);
+        self.mounts
+            .as_ref()
+            .map_or(path.clone(), |mounts| mounts.path(&path))
+    }
+
+    /// Mounts something that only the program sees, by a line for the shell.
+    pub(crate) async fn mount(&self, line: &str) {
+        let mounts = self.mounts.as_ref().unwrap();
+        let mut shell = mounts.command(self.folder.path(), "sh");
+        let status = shell.args(["-c", line]).status().await.unwrap();
+        assert!(status.success(), "{line}: {status}");
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -128,7 +153,11 @@ impl Bench {
 
     /// The program in this bench's folder, with nothing of the test's environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        command(self.folder.path(), arguments)
+        let folder = self.folder.path();
+        match &self.mounts {
+            None => command(folder, arguments),
+            Some(mounts) => settled(mounts.command(folder, PROGRAM), folder, arguments),
+        }
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
@@ -146,7 +175,26 @@ impl Bench {
     }
 
     pub(crate) fn database(&self) -> Connection {
-        Connection::open(self.path("data/callpipe.db")).unwrap()
+        let apart = self.path("store");
+        let folder = match (&self.mounts, apart.exists()) {
+            // SQLite would look for the file outside.
+            (Some(_), _) => self.copied(&apart),
+            (None, true) => apart,
+            (None, false) => self.path("data"),
+        };
+        Connection::open(folder.join("callpipe.db")).unwrap()
+    }
+
+    /// Copies the files of a folder of the program's to one that is here.
+    fn copied(&self, folder: &Path) -> PathBuf {
+        let copies = self.folder.path().join("copies");
+        let _none_yet = std::fs::remove_dir_all(&copies);
+        std::fs::create_dir(&copies).unwrap();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), copies.join(entry.file_name())).unwrap();
+        }
+        copies
     }
 
     /// An object of the archive, wherever that is.
@@ -248,7 +296,10 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callpipe"));
+    settled(Command::new(PROGRAM), folder, arguments)
+}
+
+fn settled(mut command: Command, folder: &Path, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .current_dir(folder)
