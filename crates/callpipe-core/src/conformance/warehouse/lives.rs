@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::examples::*;
+use crate::analysis::Analysis;
 use crate::call::Contact;
 use crate::conformance::good;
-use crate::contracts::warehouse::{Change, PendingCall, PendingQuery, Scope, Warehouse};
+use crate::contracts::warehouse::{
+    Change, PendingCall, PendingQuery, Scope, TranscribedCall, Warehouse,
+};
 use crate::failure::FailureKind;
 use crate::progress::{CallProgress, SkipReason, Stage, Status};
 use crate::taxonomy::Taxonomy;
@@ -74,6 +77,7 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
     .await;
     let call = next(warehouse, Stage::Classify).await;
     assert_eq!(call.conversation, None, "its transcript is in the archive");
+    assert!(!call.analysis_missing, "the transcriber understood it");
     assert_eq!(call.archived_audio, None, "its recordings are known");
     assert_eq!(call.recordings.len(), 2, "what was fetched stays");
     assert_transcribed(&found(warehouse, &contact).await.tracking);
@@ -118,6 +122,55 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
 }
 
 /// The one call whose stage can be done.
+/// Where the transcriber understood nothing, what the model did takes its columns; labels alone leave
+/// them as they are.
+pub(super) async fn who_labels_may_understand(warehouse: &dyn Warehouse) {
+    let contact = contact("understood-1", "2026-03-02T09:00:00Z");
+    add(warehouse, std::slice::from_ref(&contact)).await;
+    let fetched = outcome(
+        &contact,
+        ready(&contact, Stage::Transcribe),
+        fetched(&contact),
+    );
+    save(warehouse, &[fetched]).await;
+    let call = TranscribedCall {
+        analysis: Analysis::default(),
+        ..transcribed(&contact, CONVERSATION)
+    };
+    let change = Change::Transcribed(Box::new(call));
+    let progress = ready(&contact, Stage::Classify);
+    save(warehouse, &[outcome(&contact, progress, change)]).await;
+    assert!(next(warehouse, Stage::Classify).await.analysis_missing);
+    let row = found(warehouse, &contact).await.tracking;
+    assert_eq!(row["analysis_model"], Value::Null);
+
+    let labels = || {
+        classification(
+            &Taxonomy::built_in(),
+            &answer(&["product_enquiry"], "sale_completed"),
+        )
+    };
+    let again = ready(&contact, Stage::Classify);
+    let change = understood(CONVERSATION, labels());
+    save(warehouse, &[outcome(&contact, again, change)]).await;
+    let call = next(warehouse, Stage::Classify).await;
+    assert!(!call.analysis_missing, "the model has understood it");
+    let done = state(&contact, Stage::Classify, Status::Done);
+    let change = classified(CONVERSATION, labels());
+    save(warehouse, &[outcome(&contact, done, change)]).await;
+    let row = found(warehouse, &contact).await.tracking;
+    assert_eq!(row["summary"], "Said by Zoë's model.");
+    assert_eq!(
+        read(&row["topics"]),
+        json!([{"topic": "Saws", "confidence": 0.75, "text": "a saw"}])
+    );
+    assert_eq!(read(&row["intents"]), json!([]));
+    assert_eq!(row["sentiment"], Value::Null);
+    assert_eq!(row["analysis_model"], "labeller-2");
+    assert_eq!(row["transcriber_model"], "nova-3", "all else stays");
+    assert_eq!(row["transcription"], CONVERSATION);
+}
+
 async fn next(warehouse: &dyn Warehouse, stage: Stage) -> PendingCall {
     let query = PendingQuery {
         scope: Scope::of(stage),

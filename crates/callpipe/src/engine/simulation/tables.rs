@@ -63,6 +63,7 @@ impl Row {
             recordings: self.recordings.clone(),
             archived_audio: None,
             conversation: None,
+            analysis_missing: false,
         }
     }
 
