@@ -13,6 +13,7 @@ use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleClassif
 use callpipe_connectors::contacts::bigquery::BigQueryContacts;
 use callpipe_connectors::contacts::csv::CsvContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
+use callpipe_connectors::files;
 use callpipe_connectors::google::{GoogleConfig, Identity};
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
@@ -219,7 +220,7 @@ pub fn taxonomy(config: &Config) -> Outside<Arc<Taxonomy>> {
         )
         .with_hint("`callpipe taxonomy` prints the built-in one as an example")
     };
-    let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+    let text = files::read_text(path.as_ref()).map_err(|error| invalid(error.to_string()))?;
     let taxonomy = Taxonomy::parse(&text).map_err(|error| invalid(error.to_string()))?;
     Ok(Arc::new(taxonomy))
 }

@@ -37,7 +37,7 @@ const CONVERSATION: &str = "Agent: Parts, Zoë speaking.\nCustomer: I need a cha
 pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
     let contact = contact("life-1", "2026-03-02T08:00:00+11:00");
     add(warehouse, std::slice::from_ref(&contact)).await;
-    assert_eq!(next(warehouse, Stage::Fetch).await.recordings, []);
+    assert_eq!(next(warehouse, &contact, Stage::Fetch).await.recordings, []);
 
     let fetch = outcome(
         &contact,
@@ -45,7 +45,7 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
         fetched(&contact),
     );
     save(warehouse, &[fetch]).await;
-    let call = next(warehouse, Stage::Transcribe).await;
+    let call = next(warehouse, &contact, Stage::Transcribe).await;
     assert_eq!(
         call.recordings,
         [recording(&contact, 1), recording(&contact, 2)]
@@ -75,7 +75,7 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
         )],
     )
     .await;
-    let call = next(warehouse, Stage::Classify).await;
+    let call = next(warehouse, &contact, Stage::Classify).await;
     assert_eq!(call.conversation, None, "its transcript is in the archive");
     assert!(!call.analysis_missing, "the transcriber understood it");
     assert_eq!(call.archived_audio, None, "its recordings are known");
@@ -108,7 +108,10 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
     let mut again = ready(&contact, Stage::Classify);
     again.redo_count = 1;
     save(warehouse, &[outcome(&contact, again.clone(), Change::None)]).await;
-    assert_eq!(next(warehouse, Stage::Classify).await.progress, again);
+    assert_eq!(
+        next(warehouse, &contact, Stage::Classify).await.progress,
+        again
+    );
     let labels = classification(
         &Taxonomy::built_in(),
         &answer(&["complaint"], "not_sales_call"),
@@ -140,7 +143,11 @@ pub(super) async fn who_labels_may_understand(warehouse: &dyn Warehouse) {
     let change = Change::Transcribed(Box::new(call));
     let progress = ready(&contact, Stage::Classify);
     save(warehouse, &[outcome(&contact, progress, change)]).await;
-    assert!(next(warehouse, Stage::Classify).await.analysis_missing);
+    assert!(
+        next(warehouse, &contact, Stage::Classify)
+            .await
+            .analysis_missing
+    );
     let row = found(warehouse, &contact).await.tracking;
     assert_eq!(row["analysis_model"], Value::Null);
 
@@ -153,7 +160,7 @@ pub(super) async fn who_labels_may_understand(warehouse: &dyn Warehouse) {
     let again = ready(&contact, Stage::Classify);
     let change = understood(CONVERSATION, labels());
     save(warehouse, &[outcome(&contact, again, change)]).await;
-    let call = next(warehouse, Stage::Classify).await;
+    let call = next(warehouse, &contact, Stage::Classify).await;
     assert!(!call.analysis_missing, "the model has understood it");
     let done = state(&contact, Stage::Classify, Status::Done);
     let change = classified(CONVERSATION, labels());
@@ -171,14 +178,15 @@ pub(super) async fn who_labels_may_understand(warehouse: &dyn Warehouse) {
     assert_eq!(row["transcription"], CONVERSATION);
 }
 
-async fn next(warehouse: &dyn Warehouse, stage: Stage) -> PendingCall {
+/// The call that is pending at a stage, and the only one.
+async fn next(warehouse: &dyn Warehouse, contact: &Contact, stage: Stage) -> PendingCall {
     let query = PendingQuery {
         scope: Scope::of(stage),
         now: now(),
         limit: 9,
     };
     let mut calls = good(warehouse.pending(&query).await, "looking for pending calls");
-    assert_eq!(ids(&calls), ["life-1"], "pending at {stage}");
+    assert_eq!(ids(&calls), [contact.id.as_str()], "pending at {stage}");
     calls.remove(0)
 }
 

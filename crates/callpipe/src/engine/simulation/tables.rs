@@ -100,9 +100,8 @@ impl Row {
             }
             Change::None => false,
         };
-        if learned || (outcome.progress.stage == Stage::Fetch && failed) {
-            self.tried_at = Some(outcome.at);
-        } else if self.tried_at.is_none() && outcome.progress.stage > Stage::Fetch {
+        let is_past = self.tried_at.is_none() && outcome.progress.stage > Stage::Fetch;
+        if learned || is_past || (outcome.progress.stage == Stage::Fetch && failed) {
             self.tried_at = Some(outcome.at);
         }
         self.progress = outcome.progress.clone();
