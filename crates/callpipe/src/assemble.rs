@@ -170,8 +170,9 @@ const ANALYSIS_ATTEMPTS_MAX: u32 = 3;
 /// Gemini charges for it.
 pub fn analysis_wanted(config: &Config) -> AnalysisWanted {
     let is_wanted = match (config.analysis.enabled, &config.transcriber) {
-        (Some(when), _) => when == AnalysisWhen::WhenMissing,
-        (None, TranscriberConfig::Deepgram(deepgram)) => {
+        (AnalysisWhen::WhenMissing, _) => true,
+        (AnalysisWhen::Never, _) => false,
+        (AnalysisWhen::Auto, TranscriberConfig::Deepgram(deepgram)) => {
             let is_paid = matches!(config.classifier, ClassifierConfig::Gemini(_));
             !deepgram.gives_analysis() && (deepgram.intelligence || !is_paid)
         }

@@ -112,16 +112,18 @@ pub enum ClassifierConfig {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnalysisConfig {
-    /// When the model of `[classifier…]` gives them. Unless said, where the transcriber does not, but
-    /// not with Gemini in place of a Deepgram whose `intelligence` was switched off: that may have
-    /// been done for its price.
-    pub enabled: Option<AnalysisWhen>,
+    /// When the model of `[classifier…]` gives them.
+    pub enabled: AnalysisWhen,
 }
 
 /// When the model that labels a call also says what it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnalysisWhen {
+    /// Where the transcriber gives none, but not by Gemini in place of a Deepgram whose
+    /// `intelligence` was switched off: that may have been done for its price.
+    #[default]
+    Auto,
     /// For calls of which the transcriber understood nothing, whatever the reason.
     WhenMissing,
     /// For none.
