@@ -16,9 +16,6 @@ const MODEL_CHARS_MAX: usize = 100;
 /// Where a model's thoughts end that stand before its answer. Some servers leave out their beginning.
 const THOUGHT_ENDS: [&str; 2] = ["</think>", "</thinking>"];
 
-/// Where they begin.
-const THOUGHT_BEGINS: [&str; 2] = ["<think>", "<thinking>"];
-
 /// Reads a reply and checks it against the taxonomy.
 pub(in super::super) fn classification(
     reply: &[u8],
@@ -125,13 +122,9 @@ fn without_thoughts(text: &str) -> &str {
     if text.starts_with(['{', '`']) {
         return text;
     }
-    let thinks = THOUGHT_BEGINS.iter().any(|begin| text.starts_with(begin));
     let ends = THOUGHT_ENDS
         .iter()
         .filter_map(|end| Some(text.find(end)? + end.len()));
-    match ends.min() {
-        Some(end) => text.get(end..).unwrap_or_default(),
-        None if thinks => "",
-        None => text,
-    }
+    let end = ends.min().unwrap_or(0);
+    text.get(end..).unwrap_or_default()
 }
