@@ -31,6 +31,8 @@ pub struct Sandbox {
     pub gemini_url: String,
     /// Base address of Cloud Storage.
     pub storage_url: String,
+    /// Base address of the server with OpenAI's API, with its version.
+    pub openai_url: String,
     /// What the fakes accept.
     pub credentials: Credentials,
     shared: Arc<Shared>,
@@ -63,6 +65,7 @@ impl Sandbox {
         let (deepgram, deepgram_url) = listen(ports.deepgram).await?;
         let (gemini, gemini_url) = listen(ports.gemini).await?;
         let (storage, storage_url) = listen(ports.storage).await?;
+        let (openai, openai_url) = listen(ports.openai).await?;
         let addresses = Addresses {
             nice_cxone: nice_cxone_url.clone(),
             media: media_url.clone(),
@@ -94,7 +97,12 @@ impl Sandbox {
                 fakes::gemini_router(Arc::clone(&shared)),
                 stopped.clone(),
             ),
-            serve(storage, fakes::storage_router(Arc::clone(&shared)), stopped),
+            serve(
+                storage,
+                fakes::storage_router(Arc::clone(&shared)),
+                stopped.clone(),
+            ),
+            serve(openai, fakes::openai_router(Arc::clone(&shared)), stopped),
         ];
         Ok(Sandbox {
             nice_cxone_url,
@@ -102,6 +110,7 @@ impl Sandbox {
             deepgram_url,
             gemini_url,
             storage_url,
+            openai_url: format!("{openai_url}/v1"),
             credentials: CREDENTIALS,
             shared,
             stop,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_connectors::classifiers::gemini::GeminiClassifier;
+use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleClassifier;
 use callpipe_connectors::contacts::bigquery::BigQueryContacts;
 use callpipe_connectors::contacts::csv::CsvContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
@@ -33,15 +34,17 @@ use callpipe_core::taxonomy::Taxonomy;
 use crate::cloud_run::CloudRun;
 use crate::config::error::ConfigError;
 use crate::config::{
-    ArchiveConfig, ClassifierConfig, Config, ContactsConfig, EngineConfig, RecordingsConfig,
-    TranscriberConfig, WarehouseConfig,
+    AnalysisWhen, ArchiveConfig, ClassifierConfig, Config, ContactsConfig, EngineConfig,
+    RecordingsConfig, TranscriberConfig, WarehouseConfig,
 };
 use crate::engine::Settings;
 use crate::engine::holder::Holder;
 use crate::engine::leases;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, Places, StageWork, TranscribeStage};
+use crate::engine::stages::{
+    AnalysisWanted, ClassifyStage, FetchStage, Places, StageWork, TranscribeStage,
+};
 
 pub use for_shard::for_shard;
 pub use usage::ArchivedUsage;
@@ -151,7 +154,37 @@ pub fn classifier(
             Arc::clone(taxonomy),
             Arc::clone(clock),
         )?),
+        ClassifierConfig::OpenAiCompatible(server) => Arc::new(OpenAiCompatibleClassifier::new(
+            server.clone(),
+            Arc::clone(taxonomy),
+            Arc::clone(clock),
+        )?),
     })
+}
+
+/// A call waits so often for its analysis, and less where it may be tried less often.
+const ANALYSIS_ATTEMPTS_MAX: u32 = 3;
+
+/// Whether the classifier's model is asked what calls are about. Unless the configuration says: where
+/// the transcriber does not tell. What was declined of one vendor is not bought of another unasked:
+/// Gemini charges for it.
+pub fn analysis_wanted(config: &Config) -> AnalysisWanted {
+    let is_wanted = match (config.analysis.enabled, &config.transcriber) {
+        (AnalysisWhen::WhenMissing, _) => true,
+        (AnalysisWhen::Never, _) => false,
+        (AnalysisWhen::Auto, TranscriberConfig::Deepgram(deepgram)) => {
+            let is_paid = matches!(config.classifier, ClassifierConfig::Gemini(_));
+            !deepgram.gives_analysis() && (deepgram.intelligence || !is_paid)
+        }
+    };
+    match is_wanted {
+        true => AnalysisWanted::Yes {
+            attempts_max: retry_policy(&config.engine)
+                .attempts_max
+                .min(ANALYSIS_ATTEMPTS_MAX),
+        },
+        false => AnalysisWanted::No,
+    }
 }
 
 /// The warehouse.
@@ -233,6 +266,7 @@ pub fn stages(
                     Arc::new(ClassifyStage {
                         places: Places::new(classifier.in_flight_max()),
                         classifier,
+                        analysis: analysis_wanted(config),
                         archive,
                         paid,
                     })
@@ -284,13 +318,47 @@ pub fn settings(
 
 /// The Google Cloud project that is worked for, if one is known.
 pub fn google_project(config: &Config) -> Option<&str> {
-    let ClassifierConfig::Gemini(gemini) = &config.classifier;
-    gemini.project.as_deref()
+    match &config.classifier {
+        ClassifierConfig::Gemini(gemini) => gemini.project.as_deref(),
+        ClassifierConfig::OpenAiCompatible(_) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_transcriber_does_not_tell_is_asked_of_the_model_unless_it_was_declined() {
+        let wanted = |text: &str| {
+            let config = crate::config::load::alone(text, "test").unwrap();
+            analysis_wanted(&config)
+        };
+        let yes = AnalysisWanted::Yes { attempts_max: 3 };
+        let server = "[classifier.openai_compatible]\nmodels = [\"m\"]\n";
+        let declined = "[transcriber.deepgram]\nintelligence = false\n";
+        let german = "[transcriber.deepgram]\nlanguage = \"de\"\n";
+        let asked = "[analysis]\nenabled = \"when_missing\"\n";
+        let never = "[analysis]\nenabled = \"never\"\n";
+        for (parts, expected) in [
+            (&[""][..], AnalysisWanted::No),
+            (&[server], AnalysisWanted::No),
+            (&[declined], AnalysisWanted::No),
+            (&[declined, server], yes),
+            (&[declined, asked], yes),
+            (&[german], yes),
+            (&[german, server], yes),
+            (&[german, never], AnalysisWanted::No),
+            (&[declined, server, never], AnalysisWanted::No),
+            (&[asked], yes),
+            (
+                &[asked, "[engine]\nattempts_max = 1\n"],
+                AnalysisWanted::Yes { attempts_max: 1 },
+            ),
+        ] {
+            assert_eq!(wanted(&parts.concat()), expected, "{parts:?}");
+        }
+    }
 
     #[test]
     fn time_is_left_for_a_slow_save() {

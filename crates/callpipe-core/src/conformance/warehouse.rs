@@ -24,6 +24,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     queue::a_call_waits_for_its_moment(warehouse).await;
     queue::workers_share_the_calls(warehouse).await;
     lives::a_call_goes_through_all_stages(warehouse).await;
+    lives::who_labels_may_understand(warehouse).await;
     lives::every_state_reads_back(warehouse).await;
     lives::flags_of_the_baseline_follow_the_state(warehouse).await;
     lives::any_text_reads_back(warehouse).await;

@@ -34,6 +34,9 @@ pub struct PendingCall {
     /// The stored conversation, for [`Stage::Classify`] only, and only of calls that others
     /// transcribed: all others have a transcript in the archive.
     pub conversation: Option<String>,
+    /// Whether nothing is stored that was understood of the call: no summary, topics, intents or
+    /// sentiment. Told for [`Stage::Classify`] only.
+    pub analysis_missing: bool,
 }
 
 /// The calls that a worker is responsible for.
@@ -109,6 +112,18 @@ pub struct ClassifiedCall {
     pub conversation: String,
     /// Where the paid reply lies.
     pub reply_key: ArchiveKey,
+    /// What the model understood, where the transcriber had not: replaces what is stored. Where there
+    /// is none, that stays.
+    pub analysis: Option<ModelAnalysis>,
+}
+
+/// What a model understood of a conversation in a transcriber's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelAnalysis {
+    /// What was understood.
+    pub analysis: Analysis,
+    /// The model.
+    pub model: String,
 }
 
 /// What a stage learned about a call, beside its new state.

@@ -39,10 +39,17 @@ pub fn for_shard(config: &Config, stages: &[Stage]) -> Result<Config, ConfigErro
                 deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
             }
             Stage::Classify => {
-                let ClassifierConfig::Gemini(gemini) = &mut config.classifier;
-                let limit = gemini.in_flight_max;
-                let share = share("classifier.gemini.in_flight_max", limit.get())?;
-                gemini.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                let (key, limit) = match &mut config.classifier {
+                    ClassifierConfig::Gemini(gemini) => {
+                        ("classifier.gemini.in_flight_max", &mut gemini.in_flight_max)
+                    }
+                    ClassifierConfig::OpenAiCompatible(server) => (
+                        "classifier.openai_compatible.in_flight_max",
+                        &mut server.in_flight_max,
+                    ),
+                };
+                let share = share(key, limit.get())?;
+                *limit = NonZeroUsize::new(share).unwrap_or(*limit);
             }
         }
     }
@@ -63,12 +70,15 @@ mod tests {
     fn limits(config: &Config) -> [usize; 4] {
         let RecordingsConfig::NiceCxone(account) = &config.recordings;
         let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
-        let ClassifierConfig::Gemini(gemini) = &config.classifier;
+        let classify = match &config.classifier {
+            ClassifierConfig::Gemini(gemini) => gemini.in_flight_max,
+            ClassifierConfig::OpenAiCompatible(server) => server.in_flight_max,
+        };
         [
             account.requests_per_5_minutes,
             account.in_flight_max,
             deepgram.in_flight_max.get(),
-            gemini.in_flight_max.get(),
+            classify.get(),
         ]
     }
 

@@ -68,6 +68,11 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "Deepgram API key",
     },
     Variable {
+        name: "OPENAI_API_KEY",
+        keys: &["classifier.openai_compatible.api_key"],
+        meaning: "key of OpenAI, or of a server with its API",
+    },
+    Variable {
         name: "GCP_PROJECT_ID",
         keys: &[
             "classifier.gemini.project",

@@ -13,6 +13,7 @@ pub(crate) mod template;
 
 use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
+use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleConfig;
 use callpipe_connectors::contacts::bigquery::BigQueryContactsConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
@@ -41,6 +42,8 @@ pub struct Config {
     pub transcriber: TranscriberConfig,
     /// Who classifies.
     pub classifier: ClassifierConfig,
+    /// Who understands what calls are about.
+    pub analysis: AnalysisConfig,
     /// Where state and results are kept.
     pub warehouse: WarehouseConfig,
     /// Who we are to Google, for every role that one of its services fills.
@@ -100,6 +103,31 @@ pub enum TranscriberConfig {
 pub enum ClassifierConfig {
     /// Gemini on Vertex AI.
     Gemini(GeminiConfig),
+    /// Any server with OpenAI's chat-completions API.
+    #[serde(rename = "openai_compatible")]
+    OpenAiCompatible(OpenAiCompatibleConfig),
+}
+
+/// Who gives the summary, the topics, the intents and the sentiment of a call.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnalysisConfig {
+    /// When the model of `[classifier…]` gives them.
+    pub enabled: AnalysisWhen,
+}
+
+/// When the model that labels a call also says what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalysisWhen {
+    /// Where the transcriber gives none, but not by Gemini in place of a Deepgram whose
+    /// `intelligence` was switched off: that may have been done for its price.
+    #[default]
+    Auto,
+    /// For calls of which the transcriber understood nothing, whatever the reason.
+    WhenMissing,
+    /// For none.
+    Never,
 }
 
 /// Where state and results are kept.

@@ -10,6 +10,7 @@ mod jobs;
 mod kills;
 mod money;
 mod named_secrets;
+mod openai;
 mod pipeline;
 mod recovery;
 mod secrecy;

@@ -188,6 +188,7 @@ impl Warehouse for BigQueryWarehouse {
                     recordings: Vec::new(),
                     archived_audio: None,
                     conversation: None,
+                    analysis_missing: false,
                 });
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use callpipe_core::shard::Shard;
 
 use crate::bigquery::TableReference;
-use crate::warehouses::stored::{self, STATE_COLUMNS};
+use crate::warehouses::stored::{self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, STATE_COLUMNS};
 
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of: small columns only, since
 /// BigQuery bills whole columns.
@@ -30,14 +30,10 @@ pub(super) const CONTACT: [&str; 6] = [
 /// The columns that are set when the recordings are in the archive.
 const FETCHED: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
 
-/// The columns that are set when the conversation is known.
-const TRANSCRIBED: [&str; 12] = [
+/// The columns that are set when the conversation is known, with [`ANALYSIS_COLUMNS`].
+const TRANSCRIBED: [&str; 8] = [
     "transcription",
     "transcription_raw",
-    "summary",
-    "topics",
-    "intents",
-    "sentiment",
     "measures",
     "duration_s",
     "transcriber_model",
@@ -54,6 +50,7 @@ pub(super) fn written_columns() -> impl Iterator<Item = &'static str> {
         .chain(STATE_COLUMNS)
         .chain(FETCHED)
         .chain(TRANSCRIBED)
+        .chain(ANALYSIS_COLUMNS)
         .chain(once)
 }
 
@@ -82,7 +79,7 @@ impl Sql {
     /// program made have no stage yet: they come too, so that they are noticed.
     pub(super) fn ready(&self, shard: Shard) -> String {
         format!(
-            "SELECT {CALL_COLUMNS}, COUNT(*) OVER (PARTITION BY stage) AS ready_calls FROM {} \
+            "SELECT {CALL_COLUMNS}, {ANALYSIS_MISSING}, COUNT(*) OVER (PARTITION BY stage) AS ready_calls FROM {} \
              WHERE (stage_status = 'ready' OR stage IS NULL) \
              AND (call_date IS NULL OR call_date >= @since) AND TRIM(contactId) != ''{} \
              QUALIFY ROW_NUMBER() OVER (PARTITION BY stage \
@@ -130,7 +127,8 @@ impl Sql {
 
     /// Calls as the state machine needs them, newest first.
     pub(super) fn progress(&self, conditions: &[&str], limit: Option<usize>) -> String {
-        self.select(CALL_COLUMNS, conditions, limit)
+        let columns = format!("{CALL_COLUMNS}, {ANALYSIS_MISSING}");
+        self.select(&columns, conditions, limit)
     }
 
     fn select(&self, columns: &str, conditions: &[&str], limit: Option<usize>) -> String {
@@ -219,9 +217,13 @@ impl Sql {
             .iter()
             .map(|column| format!("{column} = staged.tracking.{column}"))
             .collect();
-        for (flag, columns) in [("fetched", &FETCHED[..]), ("transcribed", &TRANSCRIBED)] {
+        for (learned, columns) in [
+            ("staged.fetched", &FETCHED[..]),
+            ("staged.transcribed", &TRANSCRIBED),
+            ("staged.transcribed OR staged.understood", &ANALYSIS_COLUMNS),
+        ] {
             updates.extend(columns.iter().map(|column| {
-                format!("{column} = IF(staged.{flag}, staged.tracking.{column}, known.{column})")
+                format!("{column} = IF({learned}, staged.tracking.{column}, known.{column})")
             }));
         }
         for column in ["fetch_datetime", "raw_response"] {

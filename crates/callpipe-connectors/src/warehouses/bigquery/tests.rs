@@ -170,6 +170,7 @@ async fn values_have_the_types_of_the_baseline() {
         classification: labels,
         conversation: "Agent: Hello.".into(),
         reply_key: callpipe_core::recording::ArchiveKey::probe("x"),
+        analysis: None,
     };
     let outcome = Outcome {
         contact,

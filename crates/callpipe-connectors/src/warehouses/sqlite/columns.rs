@@ -9,7 +9,7 @@ use callpipe_core::taxonomy::Taxonomy;
 pub(super) type Column = (&'static str, &'static str);
 
 /// The tracking table: the baseline's columns and ours.
-pub(super) const TRACKING: [Column; 40] = [
+pub(super) const TRACKING: [Column; 41] = [
     ("contactId", "TEXT"),
     ("status", "TEXT"),
     ("transcribed", "INTEGER"),
@@ -38,6 +38,7 @@ pub(super) const TRACKING: [Column; 40] = [
     // Ours: what was made of it.
     ("duration_s", "REAL"),
     ("transcriber_model", "TEXT"),
+    ("analysis_model", "TEXT"),
     ("transcribed_at", "TEXT"),
     ("transcript_key", "TEXT"),
     ("reply_keys", "TEXT"),

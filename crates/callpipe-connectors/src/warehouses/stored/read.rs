@@ -37,12 +37,14 @@ pub(crate) fn pending_call(row: &impl StoredRow, archive_base_uri: &str) -> Opti
         Some(uri) if recordings.is_empty() => adopted_audio(&uri, archive_base_uri),
         _ => None,
     };
+    let is_labelled_next = progress.stage == Stage::Classify;
     Some(PendingCall {
         contact,
         progress,
         recordings,
         archived_audio,
         conversation: row.text("conversation"),
+        analysis_missing: is_labelled_next && row.text("analysis_missing").is_some(),
     })
 }
 

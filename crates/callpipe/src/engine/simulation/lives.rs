@@ -30,7 +30,7 @@ use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, Places, TranscribeStage};
+use crate::engine::stages::{AnalysisWanted, ClassifyStage, FetchStage, Places, TranscribeStage};
 use crate::engine::stop::Stop;
 use crate::engine::{Ending, Engine, RunReport, Settings, run};
 
@@ -390,6 +390,7 @@ impl Universe {
                     paid: paid.clone(),
                 }),
                 Arc::new(ClassifyStage {
+                    analysis: AnalysisWanted::No,
                     classifier: Arc::new(labeller),
                     places: Places::new(classify),
                     archive: archive.clone(),

@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use callpipe_core::analysis::Analysis;
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, Outcome, PendingCall,
-    PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall, ValueCount,
+    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, ModelAnalysis, Outcome,
+    PendingCall, PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall,
+    ValueCount,
 };
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
@@ -26,6 +28,8 @@ pub(super) struct Row {
     raw_metadata: Option<String>,
     tried_at: Option<DateTime<Utc>>,
     transcribed: Option<Box<TranscribedCall>>,
+    /// What was understood, and by whom.
+    analysis: Option<(Analysis, String)>,
     pub(super) classified: Option<(Box<ClassifiedCall>, DateTime<Utc>)>,
 }
 
@@ -45,6 +49,7 @@ impl Row {
             raw_metadata: None,
             tried_at: None,
             transcribed: None,
+            analysis: None,
             classified: None,
         }
     }
@@ -63,6 +68,7 @@ impl Row {
             recordings: self.recordings.clone(),
             archived_audio: None,
             conversation: None,
+            analysis_missing: self.progress.stage == Stage::Classify && self.analysis.is_none(),
         }
     }
 
@@ -91,10 +97,15 @@ impl Row {
             }
             Change::Transcribed(call) => {
                 self.transcribed = Some(call.clone());
+                let is_understood = call.analysis != Analysis::default();
+                self.analysis = is_understood.then(|| (call.analysis.clone(), call.model.clone()));
                 false
             }
             Change::Classified(call) => {
                 self.classified = Some((call.clone(), outcome.at));
+                if let Some(ModelAnalysis { analysis, model }) = &call.analysis {
+                    self.analysis = Some((analysis.clone(), model.clone()));
+                }
                 false
             }
             Change::None => false,
@@ -151,7 +162,13 @@ impl Row {
         let is_transcribed = progress.stage == Stage::Classify || skipped(SkipReason::NoSpeech);
         let first = self.recordings.first();
         let transcribed = self.transcribed.as_ref();
-        let analysis = transcribed.map(|call| &call.analysis);
+        // Once transcribed, what was not understood is an empty list.
+        let nothing = transcribed.map(|_| Analysis::default());
+        let (analysis, analysis_model) = match self.analysis.clone() {
+            Some((analysis, model)) => (Some(analysis), Some(model)),
+            None => (nothing, None),
+        };
+        let analysis = analysis.as_ref();
         let tried_at = self.tried_at.filter(|_| status.is_some());
         json!({
             "contactId": self.contact.id.as_str(),
@@ -169,6 +186,8 @@ impl Row {
             "topics": analysis.map(|analysis| &analysis.topics),
             "intents": analysis.map(|analysis| &analysis.intents),
             "sentiment": analysis.map(|analysis| &analysis.sentiment),
+            "analysis_model": analysis_model,
+            "transcriber_model": transcribed.map(|call| call.model.as_str()),
             "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
             "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
         })
