@@ -25,7 +25,9 @@ pub(super) struct Row {
     pub(super) recordings: Vec<Recording>,
     raw_metadata: Option<String>,
     tried_at: Option<DateTime<Utc>>,
-    transcribed: Option<Box<TranscribedCall>>,
+    pub(super) listed_at: Option<DateTime<Utc>>,
+    pub(super) updated_at: Option<DateTime<Utc>>,
+    pub(super) transcribed: Option<(Box<TranscribedCall>, DateTime<Utc>)>,
     pub(super) classified: Option<(Box<ClassifiedCall>, DateTime<Utc>)>,
 }
 
@@ -44,6 +46,8 @@ impl Row {
             recordings: Vec::new(),
             raw_metadata: None,
             tried_at: None,
+            listed_at: None,
+            updated_at: None,
             transcribed: None,
             classified: None,
         }
@@ -90,7 +94,7 @@ impl Row {
                 true
             }
             Change::Transcribed(call) => {
-                self.transcribed = Some(call.clone());
+                self.transcribed = Some((call.clone(), outcome.at));
                 false
             }
             Change::Classified(call) => {
@@ -104,6 +108,7 @@ impl Row {
             self.tried_at = Some(outcome.at);
         }
         self.progress = outcome.progress.clone();
+        self.updated_at = Some(outcome.at);
     }
 
     fn keep_words(&mut self, words: &Option<String>) {
@@ -134,7 +139,7 @@ impl Row {
             not_before: not_before.map(|moment| moment.to_rfc3339()),
             reason_kind: kind.map(str::to_owned),
             reason: failure.map(|failure| failure.reason.clone()),
-            duration_s: transcribed.map(|call| call.measures.duration_s),
+            duration_s: transcribed.map(|(call, _)| call.measures.duration_s),
         }
     }
 
@@ -151,7 +156,7 @@ impl Row {
         let is_transcribed = progress.stage == Stage::Classify || skipped(SkipReason::NoSpeech);
         let first = self.recordings.first();
         let transcribed = self.transcribed.as_ref();
-        let analysis = transcribed.map(|call| &call.analysis);
+        let analysis = transcribed.map(|(call, _)| &call.analysis);
         let tried_at = self.tried_at.filter(|_| status.is_some());
         json!({
             "contactId": self.contact.id.as_str(),
@@ -163,8 +168,8 @@ impl Row {
             "transcribed": i32::from(is_transcribed),
             "analysed": i32::from(is_transcribed),
             "gemini_analysed": i32::from(progress.status == Status::Done),
-            "transcription": transcribed.map(|call| call.conversation.as_str()),
-            "transcription_raw": transcribed.map(|call| call.plain_text.as_str()),
+            "transcription": transcribed.map(|(call, _)| call.conversation.as_str()),
+            "transcription_raw": transcribed.map(|(call, _)| call.plain_text.as_str()),
             "summary": analysis.map(|analysis| &analysis.summary),
             "topics": analysis.map(|analysis| &analysis.topics),
             "intents": analysis.map(|analysis| &analysis.intents),
@@ -232,12 +237,13 @@ impl Tables {
         }
     }
 
-    pub(super) fn add(&mut self, contacts: &[Contact]) -> u64 {
+    pub(super) fn add(&mut self, contacts: &[Contact], now: DateTime<Utc>) -> u64 {
         let mut added = 0;
         for contact in contacts {
             added += u64::from(!self.rows.contains_key(&contact.id));
             self.unlink(&contact.id);
             let row = self.row(contact);
+            row.listed_at.get_or_insert(now);
             if row.contact.started_at.is_none() {
                 row.contact.started_at = contact.started_at;
             }
@@ -279,7 +285,7 @@ impl Tables {
         self.ready.get(&scope.stage).map_or(0, BTreeSet::len) as u64
     }
 
-    fn matching(&self, filter: &CallFilter) -> Vec<&Row> {
+    pub(super) fn matching(&self, filter: &CallFilter) -> Vec<&Row> {
         let is_wanted = |row: &&Row| {
             let listed = row.listed();
             filter.stage.is_none_or(|stage| stage == listed.stage)
