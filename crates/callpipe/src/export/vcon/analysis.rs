@@ -33,8 +33,8 @@ fn entry(
     let dialog: Vec<usize> = (0..dialogs).collect();
     object([
         ("type", json!(r#type)),
-        // Only what was derived from a dialog names one.
-        ("dialog", json!((!dialog.is_empty()).then_some(dialog))),
+        // What was derived from no dialog names none, which not every reader lets us leave out.
+        ("dialog", json!(dialog)),
         ("mediatype", json!(mediatype)),
         ("vendor", json!(maker.0.map_or(US, String::as_str))),
         ("product", json!(maker.1)),
@@ -70,6 +70,8 @@ fn transcribed(source: &Source<'_>, parties: &Parties) -> Vec<Value> {
     let created_at = moment(call.state.listed_at.unwrap_or(source.now));
     let of_recording = |(number, recording): (usize, &callpipe_core::recording::Recording)| {
         let part = source.part(&recording.key, number)?;
+        // A transcript has a segment, at least.
+        part.turns.first()?;
         let body = transcripts::body(part, known, Some(recording), &created_at);
         let maker = (known.provider.as_ref(), known.model.as_ref());
         let mut entry = entry(
@@ -167,6 +169,7 @@ fn state(source: &Source<'_>) -> Value {
         .map(|recording| {
             json!({
                 "location": format!("{base}/{}", recording.key),
+                "content_type": recording.content_type,
                 "sha256": recording.sha256,
                 "size_bytes": recording.size_bytes,
             })

@@ -118,7 +118,7 @@ fn recording_dialog(
             json!(duration_s.map(|duration_s| duration_s.max(0.0))),
         ),
         ("parties", parties.heard_on(recording, part)),
-        ("mediatype", json!(recording.content_type)),
+        ("mediatype", json!(media_type(&recording.content_type))),
         ("filename", json!(recording.key.file_name())),
         (
             "body",
@@ -131,6 +131,17 @@ fn recording_dialog(
         ),
         ("url", json!(url)),
     ])
+}
+
+/// A media type as the draft spells it, if it is one of its list.
+fn media_type(content_type: &str) -> &str {
+    match content_type {
+        "audio/mp4" | "audio/m4a" | "audio/x-m4a" => "audio/x-mp4",
+        "audio/mpeg" | "audio/mp3" => "audio/x-mp3",
+        "audio/wav" | "audio/wave" | "audio/vnd.wave" => "audio/x-wav",
+        "video/mp4" => "video/x-mp4",
+        other => other,
+    }
 }
 
 impl Source<'_> {

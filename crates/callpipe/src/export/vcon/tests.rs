@@ -409,6 +409,16 @@ fn audio_is_inside_or_pointed_to_or_only_named() {
 }
 
 #[test]
+fn a_silent_recording_has_no_transcript() {
+    let call = done();
+    let mut transcript = spoken(&call);
+    transcript.recordings[0].turns.clear();
+    let document = made(&call, Some(&transcript), BUCKET);
+    check(&document).unwrap();
+    assert_eq!(document["extensions"], json!(["CC"]));
+}
+
+#[test]
 fn whoever_is_heard_on_a_channel_is_named_there() {
     let mut call = done();
     let transcript = spoken(&call);
