@@ -8,6 +8,7 @@ mod dependencies;
 mod export;
 mod google;
 mod jobs;
+mod kills;
 mod money;
 mod named_secrets;
 mod pipeline;
