@@ -1,6 +1,6 @@
 //! Calls as files for other programs.
 //!
-//! One list of fields ([`fields`]) and one record for each call ([`record`]) are written as CSV, JSON
+//! One list of fields ([`fields`]) and one record for each call (`record`) are written as CSV, JSON
 //! lines or Parquet; [`vcon`] writes a document for each call. Calls come page by page and go at once,
 //! so that a million of them need no memory.
 
