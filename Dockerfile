@@ -20,9 +20,9 @@ RUN find crates -type f ! -path 'crates/*/Cargo.toml' -delete \
 
 FROM rust:${RUST_VERSION}-slim-trixie AS build
 WORKDIR /build
-# Features of the crate `callpipe`, separated by commas. None is needed on Google Cloud; the stores
-# of other clouds are "aws" and "azure", where crates/callpipe/Cargo.toml has them.
-ARG FEATURES=""
+# Features of the crate `callpipe`, separated by commas: those that weigh and are off otherwise.
+# `parquet` writes exports as Parquet; the stores of other clouds are `aws` and `azure`.
+ARG FEATURES="parquet,aws,azure"
 # Dependencies: compiled against the empty sources.
 COPY --from=manifests /build ./
 RUN cargo build --release --locked --package callpipe --bin callpipe --features "${FEATURES}"

@@ -11,6 +11,7 @@ use crate::analysis::Analysis;
 use crate::call::{Contact, ContactId};
 use crate::classification::Classification;
 use crate::contracts::CheckReport;
+use crate::exported::ExportedCall;
 use crate::failure::Outside;
 use crate::measures::Measures;
 use crate::money::Usd;
@@ -295,6 +296,19 @@ pub struct ValueCount {
     pub count: u64,
 }
 
+/// Where an export goes on. Only the warehouse that made it can read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportCursor(pub String);
+
+/// Some calls of an export.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExportPage {
+    /// In no particular order; there may be none although others follow.
+    pub calls: Vec<ExportedCall>,
+    /// Where it goes on; nothing after the last page.
+    pub next: Option<ExportCursor>,
+}
+
 /// The two tables.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
@@ -345,6 +359,19 @@ pub trait Warehouse: Send + Sync {
 
     /// The state of calls that match, as the state machine needs it, newest first.
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>>;
+
+    /// Some of the calls that match, with all that is known of them: those after a cursor, at most
+    /// `rows_max` and fewer where they are long, so that a page fits into memory. The filter's limit
+    /// is not looked at.
+    ///
+    /// Page by page each call that is there all the while comes exactly once, also if it changes;
+    /// one that is added meanwhile comes once or not at all.
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage>;
 
     /// How often each value of a section of the classifications was given, most frequent first.
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>>;

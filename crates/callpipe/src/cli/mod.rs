@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod demo;
 mod error;
+mod export;
 mod init;
 mod output;
 mod run;
@@ -85,6 +86,8 @@ enum Command {
     /// List, show, retry or redo calls
     #[command(subcommand)]
     Calls(calls::CallsCommand),
+    /// Write calls with transcript, analysis and labels as CSV, JSON lines, Parquet or vCon
+    Export(export::ExportArguments),
     /// Start stand-ins of CXone, Deepgram and Vertex AI on this machine
     Sandbox(sandbox::SandboxArguments),
     /// Look at the configuration
@@ -168,6 +171,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Classify(arguments) => run::run(context, &arguments, &[Stage::Classify]).await,
         Command::Status => status::status(context).await,
         Command::Calls(command) => calls::calls(context, command).await,
+        Command::Export(arguments) => export::export(context, &arguments).await,
         Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,
         Command::Config(command) => config::config(context, &command).await,
         Command::Taxonomy => taxonomy::taxonomy(context),

@@ -24,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cloud_run::CloudRun;
 use crate::engine::monitor::Monitor;
+use crate::export::Count;
 use cloud::{CloudLayer, Later};
 
 /// How progress and messages are shown.
@@ -161,6 +162,20 @@ impl Telemetry {
         let task = match &self.bars {
             Some(bars) => tokio::spawn(bars::draw(bars.clone(), monitor, shard)),
             None => tokio::spawn(lines::write(monitor, shard, Duration::from_secs(10))),
+        };
+        Shown {
+            task,
+            bars: self.bars.clone(),
+        }
+    }
+}
+
+impl Telemetry {
+    /// Shows how many calls were exported, if it takes a while, until the task is ended.
+    pub fn show_export(&self, count: Count) -> Shown {
+        let task = match &self.bars {
+            Some(bars) => tokio::spawn(bars::draw_count(bars.clone(), count)),
+            None => tokio::spawn(lines::write_count(count, Duration::from_secs(10))),
         };
         Shown {
             task,

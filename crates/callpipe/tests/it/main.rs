@@ -5,6 +5,7 @@
 
 mod commands;
 mod dependencies;
+mod export;
 mod google;
 mod jobs;
 mod kills;

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use callpipe_core::shard::Shard;
 
 use crate::bigquery::TableReference;
-use crate::warehouses::stored::{self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, STATE_COLUMNS};
+use crate::warehouses::stored::{
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, STATE_COLUMNS,
+};
 
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of: small columns only, since
 /// BigQuery bills whole columns.
@@ -144,6 +146,36 @@ impl Sql {
         if let Some(limit) = limit {
             let _ = write!(sql, " LIMIT {limit}");
         }
+        sql
+    }
+
+    /// All that is known of calls, with `label_columns` of their newest labels as the struct
+    /// `classification`. In no order: to sort this much is what BigQuery refuses.
+    pub(super) fn exported(&self, conditions: &[&str], label_columns: &[&str]) -> String {
+        let labels: Vec<String> = label_columns
+            .iter()
+            .map(|column| format!("labels.{}", quoted(column)))
+            .collect();
+        let mut sql = format!(
+            "SELECT {}, STRUCT({}) AS classification FROM (SELECT * FROM {} \
+             WHERE stage IS NOT NULL AND TRIM(contactId) != ''",
+            EXPORTED_COLUMNS
+                .map(|column| format!("known.{column}"))
+                .join(", "),
+            labels.join(", "),
+            self.tracking,
+        );
+        for condition in conditions {
+            // Writing to a string cannot fail.
+            let _ = write!(sql, " AND {condition}");
+        }
+        let _ = write!(
+            sql,
+            ") AS known LEFT JOIN {} AS labels ON labels.contactId = known.contactId \
+             WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY known.contactId \
+             ORDER BY labels.classification_timestamp DESC) = 1",
+            self.classifications
+        );
         sql
     }
 

@@ -143,7 +143,7 @@ pub(super) fn value_counts(
 }
 
 /// The conditions of a filter with their values, the limit last.
-fn conditions(filter: &CallFilter) -> (Vec<&'static str>, Vec<SqlValue>) {
+pub(super) fn conditions(filter: &CallFilter) -> (Vec<&'static str>, Vec<SqlValue>) {
     let mut conditions = Vec::new();
     let mut values: Vec<SqlValue> = Vec::new();
     if let Some(stage) = filter.stage {

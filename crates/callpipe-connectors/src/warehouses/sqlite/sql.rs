@@ -3,7 +3,9 @@
 use callpipe_core::progress::Stage;
 
 use super::config::SqliteConfig;
-use crate::warehouses::stored::{self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, STATE_COLUMNS};
+use crate::warehouses::stored::{
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, STATE_COLUMNS,
+};
 
 /// The views for the questions that are asked every day, with the statements that make them.
 pub(super) struct View {
@@ -209,6 +211,27 @@ impl Sql {
             self.tracking,
             all.join(" AND ")
         )
+    }
+
+    /// Calls of an export in the order of their ids: the first value is an id before them all, the
+    /// last one the limit. The plus keeps the conditions from choosing another index than that of
+    /// the ids, by which all rows would be sorted for every page.
+    pub(super) fn exported(&self, conditions: &[&str]) -> String {
+        let mut sql = format!(
+            "SELECT {} FROM {} WHERE contactId > ? AND +stage IS NOT NULL",
+            EXPORTED_COLUMNS.join(", "),
+            self.tracking
+        );
+        for condition in conditions {
+            let plus = if condition.starts_with("contactId") {
+                ""
+            } else {
+                "+"
+            };
+            sql.push_str(&format!(" AND {plus}{condition}"));
+        }
+        sql.push_str(" ORDER BY contactId LIMIT ?");
+        sql
     }
 
     pub(super) fn tracking_row(&self) -> String {

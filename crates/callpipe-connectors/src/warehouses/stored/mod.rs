@@ -4,10 +4,12 @@
 //! no sense is left out and told of in the log, and never stops the others.
 
 mod adopted;
+mod exported;
 mod read;
 mod written;
 
 pub(crate) use adopted::adopt;
+pub(crate) use exported::{EXPORTED_COLUMNS, exported_call};
 pub(crate) use read::{StoredRow, call_row, pending_call};
 pub(crate) use written::{
     ANALYSIS_COLUMNS, ANALYSIS_MISSING, AnalysisColumns, BaselineFlags, ContactColumns,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::examples::*;
+use super::export::export_of;
 use crate::analysis::Analysis;
 use crate::call::Contact;
 use crate::conformance::good;
@@ -176,6 +177,12 @@ pub(super) async fn who_labels_may_understand(warehouse: &dyn Warehouse) {
     assert_eq!(row["analysis_model"], "labeller-2");
     assert_eq!(row["transcriber_model"], "nova-3", "all else stays");
     assert_eq!(row["transcription"], CONVERSATION);
+
+    let known = export_of(warehouse, &contact).await.transcript;
+    let summary = known.analysis.summary.as_deref();
+    assert_eq!(summary, Some("Said by Zoë's model."));
+    assert_eq!(known.analysis_model.as_deref(), Some("labeller-2"));
+    assert_eq!(known.model.as_deref(), Some("nova-3"));
 }
 
 /// The call that is pending at a stage, and the only one.

@@ -27,9 +27,11 @@ pub(super) struct Row {
     pub(super) recordings: Vec<Recording>,
     raw_metadata: Option<String>,
     tried_at: Option<DateTime<Utc>>,
-    transcribed: Option<Box<TranscribedCall>>,
     /// What was understood, and by whom.
-    analysis: Option<(Analysis, String)>,
+    pub(super) analysis: Option<(Analysis, String)>,
+    pub(super) listed_at: Option<DateTime<Utc>>,
+    pub(super) updated_at: Option<DateTime<Utc>>,
+    pub(super) transcribed: Option<(Box<TranscribedCall>, DateTime<Utc>)>,
     pub(super) classified: Option<(Box<ClassifiedCall>, DateTime<Utc>)>,
 }
 
@@ -48,6 +50,8 @@ impl Row {
             recordings: Vec::new(),
             raw_metadata: None,
             tried_at: None,
+            listed_at: None,
+            updated_at: None,
             transcribed: None,
             analysis: None,
             classified: None,
@@ -96,7 +100,7 @@ impl Row {
                 true
             }
             Change::Transcribed(call) => {
-                self.transcribed = Some(call.clone());
+                self.transcribed = Some((call.clone(), outcome.at));
                 let is_understood = call.analysis != Analysis::default();
                 self.analysis = is_understood.then(|| (call.analysis.clone(), call.model.clone()));
                 false
@@ -115,6 +119,7 @@ impl Row {
             self.tried_at = Some(outcome.at);
         }
         self.progress = outcome.progress.clone();
+        self.updated_at = Some(outcome.at);
     }
 
     fn keep_words(&mut self, words: &Option<String>) {
@@ -145,7 +150,7 @@ impl Row {
             not_before: not_before.map(|moment| moment.to_rfc3339()),
             reason_kind: kind.map(str::to_owned),
             reason: failure.map(|failure| failure.reason.clone()),
-            duration_s: transcribed.map(|call| call.measures.duration_s),
+            duration_s: transcribed.map(|(call, _)| call.measures.duration_s),
         }
     }
 
@@ -180,14 +185,14 @@ impl Row {
             "transcribed": i32::from(is_transcribed),
             "analysed": i32::from(is_transcribed),
             "gemini_analysed": i32::from(progress.status == Status::Done),
-            "transcription": transcribed.map(|call| call.conversation.as_str()),
-            "transcription_raw": transcribed.map(|call| call.plain_text.as_str()),
+            "transcription": transcribed.map(|(call, _)| call.conversation.as_str()),
+            "transcription_raw": transcribed.map(|(call, _)| call.plain_text.as_str()),
             "summary": analysis.map(|analysis| &analysis.summary),
             "topics": analysis.map(|analysis| &analysis.topics),
             "intents": analysis.map(|analysis| &analysis.intents),
             "sentiment": analysis.map(|analysis| &analysis.sentiment),
             "analysis_model": analysis_model,
-            "transcriber_model": transcribed.map(|call| call.model.as_str()),
+            "transcriber_model": transcribed.map(|(call, _)| call.model.as_str()),
             "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
             "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
         })
@@ -251,12 +256,13 @@ impl Tables {
         }
     }
 
-    pub(super) fn add(&mut self, contacts: &[Contact]) -> u64 {
+    pub(super) fn add(&mut self, contacts: &[Contact], now: DateTime<Utc>) -> u64 {
         let mut added = 0;
         for contact in contacts {
             added += u64::from(!self.rows.contains_key(&contact.id));
             self.unlink(&contact.id);
             let row = self.row(contact);
+            row.listed_at.get_or_insert(now);
             if row.contact.started_at.is_none() {
                 row.contact.started_at = contact.started_at;
             }
@@ -298,7 +304,7 @@ impl Tables {
         self.ready.get(&scope.stage).map_or(0, BTreeSet::len) as u64
     }
 
-    fn matching(&self, filter: &CallFilter) -> Vec<&Row> {
+    pub(super) fn matching(&self, filter: &CallFilter) -> Vec<&Row> {
         let is_wanted = |row: &&Row| {
             let listed = row.listed();
             filter.stage.is_none_or(|stage| stage == listed.stage)
