@@ -13,6 +13,7 @@ pub mod archive;
 pub mod bigquery;
 pub mod classifiers;
 pub mod contacts;
+pub mod folder;
 pub mod nice_cxone;
 mod random;
 pub mod recordings;

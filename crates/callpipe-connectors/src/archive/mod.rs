@@ -33,6 +33,7 @@ pub use azure::AzureConfig;
 pub use gcs::GcsConfig;
 
 pub use documents::KeptReply;
+pub(crate) use failures::from_store;
 pub use recordings::{AudioStream, StoredAudio};
 pub use s3::S3Config;
 
@@ -113,6 +114,11 @@ impl Archive {
             },
             links: None,
         })
+    }
+
+    /// The store itself, for who only reads what others put there.
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
     }
 
     /// What and where it is, for messages.
