@@ -115,6 +115,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// When the other side asked to be left alone, for how long.
     pub retry_after: Option<Duration>,
+    /// Whether the other side may charge for an answer that did not reach us.
+    pub perhaps_charged: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -126,6 +128,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             retry_after: None,
+            perhaps_charged: false,
             source: None,
         }
     }
@@ -146,6 +149,13 @@ impl Failure {
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// Says that the other side may charge for it all the same: it had worked on the answer.
+    #[must_use]
+    pub fn perhaps_charged(mut self) -> Self {
+        self.perhaps_charged = true;
         self
     }
 

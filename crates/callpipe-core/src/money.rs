@@ -18,7 +18,7 @@ impl Usd {
     pub const ZERO: Self = Self(0);
 
     /// An amount by its millionths of a dollar.
-    pub fn from_micros(micros: u64) -> Self {
+    pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 

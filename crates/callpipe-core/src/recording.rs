@@ -72,6 +72,19 @@ impl ArchiveKey {
         Self(format!("leases/{}/{number:012}.json", escaped(name)))
     }
 
+    /// `quota/{account}-{part}.json`: what one part of a limit has used, such as `1-of-4`.
+    pub fn quota(account: &str, part: &str) -> Self {
+        Self(format!("quota/{}-{}.json", escaped(account), escaped(part)))
+    }
+
+    /// The key of an object in the folder of quotas, by its name there.
+    pub fn quota_of(name: &str) -> Option<Self> {
+        let file = name.strip_prefix("quota/")?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-=.".contains(&byte);
+        let like_ours = !file.starts_with('.') && file.bytes().all(plain);
+        like_ours.then(|| Self(name.to_owned()))
+    }
+
     /// An object that `check` writes, reads and removes.
     pub fn probe(name: &str) -> Self {
         Self(format!("probes/{}", escaped(name)))

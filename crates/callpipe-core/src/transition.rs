@@ -21,6 +21,8 @@ pub enum Event<'a> {
     /// The stage's work failed while it was being tried whether the vendor works again: the call
     /// waits as after any failure, and is not parked for it.
     FailedOnTrial(&'a Failure),
+    /// The work was done, and the warehouse refuses what came of it although it takes others'.
+    NotSaved(&'a Failure),
     /// The work failed or was given up while the whole stage was known to be in trouble, or because
     /// the program was asked to stop. It says nothing about this call.
     Interrupted,
@@ -35,9 +37,10 @@ impl Event<'_> {
     /// What went wrong, if something did.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Failed(failure) | Self::FailedAlone(failure) | Self::FailedOnTrial(failure) => {
-                Some(failure)
-            }
+            Self::Failed(failure)
+            | Self::FailedAlone(failure)
+            | Self::FailedOnTrial(failure)
+            | Self::NotSaved(failure) => Some(failure),
             _ => None,
         }
     }
@@ -90,6 +93,7 @@ pub fn advance(
         Event::NothingToDo(reason) => skip_when_settled(&mut next, *reason, circumstances),
         Event::Failed(failure) => fail(&mut next, failure, failure.kind.blame(), circumstances),
         Event::FailedAlone(failure) => fail(&mut next, failure, Blame::Moment, circumstances),
+        Event::NotSaved(failure) => fail(&mut next, failure, Blame::Call, circumstances),
         Event::FailedOnTrial(failure) => wait(&mut next, failure, circumstances),
         Event::Interrupted | Event::RedoAsked { .. } => {}
     }
@@ -144,7 +148,7 @@ fn fail(next: &mut CallProgress, failure: &Failure, blame: Blame, circumstances:
 
 /// Leaves the call at its stage, for later. The last attempt is not used up by this.
 fn wait(next: &mut CallProgress, failure: &Failure, circumstances: &Circumstances) {
-    let last = circumstances.policy.attempts_max.saturating_sub(1).max(1);
+    let last = circumstances.policy.attempts_max.saturating_sub(1);
     next.attempt = (next.attempt + 1).min(last);
     next.status = Status::Ready {
         not_before: Some(retry_at(next.attempt, failure, circumstances)),
@@ -166,5 +170,7 @@ fn retry_at(attempt: u32, failure: &Failure, circumstances: &Circumstances) -> D
     circumstances.now + wait
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

@@ -133,6 +133,9 @@ pub struct SandboxOptions {
     pub media_content_type: Option<String>,
     /// Deepgram requests that the project may have at once.
     pub deepgram_in_flight_max: usize,
+    /// Whether each contact's number is heard at the end of its call, so that no two conversations
+    /// are the same although recordings of the corpus are.
+    pub contacts_say_their_number: bool,
     /// Life of the tokens from the fake of Google's sign-in.
     pub google_token_expires_in_s: i64,
     /// Models whose name starts so are retired.
@@ -156,6 +159,7 @@ impl Default for SandboxOptions {
             media_url_expires_in_s: 300,
             media_content_type: None,
             deepgram_in_flight_max: 10,
+            contacts_say_their_number: false,
             google_token_expires_in_s: 3_600,
             gemini_retired_models: vec!["gemini-1.".to_owned(), "gemini-2.".to_owned()],
             storage_objects_per_page_max: 1_000,

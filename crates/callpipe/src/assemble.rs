@@ -1,6 +1,7 @@
 //! Puts a pipeline together from a configuration. The only place that names vendors.
 
 mod for_shard;
+mod usage;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -25,6 +26,7 @@ use callpipe_core::contracts::warehouse::{Batching, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
+use callpipe_core::shard::Shard;
 use callpipe_core::taxonomy::Taxonomy;
 
 use crate::cloud_run::CloudRun;
@@ -35,11 +37,13 @@ use crate::config::{
 };
 use crate::engine::Settings;
 use crate::engine::holder::Holder;
+use crate::engine::leases;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, StageWork, TranscribeStage};
+use crate::engine::stages::{ClassifyStage, FetchStage, Places, StageWork, TranscribeStage};
 
 pub use for_shard::for_shard;
+pub use usage::ArchivedUsage;
 
 /// Who we are to Google: found out when the first system asks for it, and the same for all.
 pub struct Google<'a> {
@@ -91,14 +95,21 @@ pub fn contacts(
     })
 }
 
-/// The source of recordings, and for how many calls at once it may be asked.
+/// The source of recordings, and for how many calls at once it may be asked. With an archive, it
+/// knows what earlier runs have used of its quota.
 pub fn recordings(
     config: &Config,
+    archive: Option<&Archive>,
     clock: &Arc<dyn Clock>,
 ) -> Outside<(Arc<dyn RecordingSource>, usize)> {
     Ok(match &config.recordings {
         RecordingsConfig::NiceCxone(account) => {
-            let source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
+            let mut source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
+            if let Some(archive) = archive {
+                let part = (config.engine.shard_index, config.engine.shard_count);
+                let usage = ArchivedUsage::new(archive.clone(), account.account_digest(), part);
+                source = source.with_usage(Arc::new(usage), Arc::clone(clock));
+            }
             let in_flight_max = source.in_flight_max();
             (Arc::new(source), in_flight_max)
         }
@@ -191,28 +202,35 @@ pub fn stages(
     spending: &Spending,
     clock: &Arc<dyn Clock>,
 ) -> Outside<Vec<Arc<dyn StageWork>>> {
-    let paid = PaidReplies::new(archive.clone(), spending.clone());
+    // Whoever works has been told by now if there is no such shard.
+    let shard = config.engine.shard().unwrap_or(Shard::WHOLE);
     wanted
         .iter()
         .map(|stage| -> Outside<Arc<dyn StageWork>> {
-            let (archive, paid) = (archive.clone(), paid.clone());
+            let archive = archive.for_worker(&leases::name(*stage, shard))?;
+            let paid = PaidReplies::new(archive.clone(), spending.clone());
             Ok(match stage {
                 Stage::Fetch => {
-                    let (source, in_flight_max) = recordings(config, clock)?;
+                    let (source, in_flight_max) = recordings(config, Some(&archive), clock)?;
                     Arc::new(FetchStage {
                         source,
                         archive,
                         in_flight_max,
                     })
                 }
-                Stage::Transcribe => Arc::new(TranscribeStage {
-                    transcriber: transcriber(config, clock)?,
-                    archive,
-                    paid,
-                }),
+                Stage::Transcribe => {
+                    let transcriber = transcriber(config, clock)?;
+                    Arc::new(TranscribeStage {
+                        places: Places::new(transcriber.in_flight_max()),
+                        transcriber,
+                        archive,
+                        paid,
+                    })
+                }
                 Stage::Classify => {
                     let classifier = classifier(config, google, taxonomy, clock)?;
                     Arc::new(ClassifyStage {
+                        places: Places::new(classifier.in_flight_max()),
                         classifier,
                         archive,
                         paid,

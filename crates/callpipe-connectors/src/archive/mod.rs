@@ -6,6 +6,7 @@
 
 mod azure;
 mod cloud;
+mod directory;
 mod documents;
 mod failures;
 mod gcs;
@@ -15,13 +16,12 @@ mod s3;
 mod tests;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::recording::ArchiveKey;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
@@ -29,20 +29,34 @@ use object_store::{Error, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use crate::random;
-pub use azure::AzureConfig;
-pub use gcs::GcsConfig;
+use directory::DirectoryStore;
+use recordings::Parts;
 
+pub use azure::AzureConfig;
 pub use documents::KeptReply;
 pub(crate) use failures::from_store;
+pub use gcs::GcsConfig;
 pub use recordings::{AudioStream, StoredAudio};
 pub use s3::S3Config;
 
 use gcs::Links;
 
+/// The folder of all that is unfinished, with a folder for each worker.
+const STAGING: &str = "staging";
+
+/// The worker that nobody has named: leases, and commands that are no runs. In a directory it writes
+/// small objects alone, which may be swept at any time: they are written again.
+pub const STAGING_DEFAULT: &str = "commands";
+
 /// A store of objects. Cheap to clone; clones share the store.
 #[derive(Clone)]
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
+    /// Where it is, if it is a directory.
+    root: Option<PathBuf>,
+    /// The folder for what is not whole yet.
+    staging: String,
+    parts: Parts,
     description: String,
     base_uri: String,
     /// What all names begin with, and `/`; or nothing.
@@ -64,14 +78,17 @@ impl Archive {
         let root = std::fs::create_dir_all(path)
             .and_then(|()| std::fs::canonicalize(path))
             .map_err(|error| failures::from_io(&error, &doing))?;
-        let store = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|error| failures::from_store(&error, &doing))?
-            .with_fsync(true);
+        let staging = format!("{STAGING}/{STAGING_DEFAULT}");
+        let store = DirectoryStore::new(&root, &staging)
+            .map_err(|error| failures::from_store(&error, &doing))?;
         let base_uri = Url::from_directory_path(&root)
             .map_err(|()| Failure::bug(format!("{doing}: the path has no address")))?;
         Ok(Self {
             store: Arc::new(store),
             description: format!("directory {}", root.display()),
+            root: Some(root),
+            staging,
+            parts: Parts::of_a_directory(),
             base_uri: base_uri.as_str().trim_end_matches('/').to_owned(),
             prefix: String::new(),
             links: None,
@@ -80,8 +97,16 @@ impl Archive {
 
     /// Kept in memory and gone with it: for tests.
     pub fn memory() -> Self {
+        Self::over(Arc::new(InMemory::new()))
+    }
+
+    /// Over a store that others made, such as one that fails on purpose: for tests.
+    pub fn over(store: Arc<dyn ObjectStore>) -> Self {
         Self {
-            store: Arc::new(InMemory::new()),
+            store,
+            root: None,
+            staging: format!("{STAGING}/{STAGING_DEFAULT}"),
+            parts: Parts::of_a_bucket(),
             description: "memory".into(),
             base_uri: "memory://".into(),
             prefix: String::new(),
@@ -106,6 +131,9 @@ impl Archive {
                 "" => Arc::new(store),
                 _ => Arc::new(PrefixStore::new(store, path)),
             },
+            root: None,
+            staging: format!("{STAGING}/{STAGING_DEFAULT}"),
+            parts: Parts::of_a_bucket(),
             description: base_uri.clone(),
             base_uri,
             prefix: match prefix {
@@ -119,6 +147,45 @@ impl Archive {
     /// The store itself, for who only reads what others put there.
     pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.store)
+    }
+
+    /// The same archive for a worker of a name, whose unfinished things lie apart from those of
+    /// others: see [`Archive::sweep`].
+    pub fn for_worker(&self, name: &str) -> Outside<Self> {
+        let mut archive = self.clone();
+        archive.staging = format!("{STAGING}/{name}");
+        if let Some(root) = &self.root {
+            let store = DirectoryStore::new(root, &archive.staging);
+            let doing = format!("opening {}", self.description);
+            archive.store = Arc::new(store.map_err(|error| failures::from_store(&error, &doing))?);
+        }
+        Ok(archive)
+    }
+
+    /// Removes what workers that were killed left unfinished, if `is_left` says of a worker's name
+    /// that nobody works under it. Says how many objects that were.
+    pub async fn sweep(
+        &self,
+        is_left: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Outside<usize> {
+        let doing = "removing what a killed run left unfinished";
+        if let Some(root) = self.root.clone() {
+            let swept = tokio::task::spawn_blocking(move || directory::sweep(&root, &is_left));
+            let swept = swept
+                .await
+                .map_err(|error| Failure::bug(format!("{doing} broke off")).with_source(error))?;
+            return swept.map_err(|error| failures::from_io(&error, doing));
+        }
+        let mut swept = 0;
+        for name in self.list_names(STAGING).await? {
+            let worker = name.split('/').nth(1).unwrap_or_default();
+            if is_left(worker) {
+                let path = ObjectPath::from(name.as_str());
+                self.remove(&path, doing).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
     }
 
     /// What and where it is, for messages.

@@ -1,6 +1,7 @@
 //! Recordings: streamed in and out with bounded memory, hashed on the way, never overwritten.
 
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use callpipe_core::contracts::transcriber::AudioLink;
@@ -9,18 +10,66 @@ use callpipe_core::recording::{ArchiveKey, Sha256Hex};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
-use object_store::{Error, MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error, GetResultPayload, MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
 use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Archive, failures, object_path};
+use super::{Archive, directory, failures, object_path};
 use crate::random;
 
 /// Bytes of audio on their way. Ends with an error if they do not arrive whole.
 pub type AudioStream = BoxStream<'static, Result<Bytes, Failure>>;
 
-/// The most of a recording that is held in memory. Nearly all recordings are smaller and are
-/// written in one request.
-const PART_BYTES: usize = 8 * 1024 * 1024;
+/// So much of every recording may wait in memory. Many recordings are smaller, and in a bucket those
+/// need no large part.
+const SMALL_PART_BYTES: usize = 256 * 1024;
+
+/// In a directory a recording is written in such parts. One waits while the one before is written,
+/// so that each recording in flight has two.
+const FILE_PART_BYTES: usize = 128 * 1024;
+
+/// Buckets take a larger recording in parts of 5 MiB at least.
+const LARGE_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// So many recordings at once may have such a part in memory; others wait for their turn. Who has
+/// one waits for nothing but its own transfer.
+const LARGE_PARTS_MAX: usize = 8;
+
+/// How recordings are cut into parts on their way into a store.
+#[derive(Clone)]
+pub(super) struct Parts {
+    /// A recording that is no larger is kept in memory until it is whole.
+    first_bytes: usize,
+    size_bytes: usize,
+    /// None where parts are small enough for all to have one.
+    large: Option<Arc<Semaphore>>,
+}
+
+impl Parts {
+    /// A file grows by what there is.
+    pub(super) fn of_a_directory() -> Self {
+        Self {
+            first_bytes: FILE_PART_BYTES,
+            size_bytes: FILE_PART_BYTES,
+            large: None,
+        }
+    }
+
+    pub(super) fn of_a_bucket() -> Self {
+        Self {
+            first_bytes: SMALL_PART_BYTES,
+            size_bytes: LARGE_PART_BYTES,
+            large: Some(Arc::new(Semaphore::new(LARGE_PARTS_MAX))),
+        }
+    }
+
+    /// The right to a large part, where one is needed for that.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        let large = Arc::clone(self.large.as_ref()?);
+        // It is never closed.
+        large.acquire_owned().await.ok()
+    }
+}
 
 /// A recording that is in the archive, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,22 +99,34 @@ impl Archive {
     ) -> Outside<StoredAudio> {
         let doing = format!("storing {key}");
         let mut incoming = Incoming::new(bytes);
-        let first = incoming.part().await?;
-        let staged = if first.content_length() == 0 {
+        let first_bytes = self.parts.first_bytes;
+        let mut first = incoming.part(first_bytes).await?;
+        if incoming.size_bytes == 0 {
             return Err(Failure::new(
                 FailureKind::CorruptTransfer,
                 format!("{doing}: the recording is empty"),
             ));
-        } else if incoming.ended {
-            Staged::Memory(first)
-        } else {
-            self.stage(key, first, &mut incoming, &doing).await?
+        }
+        let mut permit = None;
+        if !incoming.ended && self.parts.size_bytes > first_bytes {
+            permit = self.parts.permit().await;
+            let rest_bytes = self.parts.size_bytes - first_bytes;
+            first.extend(incoming.part(rest_bytes).await?);
+        }
+        let first = first.into_iter().collect();
+        let staged = match incoming.ended {
+            true => Staged::Memory(first),
+            false => self.stage(key, first, &mut incoming, &doing).await?,
         };
         let stored = incoming.stored_as(key.clone());
         // A task of its own is finished even if the caller is no longer interested, so that no
         // staged object stays behind.
         let archive = self.clone();
-        tokio::spawn(async move { archive.publish_and_clean(stored, staged, &doing).await })
+        let published = tokio::spawn(async move {
+            let _permit = permit;
+            archive.publish_and_clean(stored, staged, &doing).await
+        });
+        published
             .await
             .map_err(|error| Failure::bug("storing a recording broke off").with_source(error))?
     }
@@ -78,7 +139,7 @@ impl Archive {
         };
         let mut incoming = Incoming::new(bytes);
         while !incoming.ended {
-            drop(incoming.part().await?);
+            drop(incoming.part(SMALL_PART_BYTES).await?);
         }
         Ok(Some(incoming.stored_as(key.clone())))
     }
@@ -110,8 +171,11 @@ impl Archive {
         };
         let size_bytes = found.meta.size;
         let doing = doing.to_owned();
-        let bytes = found
-            .into_stream()
+        let chunks = match found.payload {
+            GetResultPayload::File(file, _) => directory::chunks(file),
+            _ => found.into_stream(),
+        };
+        let bytes = chunks
             .map_err({
                 let doing = doing.clone();
                 move |error| failures::from_store(&error, &doing)
@@ -131,13 +195,15 @@ impl Archive {
         // The ending says what kind of media it is.
         let ending = key.file_name().rsplit_once('.');
         let ending = ending.map_or_else(String::new, |(_, ending)| format!(".{ending}"));
-        let path = ObjectPath::from(format!("staging/{}{ending}", random::name()));
+        let path = format!("{}/{}{ending}", self.staging, random::name());
+        let path = ObjectPath::from(path);
         let mut upload = self
             .store
             .put_multipart(&path)
             .await
             .map_err(|error| failures::from_store(&error, doing))?;
-        match upload_parts(upload.as_mut(), first, incoming, doing).await {
+        let part_bytes = self.parts.size_bytes;
+        match upload_parts(upload.as_mut(), first, incoming, part_bytes, doing).await {
             Ok(()) => Ok(Staged::Object(path)),
             Err(failure) => {
                 // The failure that matters is the first one.
@@ -235,11 +301,11 @@ impl Incoming {
         }
     }
 
-    /// The next part: full, unless it is the last one.
-    async fn part(&mut self) -> Outside<PutPayload> {
+    /// The next part, in the chunks that it came in: full, unless it is the last one.
+    async fn part(&mut self, size_bytes: usize) -> Outside<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut part_bytes = 0;
-        while part_bytes < PART_BYTES {
+        while part_bytes < size_bytes {
             let Some(chunk) = self.bytes.next().await else {
                 self.ended = true;
                 break;
@@ -250,7 +316,7 @@ impl Incoming {
             chunks.push(chunk);
         }
         self.size_bytes += part_bytes as u64;
-        Ok(chunks.into_iter().collect())
+        Ok(chunks)
     }
 
     fn stored_as(&mut self, key: ArchiveKey) -> StoredAudio {
@@ -266,15 +332,16 @@ async fn upload_parts(
     upload: &mut dyn MultipartUpload,
     first: PutPayload,
     incoming: &mut Incoming,
+    part_bytes: usize,
     doing: &str,
 ) -> Outside<()> {
-    let mut part = first;
+    let mut part: PutPayload = first;
     while part.content_length() > 0 {
         upload
             .put_part(part)
             .await
             .map_err(|error| failures::from_store(&error, doing))?;
-        part = incoming.part().await?;
+        part = incoming.part(part_bytes).await?.into_iter().collect();
     }
     upload
         .complete()

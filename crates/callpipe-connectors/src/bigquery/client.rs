@@ -180,7 +180,7 @@ impl BigQuery {
 
     /// Runs a statement that changes a table, within the limit of such statements.
     pub(crate) async fn change(&self, statement: &Statement, doing: &str) -> Outside<()> {
-        let _slot = self.changes.slot().await;
+        let _slot = self.changes.slot().await?;
         self.first_page(statement, 1, doing).await.map(drop)
     }
 

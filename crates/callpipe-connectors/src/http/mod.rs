@@ -82,8 +82,13 @@ pub fn transport_failure(error: reqwest::Error, doing: &str) -> Failure {
     } else {
         "the connection broke"
     };
-    Failure::new(FailureKind::Unavailable, format!("{doing}: {what}"))
-        .with_source(error.without_url())
+    let failure = Failure::new(FailureKind::Unavailable, format!("{doing}: {what}"));
+    let failure = match error.is_timeout() && !error.is_connect() {
+        // Who works on an answer for so long has worked.
+        true => failure.perhaps_charged(),
+        false => failure,
+    };
+    failure.with_source(error.without_url())
 }
 
 /// What a status means, for every vendor. The vendor's folder may know better about some.

@@ -100,7 +100,7 @@ impl Api {
         }
         // The place is held until the answer begins.
         let _slot = match request.limit {
-            Some(limit) => Some(limit.slot().await),
+            Some(limit) => Some(limit.slot().await?),
             None => None,
         };
         let builder = self.http.get(url).bearer_auth(session.token.expose());

@@ -75,4 +75,9 @@ pub trait RecordingSource: Send + Sync {
 
     /// Begins to read a recording.
     async fn open(&self, reference: &RecordingReference) -> Outside<OpenRecording>;
+
+    /// A run ends in good order: what the next one is to know is stored.
+    async fn close(&self) -> Outside<()> {
+        Ok(())
+    }
 }

@@ -1,4 +1,4 @@
-//! Every event in every state, and a seeded simulation of whole lives of calls.
+//! Every event in every state.
 
 use std::time::Duration;
 
@@ -171,6 +171,23 @@ fn a_refused_call_is_parked_at_once() {
 }
 
 #[test]
+fn what_the_warehouse_refuses_parks_the_call_whatever_the_refusal_is_called() {
+    for kind in [FailureKind::StoreFailed, FailureKind::Unavailable] {
+        let refusal = failed(kind);
+        let next = advance(
+            &ready(Stage::Transcribe, 2),
+            &Event::NotSaved(&refusal),
+            &circumstances(),
+        );
+        assert_eq!(
+            (next.stage, next.status, next.attempt),
+            (Stage::Transcribe, Status::Parked, 3)
+        );
+        assert_eq!(next.last_failure.unwrap().kind, kind);
+    }
+}
+
+#[test]
 fn a_missing_recording_is_believed_when_the_call_has_settled() {
     let event = Event::NothingToDo(SkipReason::NotFound);
     let started_at = now() - TimeDelta::minutes(10);
@@ -271,73 +288,4 @@ fn a_redo_never_jumps_forward() {
         advance(&ready(Stage::Fetch, 0), &redo, &circumstances()).stage,
         Stage::Fetch
     );
-}
-
-/// A small generator of our own, so that a seed means the same for ever.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
-
-/// Lives of calls under random failures, each event possibly told twice or lost (a crash before it
-/// was saved). Whatever happens, a call ends, and never with more attempts than allowed.
-#[test]
-fn every_simulated_life_ends() {
-    const KINDS: [FailureKind; 6] = [
-        FailureKind::Unavailable,
-        FailureKind::RateLimited,
-        FailureKind::CorruptTransfer,
-        FailureKind::Denied,
-        FailureKind::Rejected,
-        FailureKind::UnusableReply,
-    ];
-    for seed in 0..2_000 {
-        let mut chance = Chance(seed);
-        let mut progress = ready(Stage::Fetch, 0);
-        let mut now = now();
-        for step in 0.. {
-            assert!(step < 10_000, "seed {seed}: the call never ends");
-            let Status::Ready { not_before } = progress.status else {
-                break;
-            };
-            now = not_before.unwrap_or(now).max(now);
-            let failure = failed(KINDS[chance.next(6) as usize]);
-            let event = match chance.next(10) {
-                0..=4 => Event::Finished,
-                5 => Event::NothingToDo(SkipReason::NoRecording),
-                6 => Event::Interrupted,
-                _ => Event::Failed(&failure),
-            };
-            let circumstances = Circumstances {
-                now,
-                chance: 0.5,
-                ..circumstances()
-            };
-            let next = advance(&progress, &event, &circumstances);
-            assert!(
-                next.attempt <= circumstances.policy.attempts_max,
-                "seed {seed}"
-            );
-            assert!(next.stage >= progress.stage, "seed {seed}");
-            assert_eq!(
-                matches!(next.status, Status::Parked),
-                next.status == Status::Parked
-            );
-            if next.status == Status::Parked {
-                assert!(
-                    next.last_failure.is_some(),
-                    "seed {seed}: parked without a reason"
-                );
-            }
-            let lost = chance.next(8) == 0;
-            progress = if lost { progress } else { next };
-        }
-    }
 }

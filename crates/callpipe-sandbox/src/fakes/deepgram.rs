@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use crate::audio;
-use crate::corpus::CorpusCall;
+use crate::corpus::{CorpusCall, Turn, Word};
 use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::journal::{Bill, OpenEntry, System, Violation};
 use crate::options::CREDENTIALS;
@@ -126,7 +126,13 @@ async fn transcribe(
         return answer;
     }
     let call = known.and_then(|known| shared.world.corpus().call(&known.call_id));
-    let Some(heard) = hear(sha256, call, audio) else {
+    let numbered = match (call, &open.entry.contact_id) {
+        (Some(call), Some(id)) if shared.options.contacts_say_their_number => {
+            Some(with_number(call, id))
+        }
+        _ => None,
+    };
+    let Some(heard) = hear(sha256, numbered.as_ref().or(call), audio) else {
         return errors.corrupt();
     };
     let body = results::reply(shared, query, &heard, errors.request_id);
@@ -140,6 +146,30 @@ async fn transcribe(
         .pause(shared.options.latencies.deepgram, &heard.sha256)
         .await;
     sold(body, fault.as_ref()).await
+}
+
+/// The call with a last sentence that says the contact's number.
+fn with_number(call: &CorpusCall, contact_id: &str) -> CorpusCall {
+    let mut call = call.clone();
+    let Some(last) = call.turns.last() else {
+        return call;
+    };
+    let start_s = last.end_s;
+    let word = Word {
+        word: contact_id.to_owned(),
+        punctuated_word: format!("{contact_id}."),
+        start_s,
+        end_s: call.duration_s.max(start_s),
+    };
+    let number = Turn {
+        start_s,
+        end_s: word.end_s,
+        text: word.punctuated_word.clone(),
+        words: vec![word],
+        ..last.clone()
+    };
+    call.turns.push(number);
+    call
 }
 
 fn hear<'a>(sha256: String, call: Option<&'a CorpusCall>, audio: &[u8]) -> Option<Heard<'a>> {

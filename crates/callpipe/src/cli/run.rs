@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use super::Context;
 use super::signals::stop_on_signal;
 use crate::assemble;
+use crate::chance::SystemChance;
 use crate::config::{Config, ContactsConfig};
 use crate::engine::estimate::estimate;
 use crate::engine::monitor::Monitor;
@@ -156,6 +157,7 @@ async fn assembled(
         warehouse,
         archive,
         clock,
+        chance: Arc::new(SystemChance),
         monitor,
         settings,
         stop,

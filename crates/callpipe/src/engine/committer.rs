@@ -8,17 +8,16 @@ use std::time::Duration;
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Batching, Change, Outcome, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
-use callpipe_core::progress::{Stage, Status};
+use callpipe_core::progress::{CallProgress, Stage};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
+
+use super::monitor::Monitor;
+use super::saver::Saver;
 
 /// For how long nothing else must be worked on before a batch is saved early: a stage that takes up
 /// its next calls is idle for a moment, too.
 const IDLE_DELAY: Duration = Duration::from_millis(100);
-
-/// Attempts to save a batch before the run gives up. With waits that double up to 30 s, about
-/// three minutes in which a locked database or a full disk can be mended.
-const SAVE_ATTEMPTS_MAX: u32 = 12;
 
 /// How many outcomes may wait for the committer; then the stages wait for it.
 const QUEUE_MAX: usize = 256;
@@ -112,10 +111,12 @@ impl Signals {
     }
 }
 
-/// An outcome and the stage that it comes from.
+/// An outcome and where it comes from.
 pub struct Done {
     /// Where the work was done.
     pub stage: Stage,
+    /// How the call stood before.
+    pub before: CallProgress,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -135,26 +136,24 @@ pub async fn commit(
     warehouse: &dyn Warehouse,
     mut inbox: mpsc::Receiver<Done>,
     signals: &Signals,
+    monitor: &Monitor,
     out_of_time: impl Future<Output = ()>,
 ) -> Outside<()> {
     let batching = warehouse.batching();
+    let mut saver = Saver::new(warehouse, signals, monitor);
     let mut out_of_time = pin!(out_of_time);
     while let Some(first) = inbox.recv().await {
-        let batch = batch(first, &mut inbox, signals, batching).await;
-        let (stages, outcomes): (Vec<Stage>, Vec<Outcome>) = batch
-            .into_iter()
-            .map(|done| (done.stage, done.outcome))
-            .unzip();
-        tokio::select! {
-            saved = save(warehouse, &outcomes) => saved?,
-            () = &mut out_of_time => return Err(not_saved(outcomes.len() + inbox.len())),
-        }
-        for (stage, outcome) in stages.into_iter().zip(&outcomes) {
-            signals.of(stage).in_hand.release(&outcome.contact.id);
-            signals.of(stage).wake.notify_one();
-            if matches!(outcome.progress.status, Status::Ready { .. }) {
-                signals.of(outcome.progress.stage).wake.notify_one();
+        let mut batch = batch(first, &mut inbox, signals, batching).await;
+        let is_in_time = tokio::select! {
+            biased;
+            saved = saver.save(&mut batch, &mut inbox, batching.rows_max) => {
+                saved?;
+                true
             }
+            () = &mut out_of_time => false,
+        };
+        if !is_in_time {
+            return Err(not_saved(batch.len() + inbox.len()));
         }
     }
     Ok(())
@@ -211,34 +210,10 @@ fn not_saved(outcomes: usize) -> Failure {
     )
 }
 
-async fn save(warehouse: &dyn Warehouse, outcomes: &[Outcome]) -> Outside<()> {
-    let mut wait = Duration::from_millis(200);
-    for attempt in 1.. {
-        let failure: Failure = match warehouse.save(outcomes).await {
-            Ok(()) => return Ok(()),
-            Err(failure) => failure,
-        };
-        if attempt == SAVE_ATTEMPTS_MAX {
-            return Err(failure.context(format!("saving {} outcomes", outcomes.len())));
-        }
-        tracing::error!(
-            attempt,
-            outcomes = outcomes.len(),
-            reason = failure.chain(),
-            hint = failure.hint,
-            "outcomes cannot be saved: trying again"
-        );
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(30));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
     use callpipe_core::call::Contact;
-    use callpipe_core::progress::CallProgress;
     use chrono::DateTime;
 
     use super::*;
@@ -253,6 +228,7 @@ mod tests {
         };
         Done {
             stage: Stage::Fetch,
+            before: outcome.progress.clone(),
             outcome,
         }
     }
@@ -321,7 +297,14 @@ mod tests {
         drop(outbox);
         let begin = Instant::now();
         let out_of_time = tokio::time::sleep(Duration::from_secs(9));
-        let committed = commit(&warehouse, inbox, &Signals::default(), out_of_time).await;
+        let committed = commit(
+            &warehouse,
+            inbox,
+            &Signals::default(),
+            &Monitor::default(),
+            out_of_time,
+        )
+        .await;
         let failure = committed.unwrap_err();
         assert_eq!(begin.elapsed().as_secs(), 9);
         assert_eq!(failure.kind, FailureKind::Unavailable);

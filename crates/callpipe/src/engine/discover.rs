@@ -4,7 +4,7 @@ use callpipe_core::contracts::contact_source::{ContactPage, ContactQuery, Contac
 use callpipe_core::failure::{Blame, Failure, Outside};
 use tokio::sync::Notify;
 
-use super::Engine;
+use super::{Engine, patience};
 
 /// Attempts at one page before the source is given up.
 const PAGE_ATTEMPTS_MAX: u32 = 6;
@@ -31,10 +31,10 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
         let listed = page.contacts.len() as u64;
         let mut contacts = page.contacts;
         contacts.retain(|contact| engine.settings.is_responsible_for(contact));
-        let added = engine
-            .warehouse
-            .add_contacts(&contacts, engine.clock.now())
-            .await?;
+        let added = patience::ask(&engine.stop, || {
+            engine.warehouse.add_contacts(&contacts, engine.clock.now())
+        })
+        .await?;
         engine.monitor.contacts_taken(listed, added, problems);
         wake.notify_one();
         match page.next {
@@ -61,16 +61,18 @@ pub(super) async fn page(
         if failure.kind.blame() != Blame::Moment || attempt == PAGE_ATTEMPTS_MAX {
             return Err(failure.context(format!("listing contacts from {}", source.name())));
         }
+        let chance = engine.chance.next();
         let wait = engine
             .settings
             .retry
-            .backoff(attempt, failure.retry_after, rand::random());
+            .backoff(attempt, failure.retry_after, chance);
         tracing::warn!(
             reason = failure.chain(),
             wait_ms = wait.as_millis() as u64,
             "contact list will be asked for again"
         );
         tokio::select! {
+            biased;
             () = tokio::time::sleep(wait) => {}
             () = engine.stop.asked() => return Ok(ContactPage::default()),
         }

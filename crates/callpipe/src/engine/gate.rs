@@ -6,7 +6,8 @@
 //! and asks for a probe (the connector's own check). When that succeeds, one call at a time is let
 //! through until one succeeds, because a vendor may answer the probe and yet fail at real work.
 //! What is blamed on the setup is probed at once: if the probe succeeds, the call is refused alone,
-//! and it costs that call an attempt.
+//! and it costs that call an attempt. So is a failure that would use up a call's last attempt: the
+//! few calls that are left when an outage begins must not be parked for it.
 
 use std::time::Duration;
 
@@ -51,13 +52,15 @@ pub enum Weight {
     OnTrial,
     /// The stage is in trouble: it says nothing about the call.
     StageInTrouble,
-    /// Setup or call: the next probe says which.
+    /// Setup, vendor or call: the next probe says which.
     ProbeDecides,
 }
 
 /// The state of a stage's gate.
 #[derive(Debug)]
 pub struct Gate {
+    /// A call that failed so often is parked.
+    attempts_max: u32,
     failures_in_a_row: u32,
     rate_limits_in_a_row: u32,
     held_until: Option<Instant>,
@@ -76,16 +79,17 @@ struct Trouble {
 enum TroubleState {
     /// Closed, because calls fail.
     Closed { probe_at: Instant },
-    /// Closed, until it is known whether the setup is to blame.
+    /// Closed, until it is known whether a call is to blame.
     Accused { probe_at: Instant },
     /// A probe succeeded; no call has yet.
     OnTrial,
 }
 
 impl Gate {
-    /// An open gate.
-    pub fn new() -> Self {
+    /// An open gate, for calls that are parked after so many attempts.
+    pub fn new(attempts_max: u32) -> Self {
         Self {
+            attempts_max,
             failures_in_a_row: 0,
             rate_limits_in_a_row: 0,
             held_until: None,
@@ -98,7 +102,8 @@ impl Gate {
         let state = self.trouble.as_ref().map(|trouble| &trouble.state);
         if let Some(TroubleState::Closed { probe_at } | TroubleState::Accused { probe_at }) = state
         {
-            return Permission::ProbeAt(*probe_at);
+            // Who asked to be left alone is not probed, either.
+            return Permission::ProbeAt(self.held_until.unwrap_or(*probe_at).max(*probe_at));
         }
         match self.held_until {
             Some(held_until) if held_until > now => Permission::HeldUntil(held_until),
@@ -156,7 +161,11 @@ impl Gate {
             self.failures_in_a_row += 1;
         }
         if self.failures_in_a_row < FAILURES_IN_A_ROW_MAX {
-            return Weight::Counts;
+            if attempts_before + 1 < self.attempts_max {
+                return Weight::Counts;
+            }
+            self.close(now, |now| TroubleState::Accused { probe_at: now });
+            return Weight::ProbeDecides;
         }
         self.close(now, |now| TroubleState::Closed {
             probe_at: now + PROBE_DELAY,
@@ -223,15 +232,11 @@ impl Gate {
     }
 }
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ATTEMPTS_MAX: u32 = 6;
 
     fn failure(kind: FailureKind) -> Failure {
         Failure::new(kind, "it broke")
@@ -243,7 +248,7 @@ mod tests {
 
     /// A gate that an outage has just closed.
     fn closed(now: Instant) -> Gate {
-        let mut gate = Gate::new();
+        let mut gate = Gate::new(ATTEMPTS_MAX);
         for _ in 1..FAILURES_IN_A_ROW_MAX {
             assert_eq!(unavailable(&mut gate, 0, now), Weight::Counts);
         }
@@ -302,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_success_in_between_keeps_it_open() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         for _ in 0..5 * FAILURES_IN_A_ROW_MAX {
             assert_eq!(unavailable(&mut gate, 0, now), Weight::Counts);
             gate.succeeded();
@@ -311,7 +316,7 @@ mod tests {
 
     #[test]
     fn calls_that_failed_before_say_nothing_about_the_vendor() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         for _ in 0..5 * FAILURES_IN_A_ROW_MAX {
             assert_eq!(unavailable(&mut gate, 1, now), Weight::Counts);
         }
@@ -320,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_refused_credential_is_probed_at_once_and_a_refused_call_never() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         for _ in 0..100 {
             let refused = gate.failed(&failure(FailureKind::Rejected), 0, now);
             assert_eq!(refused, Weight::Counts);
@@ -335,15 +340,37 @@ mod tests {
 
     #[test]
     fn a_call_that_is_refused_alone_leaves_the_gate_open() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         gate.failed(&failure(FailureKind::Denied), 0, now);
         gate.probe_succeeded();
         assert_eq!(gate.permission(now), Permission::Open);
     }
 
     #[test]
+    fn no_call_loses_its_last_attempt_before_the_vendor_was_probed() {
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
+        let before_the_last = ATTEMPTS_MAX - 2;
+        assert_eq!(unavailable(&mut gate, before_the_last, now), Weight::Counts);
+        let last = unavailable(&mut gate, before_the_last + 1, now);
+        assert_eq!(last, Weight::ProbeDecides);
+        assert_eq!(gate.permission(now), Permission::ProbeAt(now));
+        gate.probe_succeeded();
+        assert_eq!(gate.permission(now), Permission::Open);
+    }
+
+    #[test]
+    fn who_asked_to_be_left_alone_is_not_probed_either() {
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
+        let nine = Duration::from_secs(9);
+        let limited = failure(FailureKind::RateLimited).with_retry_after(Some(nine));
+        let last = gate.failed(&limited, ATTEMPTS_MAX - 1, now);
+        assert_eq!(last, Weight::ProbeDecides);
+        assert_eq!(gate.permission(now), Permission::ProbeAt(now + nine));
+    }
+
+    #[test]
     fn a_429_holds_the_stage_for_as_long_as_it_says_or_longer_each_time() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         let nine = Some(Duration::from_secs(9));
         gate.failed(
             &failure(FailureKind::RateLimited).with_retry_after(nine),
@@ -365,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_burst_of_429s_is_one() {
-        let (mut gate, now) = (Gate::new(), Instant::now());
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         for _ in 0..10 {
             gate.failed(&failure(FailureKind::RateLimited), 1, now);
         }

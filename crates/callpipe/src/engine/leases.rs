@@ -5,6 +5,7 @@
 //! its own lease first and looks at the others then, so that of two who begin together at least one
 //! sees the other.
 
+use callpipe_connectors::archive::STAGING_DEFAULT;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
@@ -76,8 +77,8 @@ async fn in_the_way(engine: &Engine, stage: Stage) -> Outside<Option<Held>> {
     Ok(None)
 }
 
-/// `fetch`, or `fetch-2-of-4` for a shard.
-fn name(stage: Stage, shard: Shard) -> String {
+/// What a worker is called, and its lease: `fetch`, or `fetch-2-of-4` for a shard.
+pub fn name(stage: Stage, shard: Shard) -> String {
     match shard.is_whole() {
         true => stage.as_str().to_owned(),
         false => format!("{stage}-{}-of-{}", shard.index() + 1, shard.count()),
@@ -94,6 +95,28 @@ fn overlaps(name: &str, stage: Stage, shard: Shard) -> bool {
         Some((_, count)) => count.parse().ok(),
     };
     count != Some(shard.count())
+}
+
+/// Removes what earlier workers left unfinished, now that the leases say that none of them can be at
+/// work. What cannot be removed is in nobody's way.
+pub(super) async fn sweep(engine: &Engine) {
+    let stages: Vec<Stage> = engine.stages.iter().map(|work| work.stage()).collect();
+    let shard = engine.settings.shard;
+    let is_left = move |worker: &str| stages.iter().any(|stage| is_left(worker, *stage, shard));
+    match engine.archive.sweep(is_left).await {
+        Ok(0) => {}
+        Ok(objects) => tracing::info!(objects, "what a killed run left unfinished is removed"),
+        Err(failure) => {
+            let (reason, hint) = (failure.chain(), failure.hint);
+            tracing::warn!(reason, hint, "what a killed run left unfinished stays");
+        }
+    }
+}
+
+/// Whether nobody can be working under a name while the lease of a stage and shard is held. Leases
+/// are written under no name, by whoever wants one; such a write is begun again if it was swept.
+fn is_left(worker: &str, stage: Stage, shard: Shard) -> bool {
+    worker == STAGING_DEFAULT || worker == name(stage, shard) || overlaps(worker, stage, shard)
 }
 
 /// Gives leases back. One that cannot be given back runs out.
@@ -207,6 +230,13 @@ mod tests {
         assert!(in_the_way(shard(0, 3), shard(1, 4)));
         assert!(in_the_way(Shard::WHOLE, shard(1, 4)));
         assert!(in_the_way(shard(1, 4), Shard::WHOLE));
+        assert!(is_left("fetch-2-of-4", Stage::Fetch, shard(1, 4)));
+        assert!(
+            !is_left("fetch-1-of-4", Stage::Fetch, shard(1, 4)),
+            "its worker may be at work"
+        );
+        assert!(is_left("fetch-1-of-4", Stage::Fetch, Shard::WHOLE));
+        assert!(is_left(STAGING_DEFAULT, Stage::Fetch, shard(1, 4)));
         assert!(!overlaps("transcribe", Stage::Fetch, shard(1, 4)));
         assert!(!overlaps("transcribe-1-of-3", Stage::Fetch, Shard::WHOLE));
     }

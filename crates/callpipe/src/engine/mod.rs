@@ -11,10 +11,14 @@ pub mod estimate;
 pub mod gate;
 pub mod holder;
 pub mod lease;
-mod leases;
+pub mod leases;
 pub mod monitor;
 pub mod paid;
+mod patience;
 mod run;
+mod saver;
+#[cfg(test)]
+mod simulation;
 pub mod spending;
 pub mod stage_loop;
 pub mod stages;
@@ -25,6 +29,7 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_core::call::Contact;
+use callpipe_core::contracts::chance::Chance;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::contact_source::ContactSource;
 use callpipe_core::contracts::warehouse::{Scope, Warehouse};
@@ -52,6 +57,8 @@ pub struct Engine {
     pub archive: Archive,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What spreads the waits of many calls.
+    pub chance: Arc<dyn Chance>,
     /// Who is told what happens.
     pub monitor: Arc<Monitor>,
     /// How it is done.

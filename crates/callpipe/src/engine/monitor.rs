@@ -160,6 +160,14 @@ impl Monitor {
         }
     }
 
+    /// A call's outcome was decided before, and the warehouse refuses it.
+    pub fn refused(&self, stage: Stage, parked: &CallProgress, failure: &Failure) {
+        let finished = &self.counts(stage).finished;
+        let one_less = |calls: u64| Some(calls.saturating_sub(1));
+        let _always_some = finished.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        self.decided(stage, parked, Some(failure));
+    }
+
     fn leave_out_of_later(&self, stage: Stage) {
         for later in Stage::ALL.into_iter().filter(|later| *later > stage) {
             // A shard's part of what is pending is a guess, which may be too low.

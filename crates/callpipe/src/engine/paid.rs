@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use callpipe_connectors::archive::{Archive, KeptReply};
 use callpipe_core::call::ContactId;
-use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::failure::Outside;
 use callpipe_core::money::{Purchase, Usd};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
@@ -108,25 +108,35 @@ impl PaidReplies {
             return Ok(reply.bytes);
         }
         let set_aside = self.spending.set_aside(order.price_max).await?;
+        let bytes = match buy.await {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                if failure.perhaps_charged {
+                    set_aside.write_off();
+                }
+                return Err(failure);
+            }
+        };
         let reply = KeptReply {
-            bytes: buy.await?,
+            bytes,
             bought_for: Some(order.contact_id.clone()),
         };
         let usd = (order.price)(&reply.bytes);
         set_aside.spend(order.stage, usd);
-        self.keep(&order.key, &reply).await?;
         order.note(&reply, usd);
-        Ok(reply.bytes)
+        let kept = self.keep(&order.key, reply).await?;
+        Ok(kept.bytes)
     }
 
-    /// A reply that was paid for is not dropped because the archive has a bad moment.
-    async fn keep(&self, key: &ArchiveKey, reply: &KeptReply) -> Outside<()> {
+    /// A reply that was paid for is not dropped because the archive has a bad moment. Gives the one
+    /// that is kept, which is another worker's if that was quicker.
+    async fn keep(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
         let mut wait = Duration::from_secs(1);
-        for attempt in 1.. {
-            match self.archive.put_reply(key, reply).await {
-                Ok(()) => return Ok(()),
-                // Another worker bought and kept an answer meanwhile: the next attempt finds it.
-                Err(failure) if failure.kind == FailureKind::Unavailable => return Err(failure),
+        let mut attempt = 1;
+        loop {
+            // A copy of the bytes' owner, not of the bytes.
+            match self.archive.put_reply(key, reply.clone()).await {
+                Ok(kept) => return Ok(kept),
                 Err(failure) if attempt == KEEP_ATTEMPTS_MAX => return Err(failure),
                 Err(failure) => {
                     tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
@@ -134,8 +144,8 @@ impl PaidReplies {
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(60));
+            attempt += 1;
         }
-        Ok(())
     }
 
     fn lock(&self, key: &ArchiveKey) -> Arc<tokio::sync::Mutex<()>> {
@@ -160,7 +170,7 @@ impl PaidReplies {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use callpipe_core::failure::Failure;
+    use callpipe_core::failure::{Failure, FailureKind};
     use callpipe_core::recording::Fingerprint;
 
     use super::super::monitor::Monitor;
@@ -259,5 +269,29 @@ mod tests {
         assert_eq!(refused.kind, FailureKind::OverBudget);
         let kept = paid.get_or_buy(order(&one, &purchases), buy()).await;
         assert!(kept.is_ok());
+    }
+
+    /// A file stands where the folder of the replies would be, until somebody mends it.
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_was_paid_for_waits_for_the_archive() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::directory(folder.path()).unwrap();
+        let spending = Spending::new(None, Arc::new(Monitor::default()));
+        let paid = PaidReplies::new(archive, spending);
+        let (one, purchases) = (id("1"), Purchases::default());
+        let in_the_way = folder.path().join("replies");
+        let buy = async {
+            std::fs::write(&in_the_way, "").unwrap();
+            Ok(Bytes::from_static(b"{}"))
+        };
+        let mend = async {
+            tokio::time::sleep(Duration::from_secs(400)).await;
+            std::fs::remove_file(&in_the_way).unwrap();
+        };
+        let (reply, ()) = tokio::join!(paid.get_or_buy(order(&one, &purchases), buy), mend);
+        assert_eq!(reply.unwrap(), Bytes::from_static(b"{}"));
+        let buy = async { panic!("bought again") };
+        let again = paid.get_or_buy(order(&one, &purchases), buy).await;
+        assert_eq!(again.unwrap(), Bytes::from_static(b"{}"));
     }
 }

@@ -11,13 +11,13 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
 use super::committer::{self, Signals};
 use super::discover::discover;
 use super::lease::Held;
 use super::leases;
 use super::monitor::StageFigures;
 use super::stage_loop::{StageEnding, run_stage};
+use super::{Engine, patience};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,9 +86,11 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
         Ok(leases) => leases,
         Err(held) => return Ok(report(&engine, Ending::LeaseHeld(held))),
     };
+    leases::sweep(&engine).await;
     let ending = {
         let mut work = pin!(work(&engine));
         tokio::select! {
+            biased;
             ending = &mut work => ending,
             reason = leases::renew(&engine, &mut leases) => {
                 let hint = "this run was suspended, or its archive out of reach, for too long; run again \
@@ -101,6 +103,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
     };
     let save_max = engine.settings.save_max();
     tokio::select! {
+        biased;
         () = leases::release(&engine, &leases) => {}
         () = engine.stop.signalled_for(save_max + SPARE) => {}
     }
@@ -109,6 +112,7 @@ pub async fn run(engine: Engine) -> Outside<RunReport> {
 
 async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
     tokio::select! {
+        biased;
         expected = expect_what_is_pending(engine) => expected?,
         // Nobody looks at the progress of a run that stops.
         () = engine.stop.asked() => {}
@@ -120,7 +124,8 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         async move {
             let out_of_time = engine.stop.signalled_for(engine.settings.save_max());
             let warehouse = engine.warehouse.as_ref();
-            let committed = committer::commit(warehouse, inbox, &signals, out_of_time).await;
+            let committed =
+                committer::commit(warehouse, inbox, &signals, &engine.monitor, out_of_time).await;
             if committed.is_err() {
                 engine.stop.ask();
             }
@@ -141,22 +146,18 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         let guard = ended.clone().drop_guard();
         stages.push(tokio::spawn(async move {
             let _ended_however_it_ends = guard;
-            let ending = run_stage(&engine, stage_work, &signals, outbox, upstream).await;
-            if !matches!(
-                ending,
-                Ok(StageEnding::NothingLeft
-                    | StageEnding::LimitReached
-                    | StageEnding::BudgetReached(_))
-            ) {
-                engine.stop.ask();
-            }
-            ending
+            run_stage(&engine, stage_work, &signals, outbox, upstream).await
         }));
         upstream_ended = ended;
     }
     drop(outbox);
     let endings = join_all(stages).await;
     let committed = join(commit.await)?;
+    tokio::select! {
+        biased;
+        () = close(engine) => {}
+        () = engine.stop.signalled_for(engine.settings.save_max()) => {}
+    }
     join(discovery.await)??;
     committed?;
     ending(
@@ -182,16 +183,29 @@ async fn discovered(
         .first()
         .map_or(Stage::Fetch, |work| work.stage());
     tokio::select! {
+        biased;
         discovered = discover(&engine, source.as_ref(), &signals.of(first).wake) => discovered,
         // A page that is on its way is asked for again by the next run.
         () = engine.stop.asked_for(engine.settings.stop_grace) => Ok(()),
     }
 }
 
+/// Lets the stages store what the next run is to know. It can do without.
+async fn close(engine: &Engine) {
+    for work in &engine.stages {
+        if let Err(failure) = work.close().await {
+            let (stage, reason) = (work.stage(), failure.chain());
+            tracing::warn!(%stage, reason, "the next run will know less than it could");
+        }
+    }
+}
+
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let calls = engine.warehouse.ready_count(&scope, engine.clock.now());
+        let calls = patience::ask(&engine.stop, || {
+            engine.warehouse.ready_count(&scope, engine.clock.now())
+        });
         engine.monitor.expect(work.stage(), calls.await?);
     }
     Ok(())
@@ -245,7 +259,8 @@ async fn first_waiting(engine: &Engine) -> Outside<Option<DateTime<Utc>>> {
     let mut first = None;
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let next_ready_at = engine.warehouse.next_ready_at(&scope).await?;
+        let next_ready_at =
+            patience::ask(&engine.stop, || engine.warehouse.next_ready_at(&scope)).await?;
         first = [first, next_ready_at].into_iter().flatten().min();
     }
     Ok(first)

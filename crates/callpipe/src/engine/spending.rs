@@ -3,7 +3,7 @@
 //! Before anything is bought, the most that it can cost is set aside; when the reply is here, its
 //! price takes the place of that. So a budget is never passed by replies that reach us, however many
 //! are bought at once. What a vendor charges for a reply that is lost on its way is known to nobody
-//! here and not counted.
+//! here: it is not shown as spent, but a budget takes it for what it can cost at most.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -93,6 +93,11 @@ impl SetAside {
         self.spending.accounts().spent += usd;
         self.spending.monitor.spent(stage, usd);
     }
+
+    /// The purchase failed, and may be charged all the same.
+    pub fn write_off(self) {
+        self.spending.accounts().spent += self.usd;
+    }
 }
 
 impl Drop for SetAside {
@@ -116,7 +121,8 @@ fn over_budget(budget: Usd, spent: Usd, price_max: Usd) -> Failure {
     Failure::new(
         FailureKind::OverBudget,
         format!(
-            "the next reply may cost {price_max}, with {spent} of the budget of {budget} spent"
+            "the next reply may cost {price_max}, with {spent} of the budget of {budget} spent or perhaps \
+             charged"
         ),
     )
     .with_hint("run again with a larger --budget to go on")
@@ -152,6 +158,15 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::OverBudget);
         let figures = monitor.figures(Stage::Transcribe);
         assert_eq!(figures.spent_usd, Usd::from_dollars(0.1));
+    }
+
+    #[tokio::test]
+    async fn what_may_be_charged_without_a_reply_counts_against_the_budget_only() {
+        let (spending, monitor) = spending(usd(1.0));
+        spending.set_aside(usd(0.4)).await.unwrap().write_off();
+        assert!(spending.set_aside(usd(0.7)).await.is_err());
+        assert!(spending.set_aside(usd(0.6)).await.is_ok());
+        assert_eq!(monitor.figures(Stage::Transcribe).spent_usd, Usd::ZERO);
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +13,19 @@ use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use callpipe_core::money::add_purchases;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
+use futures::future::{BoxFuture, OptionFuture};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::Engine;
 use super::committer::{Done, Outbox, Signals, StageSignals};
 use super::gate::{Gate, Permission, Weight};
 use super::paid::Purchases;
 use super::stages::{StageWork, Verdict, Worked};
+use super::{Engine, patience};
 
 /// How a stage came to its end.
 #[derive(Debug)]
@@ -41,6 +44,32 @@ pub enum StageEnding {
 
 type Ended = (PendingCall, Outside<Worked>);
 
+/// What a look at the warehouse showed.
+struct Looked {
+    query: PendingQuery,
+    at: Instant,
+    pending: Vec<PendingCall>,
+    /// When the first call can be done of those that cannot be done yet; asked where all others are
+    /// among the pending ones.
+    next_ready_at: Option<DateTime<Utc>>,
+}
+
+async fn look(engine: &Engine, query: PendingQuery) -> Outside<Looked> {
+    let (warehouse, stop) = (engine.warehouse.as_ref(), &engine.stop);
+    let at = Instant::now();
+    let pending = patience::ask(stop, || warehouse.pending(&query)).await?;
+    let next_ready_at = match pending.len() < query.limit {
+        true => patience::ask(stop, || warehouse.next_ready_at(&query.scope)).await?,
+        false => None,
+    };
+    Ok(Looked {
+        query,
+        at,
+        pending,
+        next_ready_at,
+    })
+}
+
 struct StageLoop<'a> {
     engine: &'a Engine,
     work: Arc<dyn StageWork>,
@@ -49,13 +78,17 @@ struct StageLoop<'a> {
     outbox: Outbox,
     gate: Gate,
     buffer: VecDeque<PendingCall>,
+    /// A look at the warehouse that is under way.
+    look: Option<BoxFuture<'a, Outside<Looked>>>,
     tasks: JoinSet<Ended>,
     /// With a limit: the calls that count for it.
     taken_up: HashSet<ContactId>,
     /// With a limit: those of them that are still at this stage.
     unfinished: HashSet<ContactId>,
-    /// Calls that failed with the setup to blame. The next probe says whether it really is.
+    /// Calls that failed where the next probe says who is to blame.
     accusing: Vec<(PendingCall, Failure)>,
+    /// Those of them that have one attempt left, and for which the probe succeeded once.
+    last_chance: HashSet<ContactId>,
     /// The last failure, when trials have failed for too long.
     hopeless: Option<String>,
     /// Why nothing more may be bought, once that is so.
@@ -81,18 +114,27 @@ pub async fn run_stage(
         stage,
         signals: signals.of(stage),
         outbox,
-        gate: Gate::new(),
+        gate: Gate::new(engine.settings.retry.attempts_max),
         buffer: VecDeque::new(),
+        look: None,
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),
         unfinished: HashSet::new(),
         accusing: Vec::new(),
+        last_chance: HashSet::new(),
         hopeless: None,
         over_budget: None,
         next_ready: None,
         maybe_more: true,
     };
     let ending = stage_loop.run(&upstream_ended).await;
+    if !matches!(
+        ending,
+        Ok(StageEnding::NothingLeft | StageEnding::LimitReached | StageEnding::BudgetReached(_))
+    ) {
+        // The other stages need not begin anything more, either.
+        engine.stop.ask();
+    }
     stage_loop.wind_down().await;
     ending
 }
@@ -122,25 +164,21 @@ impl StageLoop<'_> {
                 self.maybe_more = true;
             }
             upstream_had_ended = upstream_has_ended;
-            if self.buffer.is_empty()
-                && self.maybe_more
-                && self.tasks.len() < self.work.in_flight_max()
-            {
-                let engine = self.engine;
-                tokio::select! {
-                    refilled = self.refill() => refilled?,
-                    () = engine.stop.asked() => return Ok(StageEnding::Stopped),
-                }
-                if upstream_has_ended && self.only_failed_calls_are_left() {
-                    self.gate.nobody_else_is_left();
-                }
-            }
+            self.look_if_needed();
             let gate_opens_at = self.begin_work();
             if let Some(ending) = self.ending(upstream_has_ended) {
                 return Ok(ending);
             }
             tokio::select! {
+                biased;
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(ended).await?,
+                Some(looked) = OptionFuture::from(self.look.as_mut()) => {
+                    self.look = None;
+                    self.refill(looked?);
+                    if upstream_has_ended && self.only_failed_calls_are_left() {
+                        self.gate.nobody_else_is_left();
+                    }
+                }
                 () = self.signals.wake.notified() => self.maybe_more = true,
                 () = sleep_until(self.next_ready), if self.next_ready.is_some() => {
                     self.next_ready = None;
@@ -157,39 +195,51 @@ impl StageLoop<'_> {
         }
     }
 
-    /// Takes pending calls into the buffer, at most twice as many as are worked on at once.
-    async fn refill(&mut self) -> Outside<()> {
-        let wanted = self.work.in_flight_max() * 2;
-        // Calls in hand are still pending in the warehouse and come first in its answer.
-        let limit = wanted + self.signals.in_hand.len();
-        let now = self.engine.clock.now();
-        let scope = self.engine.settings.scope(self.stage);
+    /// Begins to look for pending calls while there is work for those in flight still, so that none
+    /// of what the vendor allows is lost meanwhile. The buffer holds at most twice as many calls as
+    /// are worked on at once.
+    fn look_if_needed(&mut self) {
+        let in_flight_max = self.work.in_flight_max();
+        if self.look.is_some() || !self.maybe_more || self.buffer.len() >= in_flight_max {
+            return;
+        }
+        let wanted = in_flight_max * 2 - self.buffer.len();
+        let query = PendingQuery {
+            scope: self.engine.settings.scope(self.stage),
+            now: self.engine.clock.now(),
+            // Calls in hand are still pending in the warehouse and come first in its answer.
+            limit: wanted + self.signals.in_hand.len(),
+        };
         self.maybe_more = false;
-        let query = PendingQuery { scope, now, limit };
         self.signals.in_hand.look();
-        let pending = self.engine.warehouse.pending(&query).await?;
-        let answered_in_full = pending.len() == limit;
-        for call in pending {
+        self.look = Some(look(self.engine, query).boxed());
+    }
+
+    /// Takes pending calls into the buffer.
+    fn refill(&mut self, looked: Looked) {
+        let answered_in_full = looked.pending.len() == looked.query.limit;
+        let mut taken = false;
+        for call in looked.pending {
             if self.within_limit(&call) && self.signals.in_hand.take(&call.contact.id) {
                 if self.engine.settings.limit.is_some() {
                     self.taken_up.insert(call.contact.id.clone());
                     self.unfinished.insert(call.contact.id.clone());
                 }
                 self.buffer.push_back(call);
+                taken = true;
             }
         }
-        if self.signals.in_hand.looked() || (answered_in_full && !self.buffer.is_empty()) {
+        if self.signals.in_hand.looked() || (answered_in_full && taken) {
             self.maybe_more = true;
         }
-        if self.buffer.is_empty() {
-            let next_ready_at = self.engine.warehouse.next_ready_at(&scope).await?;
-            // A moment that is past is that of a call in hand, whose save will wake us.
-            let wait = next_ready_at.and_then(|next_ready_at| (next_ready_at - now).to_std().ok());
-            self.next_ready = wait
-                .filter(|wait| !wait.is_zero() && *wait <= self.engine.settings.wait_max)
-                .map(|wait| Instant::now() + wait);
-        }
-        Ok(())
+        // A moment that is past is that of a call in hand, whose save will wake us.
+        let wait = looked
+            .next_ready_at
+            .map(|moment| (moment - looked.query.now).to_std());
+        let wait = wait.and_then(Result::ok);
+        self.next_ready = wait
+            .filter(|wait| !wait.is_zero() && *wait <= self.engine.settings.wait_max)
+            .map(|wait| looked.at + wait);
     }
 
     /// Whether each call that can be done now has failed before. What waits for a later moment has,
@@ -243,7 +293,8 @@ impl StageLoop<'_> {
     }
 
     fn ending(&self, upstream_has_ended: bool) -> Option<StageEnding> {
-        if !self.tasks.is_empty() || !self.buffer.is_empty() || !self.signals.in_hand.is_empty() {
+        let is_busy = self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty();
+        if is_busy || !self.signals.in_hand.is_empty() {
             return None;
         }
         let limit_reached = self
@@ -316,9 +367,10 @@ impl StageLoop<'_> {
             policy: self.engine.settings.retry,
             now,
             call_started_at: call.contact.started_at_utc(),
-            chance: rand::random(),
+            chance: self.engine.chance.next(),
         };
         let progress = advance(&call.progress, event, &circumstances);
+        self.last_chance.remove(&call.contact.id);
         let comes_again =
             progress.stage == self.stage && matches!(progress.status, Status::Ready { .. });
         if !comes_again {
@@ -338,6 +390,7 @@ impl StageLoop<'_> {
             .outbox
             .send(Done {
                 stage: self.stage,
+                before: call.progress,
                 outcome,
             })
             .await;
@@ -357,6 +410,7 @@ impl StageLoop<'_> {
         let paused_for = self.gate.in_trouble_for(Instant::now()).unwrap_or_default();
         let gives_up = paused_for >= self.engine.settings.outage_max;
         let check = tokio::select! {
+            biased;
             check = self.work.check() => check,
             // A check may wait for its place in the vendor's quota.
             () = self.engine.stop.asked() => return None,
@@ -378,19 +432,27 @@ impl StageLoop<'_> {
         }
     }
 
-    /// Lets work begin again: what was blamed on the setup are failures of single calls.
+    /// Lets work begin again: what was blamed on setup or vendor are failures of single calls. But
+    /// a vendor that is back may have been away when the call failed, so that a last attempt counts
+    /// only if the vendor worked before it, too.
     async fn go_on(&mut self, paused_for: Duration) {
         self.gate.probe_succeeded();
         self.maybe_more = true;
         tracing::debug!(stage = %self.stage, paused_s = paused_for.as_secs(), "stage goes on");
         for (call, failure) in std::mem::take(&mut self.accusing) {
+            let is_last = call.progress.attempt + 1 >= self.engine.settings.retry.attempts_max;
+            if is_last && self.last_chance.insert(call.contact.id.clone()) {
+                self.let_go(&call);
+                continue;
+            }
             self.decide(call, &Event::FailedAlone(&failure), Change::None)
                 .await;
         }
     }
 
-    /// Lets work in flight end, for a while, and saves what comes of it. Calls that were not begun
-    /// stay as they are in the warehouse.
+    /// Lets work in flight end, and saves what comes of it: what is paid for as long as it takes,
+    /// unless somebody waits who sent a signal, and what costs nothing for a while. Calls that were
+    /// not begun stay as they are in the warehouse.
     async fn wind_down(&mut self) {
         let not_begun = self.buffer.drain(..);
         let undecided = self.accusing.drain(..).map(|(call, _)| call);
@@ -398,10 +460,20 @@ impl StageLoop<'_> {
             self.signals.in_hand.release(&call.contact.id);
         }
         let grace = self.engine.settings.stop_grace;
-        let grace_ends_at = self.engine.stop.grace_ends_at(grace);
-        let deadline = grace_ends_at.unwrap_or_else(|| Instant::now() + grace);
-        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await
-        {
+        let (stage, stop) = (self.stage, self.engine.stop.clone());
+        let mut out_of_time = pin!(async {
+            match stage {
+                Stage::Fetch => stop.asked_for(grace).await,
+                Stage::Transcribe | Stage::Classify => stop.signalled_for(grace).await,
+            }
+        });
+        loop {
+            let ended = tokio::select! {
+                biased;
+                ended = self.tasks.join_next() => ended,
+                () = &mut out_of_time => break,
+            };
+            let Some(ended) = ended else { break };
             if self.take_in(ended).await.is_err() {
                 break;
             }

@@ -66,12 +66,6 @@ impl Stop {
         self.0.any.made_for(time).await;
     }
 
-    /// When work in flight has to have ended, if a stop was asked for.
-    pub fn grace_ends_at(&self, grace: Duration) -> Option<Instant> {
-        let asked_at = self.0.any.made_at.get()?;
-        Some(*asked_at + grace)
-    }
-
     /// Returns when a signal came so long ago.
     pub async fn signalled_for(&self, time: Duration) {
         self.0.signal.made_for(time).await;
@@ -89,14 +83,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_runs_from_the_first_request() {
         let stop = Stop::default();
-        assert!(!stop.is_asked() && stop.grace_ends_at(SECOND).is_none());
+        assert!(!stop.is_asked());
         let begin = Instant::now();
         stop.ask();
         tokio::time::advance(SECOND).await;
         stop.ask();
         stop.asked_for(SECOND * 3).await;
         assert_eq!(begin.elapsed(), SECOND * 3);
-        assert_eq!(stop.grace_ends_at(SECOND), Some(begin + SECOND));
     }
 
     #[tokio::test(start_paused = true)]

@@ -151,7 +151,7 @@ async fn the_next_attempt_at_a_killed_task_goes_on_at_once() {
 #[tokio::test]
 async fn a_run_whose_lease_was_taken_over_stops() {
     let bench = Bench::new(world(59, 40), slow()).await;
-    let fault = "deepgram.slow:delay_ms=60000,times=1";
+    let fault = "deepgram.slow:delay_ms=4000,times=1";
     bench.sandbox.faults().arm_text(fault).unwrap();
     let configuration = bench.configuration() + "stop_grace_ms = 300\n";
     bench.write("callpipe.toml", &configuration);

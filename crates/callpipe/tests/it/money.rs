@@ -64,8 +64,8 @@ async fn every_paid_reply_is_counted_also_those_of_no_use() {
     let bench = bench(61, 60, unlimited()).await;
     for fault in [
         "deepgram.malformed_json:times=3",
-        "gemini.off_list:times=3",
-        "gemini.max_tokens:times=3",
+        // Once each, so that the first model is asked again: the bill does not tell which one it was.
+        "gemini.off_list:each=1",
         "deepgram.503:times=5",
     ] {
         bench.sandbox.faults().arm_text(fault).unwrap();
@@ -112,7 +112,11 @@ async fn what_was_spent_before_a_crash_is_counted_once() {
 #[tokio::test]
 async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
     let bench = bench(63, 80, unlimited()).await;
-    for (number, budget) in [(1, 0.12), (2, 0.15)] {
+    // Charged, and lost on the way.
+    for fault in ["deepgram.cut_reply:times=2", "deepgram.empty_body:times=1"] {
+        bench.sandbox.faults().arm_text(fault).unwrap();
+    }
+    for (number, budget) in [(1, 0.30), (2, 0.15)] {
         let before = bench
             .sandbox
             .journal()
@@ -140,7 +144,7 @@ async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
             "run {number} spent {charged} of {budget}"
         );
         assert!(
-            charged > budget / 2.0,
+            charged > budget / 3.0,
             "run {number} spent {charged} of {budget}"
         );
     }
@@ -150,7 +154,7 @@ async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
     assert!(bench.count(ready) > 10);
     bench.run(&["run"]).await.expect_code(0);
     assert_eq!(bench.count(ready), 0);
-    assert_eq!(bench.bought_most(System::Deepgram), 1);
+    assert_eq!(bench.bought_most(System::Deepgram), 2, "what was lost");
 }
 
 #[tokio::test]

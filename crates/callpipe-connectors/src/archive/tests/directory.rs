@@ -1,6 +1,8 @@
 //! What is only so in a directory.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bench::{files, on_disk};
 use super::*;
@@ -9,7 +11,7 @@ use super::*;
 async fn no_more_than_a_part_waits_in_memory() {
     let (directory, archive) = on_disk();
     let root = directory.path().to_owned();
-    // While chunk N is asked for, all but the last part before it must be on the disk.
+    // While chunk N is asked for, all but the last two before it must be on the disk.
     let watched = stream::iter(0..40_u8)
         .map(move |number| {
             let written: u64 = files(&root)
@@ -18,13 +20,81 @@ async fn no_more_than_a_part_waits_in_memory() {
                 .sum();
             let given = u64::from(number) << 20;
             assert!(
-                given - written <= 8 << 20,
+                given - written <= 2 << 20,
                 "{given} given, {written} written"
             );
             Ok(vec![number; 1 << 20].into())
         })
         .boxed();
     archive.put_recording(&audio_key(), watched).await.unwrap();
+}
+
+/// Whatever a killed worker left is below its own folder, and the next worker of its name sweeps it.
+#[tokio::test]
+async fn what_a_killed_worker_left_is_swept() {
+    let (directory, archive) = on_disk();
+    let staging = directory.path().join("archive/staging");
+    for (name, file) in [
+        ("fetch", "a"),
+        ("fetch", "b#1"),
+        ("fetch-2-of-4", "c"),
+        ("commands", "d"),
+    ] {
+        fs::create_dir_all(staging.join(name)).unwrap();
+        fs::write(staging.join(name).join(file), "half").unwrap();
+    }
+    let archive = archive.for_worker("fetch").unwrap();
+    assert_eq!(archive.sweep(|worker| worker == "fetch").await.unwrap(), 2);
+    let left: Vec<_> = files(&staging);
+    assert_eq!(left.len(), 2, "{left:?}");
+    // What is being written lies there, and nowhere else.
+    let watched = staging.join("fetch");
+    let chunks = stream::iter(0..4_u8).map(move |number| {
+        if number > 2 {
+            assert_eq!(files(&watched).len(), 1);
+        }
+        Ok(vec![number; 1 << 20].into())
+    });
+    archive
+        .put_recording(&audio_key(), chunks.boxed())
+        .await
+        .unwrap();
+    archive.put_reply(&reply_key(), kept(b"{}")).await.unwrap();
+    assert_eq!(archive.sweep(|worker| worker == "fetch").await.unwrap(), 0);
+    assert_eq!(files(&directory.path().join("archive")).len(), 4);
+}
+
+/// Whoever begins a run sweeps what commands left, and others may be writing their leases there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_swept_while_it_is_written_is_written_again() {
+    let (directory, archive) = on_disk();
+    let staging = directory.path().join("archive/staging/commands");
+    let mut swept = 0;
+    for number in 0..40 {
+        let written = Arc::new(AtomicBool::new(false));
+        let sweeper = tokio::task::spawn_blocking({
+            let (staging, written) = (staging.clone(), Arc::clone(&written));
+            // One file of each write, in whatever moment of it.
+            move || {
+                while !written.load(Ordering::Relaxed) {
+                    for file in fs::read_dir(&staging).into_iter().flatten().flatten() {
+                        if fs::remove_file(file.path()).is_ok() {
+                            return 1;
+                        }
+                    }
+                }
+                0
+            }
+        });
+        let key = ArchiveKey::probe(&number.to_string());
+        assert!(archive.create(&key, b"first").await.unwrap());
+        archive.overwrite(&key, b"second").await.unwrap();
+        assert_eq!(archive.read(&key).await.unwrap().unwrap(), "second");
+        written.store(true, Ordering::Relaxed);
+        swept += sweeper.await.unwrap();
+    }
+    assert!(swept > 0, "nothing was swept while it was written");
+    assert_eq!(files(&staging).len(), 0);
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn players_are_told_what_they_get() {
     bench.put().await.unwrap();
     bench
         .archive
-        .put_reply(&reply_key(), &kept(b"{}"))
+        .put_reply(&reply_key(), kept(b"{}"))
         .await
         .unwrap();
     let transcript = ArchiveKey::transcript(&id("7"));
@@ -258,4 +258,18 @@ fn a_build_without_a_store_says_how_to_have_it() {
         failure.hint.as_deref(),
         Some("build it with `--features aws`")
     );
+}
+
+#[tokio::test]
+async fn what_a_killed_worker_left_is_swept() {
+    let bench = bench().await;
+    let archive = &bench.archive;
+    for name in ["staging/fetch/a.wav", "staging/fetch-2-of-4/b.wav"] {
+        let path = ObjectPath::from(name);
+        archive.store.put(&path, "half".into()).await.unwrap();
+    }
+    let swept = archive.sweep(|worker| worker == "fetch").await.unwrap();
+    assert_eq!(swept, 1);
+    let left = archive.list_names("staging").await.unwrap();
+    assert_eq!(left, ["staging/fetch-2-of-4/b.wav"]);
 }

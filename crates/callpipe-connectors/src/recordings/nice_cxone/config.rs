@@ -1,5 +1,6 @@
 //! `[recordings.nice_cxone]`.
 
+use callpipe_core::recording::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::http::Endpoint;
@@ -81,6 +82,15 @@ impl Default for RecordingsConfig {
 }
 
 impl RecordingsConfig {
+    /// What tells the account whose quota is used from others, without naming it.
+    pub fn account_digest(&self) -> String {
+        let text = |secret: &Option<Secret>| secret.as_ref().map_or("", Secret::expose).to_owned();
+        let (client, user) = (text(&self.client_id), text(&self.access_key_id));
+        let fingerprint =
+            Fingerprint::of(&["nice_cxone", &self.issuer.to_string(), &client, &user]);
+        fingerprint.as_str()[..16].to_owned()
+    }
+
     /// Who signs in, and where.
     pub(super) fn account(&self) -> AccountConfig {
         AccountConfig {

@@ -27,6 +27,7 @@ use callpipe_core::contracts::recording_source::{
 };
 use callpipe_core::failure::{FailureKind, Outside};
 
+use crate::http::pacing::{Ledger, UsageStore};
 use client::{Metadata, RecordingsClient};
 pub use config::{MediaType, RecordingsConfig};
 use hosts::MediaHosts;
@@ -53,6 +54,14 @@ impl NiceCxoneRecordings {
             in_flight_max: config.in_flight_max.max(1),
             requests_max: config.requests_per_5_minutes,
         })
+    }
+
+    /// Remembers in a store what is used of the account's quota, from one run to the next.
+    #[must_use]
+    pub fn with_usage(mut self, store: Arc<dyn UsageStore>, clock: Arc<dyn Clock>) -> Self {
+        let limit = self.client.limit.clone();
+        self.client.limit = limit.with_ledger(Ledger::new(store, clock));
+        self
     }
 
     /// How many calls are to be fetched at once. The quota is kept whatever their number.
@@ -111,5 +120,9 @@ impl RecordingSource for NiceCxoneRecordings {
 
     async fn open(&self, reference: &RecordingReference) -> Outside<OpenRecording> {
         self.media.open(&reference.locator).await
+    }
+
+    async fn close(&self) -> Outside<()> {
+        self.client.limit.close().await
     }
 }

@@ -33,10 +33,15 @@ pub(super) fn transcribed(
             format!("reading Deepgram's reply: {what}"),
         )
     };
-    // By way of a `Value`, which takes a key that stands there twice, as a struct would not.
-    let reply: Value = serde_json::from_slice(reply).map_err(|_| unusable("it is not JSON"))?;
-    let Reply { metadata, results } =
-        Reply::deserialize(reply).map_err(|_| unusable("it is not a JSON object"))?;
+    let Reply { metadata, results } = match serde_json::from_slice(reply) {
+        Ok(reply) => reply,
+        // A `Value` takes a key that stands there twice, as a struct does not.
+        Err(_) => {
+            let reply: Value =
+                serde_json::from_slice(reply).map_err(|_| unusable("it is not JSON"))?;
+            Reply::deserialize(reply).map_err(|_| unusable("it is not a JSON object"))?
+        }
+    };
     let results = results.ok_or_else(|| unusable("it has no results"))?;
     let duration_s = metadata
         .duration

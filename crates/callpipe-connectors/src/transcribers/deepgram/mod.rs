@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod lenient;
 mod map;
 mod price;
 mod wire;

@@ -7,9 +7,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::Value;
+
+use super::lenient::{Shape, lenient, read_from_map};
 
 /// The body of a request for audio that Deepgram fetches itself.
 #[derive(Serialize)]
@@ -77,7 +80,7 @@ pub(super) struct Metadata {
     pub(super) intents_info: Option<TokenInfo>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) sentiment_info: Option<TokenInfo>,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -109,9 +112,9 @@ pub(super) struct Warning {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Results {
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) channels: Vec<Channel>,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) utterances: Vec<Utterance>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) summary: Option<Summary>,
@@ -127,7 +130,7 @@ pub(super) struct Results {
 pub(super) struct Channel {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) detected_language: Option<String>,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) alternatives: Vec<Alternative>,
 }
 
@@ -139,7 +142,7 @@ pub(super) struct Alternative {
     pub(super) confidence: Option<f64>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) languages: Vec<String>,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) words: Vec<Word>,
 }
 
@@ -163,7 +166,7 @@ pub(super) struct Word {
 pub(super) struct Utterance {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) channel: u32,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) words: Vec<Word>,
 }
 
@@ -178,18 +181,18 @@ pub(super) struct Summary {
 /// Topics or intents in either of two shapes: the documented `topics.segments`, and the
 /// specification's `topics.results.topics.segments`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(bound = "S: DeserializeOwned + Default")]
+#[serde(bound = "S: Shape<'de>")]
 pub(super) struct Insight<S> {
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) segments: Vec<S>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) results: BTreeMap<String, Segments<S>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(bound = "S: DeserializeOwned + Default")]
+#[serde(bound = "S: Shape<'de>")]
 pub(super) struct Segments<S> {
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) segments: Vec<S>,
 }
 
@@ -197,7 +200,7 @@ pub(super) struct Segments<S> {
 pub(super) struct TopicSegment {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) text: String,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) topics: Vec<Topic>,
 }
 
@@ -213,7 +216,7 @@ pub(super) struct Topic {
 pub(super) struct IntentSegment {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) text: String,
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) intents: Vec<Intent>,
 }
 
@@ -227,7 +230,7 @@ pub(super) struct Intent {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Sentiments {
-    #[serde(default, deserialize_with = "items")]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) segments: Vec<SentimentSegment>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) average: Option<Feeling>,
@@ -265,23 +268,34 @@ pub(super) struct ErrorBody {
     pub(super) details: Option<String>,
 }
 
-/// A value, or nothing where it is missing or of another shape.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
+read_from_map!(
+    Alternative,
+    Channel,
+    Feeling,
+    Intent,
+    IntentSegment,
+    Metadata,
+    ModelInfo,
+    Results,
+    SentimentSegment,
+    Sentiments,
+    Summary,
+    TokenInfo,
+    Topic,
+    TopicSegment,
+    Utterance,
+    Warning,
+    Word,
+);
+
+impl<'de, S: Shape<'de>> Shape<'de> for Insight<S> {
+    fn of_map<Map: MapAccess<'de>>(map: Map) -> Result<Self, Map::Error> {
+        Self::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
-/// A list. An item that is no object of the right shape keeps its place, empty, since the place of
-/// a channel is its number.
-fn items<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let Value::Array(items) = Value::deserialize(deserializer)? else {
-        return Ok(Vec::new());
-    };
-    Ok(items
-        .into_iter()
-        .map(|item| T::deserialize(item).unwrap_or_default())
-        .collect())
+impl<'de, S: Shape<'de>> Shape<'de> for Segments<S> {
+    fn of_map<Map: MapAccess<'de>>(map: Map) -> Result<Self, Map::Error> {
+        Self::deserialize(MapAccessDeserializer::new(map))
+    }
 }

@@ -6,10 +6,12 @@
 //! the archive before their row is saved.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use callpipe_core::failure::{Failure, FailureKind, Outside};
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::sql;
@@ -51,6 +53,39 @@ pub(super) struct Database {
     reader: Arc<Mutex<Connection>>,
 }
 
+/// What was asked of the file, counted where somebody wants to know.
+#[derive(Debug, Default)]
+struct Traffic {
+    statements: AtomicU64,
+    transactions: AtomicU64,
+}
+
+impl Traffic {
+    fn count(self: &Arc<Self>, connection: &mut Connection) -> rusqlite::Result<()> {
+        let traffic = Arc::clone(self);
+        let counted = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(_, sql) = event {
+                let count = match sql.starts_with("BEGIN") {
+                    true => &traffic.transactions,
+                    false => &traffic.statements,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(counted))
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        let [statements, transactions] =
+            [&self.statements, &self.transactions].map(|count| count.load(Ordering::Relaxed));
+        if statements > 0 {
+            tracing::debug!(statements, transactions, "the database is closed");
+        }
+    }
+}
+
 impl Database {
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Outside<Self> {
         let doing = format!("opening the database {}", path.display());
@@ -70,7 +105,15 @@ impl Database {
                 open_reader(&path, busy_timeout)?,
             ))
         };
-        let (writer, reader) = open().map_err(|problem| failure(problem, &doing))?;
+        let (mut writer, mut reader) = open().map_err(|problem| failure(problem, &doing))?;
+        let traffic = Arc::new(Traffic::default());
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            for connection in [&mut writer, &mut reader] {
+                traffic
+                    .count(connection)
+                    .map_err(|error| failure(error.into(), &doing))?;
+            }
+        }
         Ok(Self {
             writer: Arc::new(Mutex::new(writer)),
             reader: Arc::new(Mutex::new(reader)),

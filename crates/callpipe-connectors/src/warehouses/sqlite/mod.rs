@@ -125,6 +125,19 @@ impl Warehouse for SqliteWarehouse {
             .await
     }
 
+    /// A run asks before its first request: the summary would read all rows for it.
+    async fn ready_count(&self, scope: &Scope, _now: DateTime<Utc>) -> Outside<u64> {
+        let (sql, scope) = (Arc::clone(&self.sql), *scope);
+        self.database
+            .read("counting calls to be done", move |transaction| {
+                let mut statement = transaction.prepare_cached(&sql.ready_count())?;
+                let calls: i64 = statement.query_row([scope.stage.as_str()], |row| row.get(0))?;
+                let shards = u64::from(scope.shard.count());
+                Ok(u64::try_from(calls).unwrap_or_default().div_ceil(shards))
+            })
+            .await
+    }
+
     fn batching(&self) -> Batching {
         BATCHING
     }

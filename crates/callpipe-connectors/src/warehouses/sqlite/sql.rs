@@ -137,6 +137,14 @@ impl Sql {
         )
     }
 
+    /// How many calls of a stage are to be done, now or later: `?1` stage.
+    pub(super) fn ready_count(&self) -> String {
+        format!(
+            "SELECT COUNT(*) FROM {} WHERE stage = ?1 AND stage_status = 'ready'",
+            self.tracking
+        )
+    }
+
     /// How many calls stand where; `?1` now.
     pub(super) fn stage_counts(&self) -> String {
         format!(

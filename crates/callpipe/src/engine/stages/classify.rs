@@ -12,7 +12,7 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
-use super::{REPLIES_MAX, StageWork, Verdict, Worked};
+use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CONVERSATION_BYTES, Usual};
 use crate::engine::paid::{Order, PaidReplies, Purchases};
 
@@ -24,6 +24,8 @@ pub struct ClassifyStage {
     pub archive: Archive,
     /// The replies that were bought so far.
     pub paid: PaidReplies,
+    /// How many requests the classifier takes at once.
+    pub places: Places,
 }
 
 /// What came of asking one model.
@@ -40,7 +42,7 @@ impl StageWork for ClassifyStage {
     }
 
     fn in_flight_max(&self) -> usize {
-        self.classifier.in_flight_max()
+        self.places.calls_max()
     }
 
     fn usual(&self) -> Usual {
@@ -55,6 +57,7 @@ impl StageWork for ClassifyStage {
 
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
+        let _place = self.places.take().await;
         self.classifier.check().await
     }
 
@@ -137,7 +140,10 @@ impl ClassifyStage {
                 price: &|reply| self.classifier.price(reply, model),
                 purchases,
             };
-            let buy = self.classifier.buy(conversation, model, effort);
+            let buy = async {
+                let _place = self.places.take().await;
+                self.classifier.buy(conversation, model, effort).await
+            };
             let reply = match self.paid.get_or_buy(order, buy).await {
                 Ok(reply) => reply,
                 Err(failure) if failure.kind == FailureKind::ModelRetired => {

@@ -88,6 +88,10 @@ impl StageWork for FetchStage {
             verdict: Verdict::GoesOn,
         })
     }
+
+    async fn close(&self) -> Outside<()> {
+        self.source.close().await
+    }
 }
 
 impl FetchStage {

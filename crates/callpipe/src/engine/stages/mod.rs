@@ -3,6 +3,7 @@
 
 mod classify;
 mod fetch;
+mod places;
 mod transcribe;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use super::paid::Purchases;
 
 pub use classify::ClassifyStage;
 pub use fetch::FetchStage;
+pub use places::Places;
 pub use transcribe::TranscribeStage;
 
 /// How often an answer that is of no use is bought anew before a person must look.
@@ -57,4 +59,9 @@ pub trait StageWork: Send + Sync {
     /// Works on a call. Doing it twice changes nothing and buys nothing again.
     /// What is paid for on the way is added to `purchases`, also where the work fails.
     async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked>;
+
+    /// The run ends in good order: what the next one is to know is stored.
+    async fn close(&self) -> Outside<()> {
+        Ok(())
+    }
 }

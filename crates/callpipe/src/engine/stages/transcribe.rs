@@ -15,7 +15,7 @@ use callpipe_core::progress::{SkipReason, Stage};
 use callpipe_core::recording::{ArchiveKey, Recording};
 use callpipe_core::transcript::Transcript;
 
-use super::{REPLIES_MAX, StageWork, Verdict, Worked};
+use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
 use crate::engine::paid::{Order, PaidReplies, Purchases};
 
@@ -27,6 +27,8 @@ pub struct TranscribeStage {
     pub archive: Archive,
     /// The replies that were bought so far.
     pub paid: PaidReplies,
+    /// How many requests the transcriber takes at once.
+    pub places: Places,
 }
 
 #[async_trait]
@@ -36,7 +38,7 @@ impl StageWork for TranscribeStage {
     }
 
     fn in_flight_max(&self) -> usize {
-        self.transcriber.in_flight_max()
+        self.places.calls_max()
     }
 
     fn usual(&self) -> Usual {
@@ -51,6 +53,7 @@ impl StageWork for TranscribeStage {
 
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
+        let _place = self.places.take().await;
         self.transcriber.check().await
     }
 
@@ -116,6 +119,7 @@ impl TranscribeStage {
     }
 
     async fn buy(&self, recording: &Recording) -> Outside<bytes::Bytes> {
+        let _place = self.places.take().await;
         if let Some(link) = self.archive.link(&recording.key).await {
             let bought = self.transcriber.buy(recording, Audio::Link(link)).await;
             match bought {

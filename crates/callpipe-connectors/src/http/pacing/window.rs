@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use callpipe_core::failure::Outside;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use super::ledger::{Ledger, Taken};
 
 /// At most `requests_max` requests in any stretch of `window`, for all who share it.
 ///
@@ -15,6 +18,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct WindowLimit {
     shared: Arc<Shared>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 #[derive(Debug)]
@@ -28,7 +32,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     in_flight: usize,
-    answered_at: VecDeque<Instant>,
+    /// Those of them that wait to be written down and are not sent yet.
+    not_sent: usize,
+    /// When each request ceases to count that was answered, in the order of time.
+    free_at: VecDeque<Instant>,
     held_until: Option<Instant>,
 }
 
@@ -36,6 +43,23 @@ struct State {
 #[derive(Debug)]
 pub struct Slot {
     shared: Arc<Shared>,
+    was_sent: bool,
+}
+
+/// A place whose request is not sent yet.
+struct NotSent<'a>(&'a Shared);
+
+impl<'a> NotSent<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.state().not_sent += 1;
+        Self(shared)
+    }
+}
+
+impl Drop for NotSent<'_> {
+    fn drop(&mut self) {
+        self.0.state().not_sent -= 1;
+    }
 }
 
 impl WindowLimit {
@@ -49,20 +73,56 @@ impl WindowLimit {
         };
         Self {
             shared: Arc::new(shared),
+            ledger: None,
         }
     }
 
-    /// Waits until a request is allowed.
-    pub async fn slot(&self) -> Slot {
+    /// Remembers what is used from one run to the next.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Ledger) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self
+    }
+
+    /// Waits until a request is allowed. An error means that it could not be written down: then it
+    /// must not be sent.
+    pub async fn slot(&self) -> Outside<Slot> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(self.place().await);
+        };
+        let (shared, window) = (&self.shared, self.shared.window);
+        let recalled = ledger.recall(window, |earlier| shared.count(earlier));
+        recalled.await?;
+        let mut slot = self.place().await;
+        let waits = NotSent::new(shared);
+        let covered = ledger.cover(shared.requests_max, window, || shared.taken());
+        slot.was_sent = false;
+        covered.await?;
+        drop(waits);
+        slot.was_sent = true;
+        Ok(slot)
+    }
+
+    /// Writes down what was used, for the next run. To be called when all requests have ended.
+    pub async fn close(&self) -> Outside<()> {
+        match &self.ledger {
+            Some(ledger) => ledger.close(self.shared.window, self.shared.taken()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn place(&self) -> Slot {
         loop {
             let changed = self.shared.changed.notified();
             let Some(free_at) = self.shared.take(Instant::now()) else {
                 return Slot {
                     shared: Arc::clone(&self.shared),
+                    was_sent: true,
                 };
             };
             match free_at {
                 Some(free_at) => tokio::select! {
+                    biased;
                     () = tokio::time::sleep_until(free_at) => {}
                     () = changed => {}
                 },
@@ -89,26 +149,40 @@ impl Shared {
     /// are taken by requests in flight).
     fn take(&self, now: Instant) -> Option<Option<Instant>> {
         let mut state = self.state();
-        while state
-            .answered_at
-            .front()
-            .is_some_and(|answered_at| *answered_at + self.window <= now)
-        {
-            state.answered_at.pop_front();
+        while state.free_at.front().is_some_and(|free_at| *free_at <= now) {
+            state.free_at.pop_front();
         }
         if let Some(held_until) = state.held_until.filter(|held_until| *held_until > now) {
             return Some(Some(held_until));
         }
-        if state.in_flight + state.answered_at.len() < self.requests_max {
+        if state.in_flight + state.free_at.len() < self.requests_max {
             state.in_flight += 1;
             return None;
         }
-        Some(
-            state
-                .answered_at
-                .front()
-                .map(|answered_at| *answered_at + self.window),
-        )
+        Some(state.free_at.front().copied())
+    }
+
+    /// Counts requests of earlier runs, each for so long.
+    fn count(&self, earlier: Vec<Duration>) {
+        if earlier.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut state = self.state();
+        state
+            .free_at
+            .extend(earlier.into_iter().map(|time| now + time));
+        state.free_at.make_contiguous().sort_unstable();
+    }
+
+    fn taken(&self) -> Taken {
+        let now = Instant::now();
+        let state = self.state();
+        let still = |free_at: &Instant| free_at.checked_duration_since(now);
+        Taken {
+            counts_for: state.free_at.iter().filter_map(still).collect(),
+            in_flight: state.in_flight - state.not_sent,
+        }
     }
 }
 
@@ -116,7 +190,9 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.in_flight -= 1;
-        state.answered_at.push_back(Instant::now());
+        if self.was_sent {
+            state.free_at.push_back(Instant::now() + self.shared.window);
+        }
         drop(state);
         self.shared.changed.notify_waiters();
     }
@@ -131,7 +207,7 @@ mod tests {
         let begin = Instant::now();
         let mut starts = Vec::new();
         for _ in 0..requests {
-            let slot = limit.slot().await;
+            let slot = limit.slot().await.unwrap();
             starts.push(begin.elapsed());
             tokio::time::sleep(latency).await;
             drop(slot);
@@ -158,11 +234,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn requests_in_flight_hold_their_places() {
         let limit = WindowLimit::new(2, Duration::from_secs(10));
-        let (first, _second) = (limit.slot().await, limit.slot().await);
+        let (first, _second) = (limit.slot().await.unwrap(), limit.slot().await.unwrap());
         let waiting = tokio::spawn({
             let limit = limit.clone();
             async move {
-                let _slot = limit.slot().await;
+                let _slot = limit.slot().await.unwrap();
                 Instant::now()
             }
         });
@@ -177,7 +253,7 @@ mod tests {
         let limit = WindowLimit::new(10, Duration::from_secs(1));
         let begin = Instant::now();
         limit.hold(Duration::from_secs(7));
-        let _slot = limit.slot().await;
+        let _slot = limit.slot().await.unwrap();
         assert_eq!(begin.elapsed(), Duration::from_secs(7));
     }
 }

@@ -1,0 +1,202 @@
+//! Saves batches of outcomes, whatever the store does: one that is out of order for a moment is
+//! asked again, and an outcome that it can never take is nobody's trouble but its own call's.
+
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
+use std::time::Duration;
+
+use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::progress::Status;
+use callpipe_core::retry::RetryPolicy;
+use callpipe_core::transition::{Circumstances, Event, advance};
+use tokio::sync::mpsc;
+
+use super::committer::{Done, Signals};
+use super::monitor::Monitor;
+
+/// Attempts to save outcomes before the run gives up. With waits that double up to 30 s, about
+/// three minutes in which a locked database or a full disk can be mended.
+const ATTEMPTS_MAX: u32 = 12;
+
+/// Attempts to save a batch as a whole; from then on its outcomes are also tried one by one.
+const TOGETHER_ATTEMPTS_MAX: u32 = 3;
+
+/// Attempts to save an outcome that is refused while others are saved.
+const REFUSED_ATTEMPTS_MAX: u32 = 6;
+
+/// So many outcomes of a kind that are refused in a row, with none saved in between, are no calls'
+/// fault: it is the table that is wrong, say a column that somebody dropped.
+const REFUSED_IN_A_ROW_MAX: u32 = 3;
+
+const WAIT: Duration = Duration::from_millis(200);
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Saves the outcomes of a run.
+pub(super) struct Saver<'a> {
+    warehouse: &'a dyn Warehouse,
+    signals: &'a Signals,
+    monitor: &'a Monitor,
+    /// Outcomes that were refused since one of their kind was saved.
+    refused_in_a_row: HashMap<Discriminant<Change>, u32>,
+}
+
+impl<'a> Saver<'a> {
+    pub(super) fn new(
+        warehouse: &'a dyn Warehouse,
+        signals: &'a Signals,
+        monitor: &'a Monitor,
+    ) -> Self {
+        Self {
+            warehouse,
+            signals,
+            monitor,
+            refused_in_a_row: HashMap::new(),
+        }
+    }
+
+    /// Saves a batch, and lets each call go when it is saved. While that takes more than one
+    /// attempt, who waits in the inbox joins. What is not saved yet stays in `left`.
+    pub(super) async fn save(
+        &mut self,
+        left: &mut Vec<Done>,
+        inbox: &mut mpsc::Receiver<Done>,
+        rows_max: usize,
+    ) -> Outside<()> {
+        let mut wait = WAIT;
+        let mut some_were_saved = false;
+        for attempt in 1.. {
+            let Err(mut failure) = self.save_all(left).await else {
+                return Ok(());
+            };
+            if attempt >= TOGETHER_ATTEMPTS_MAX && left.len() > 1 {
+                let before = left.len();
+                if let Err(last) = self.save_one_by_one(left).await {
+                    failure = last;
+                }
+                some_were_saved |= left.len() < before;
+            }
+            let is_refused = match some_were_saved {
+                true => attempt >= REFUSED_ATTEMPTS_MAX,
+                false => attempt == ATTEMPTS_MAX && left.len() <= REFUSED_IN_A_ROW_MAX as usize,
+            };
+            if is_refused && self.park(left, &failure).await.is_ok() {
+                return Ok(());
+            }
+            if attempt >= ATTEMPTS_MAX {
+                return Err(failure.context(format!("saving {} outcomes", left.len())));
+            }
+            tracing::error!(
+                attempt,
+                outcomes = left.len(),
+                reason = failure.chain(),
+                hint = failure.hint,
+                "outcomes cannot be saved: trying again"
+            );
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(WAIT_MAX);
+            while left.len() < rows_max
+                && let Ok(done) = inbox.try_recv()
+            {
+                left.push(done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves all of a batch or none of it.
+    async fn save_all(&mut self, left: &mut Vec<Done>) -> Outside<()> {
+        let outcomes: Vec<Outcome> = left.iter().map(|done| done.outcome.clone()).collect();
+        self.warehouse.save(&outcomes).await?;
+        for done in left.drain(..) {
+            self.saved(&done);
+        }
+        Ok(())
+    }
+
+    /// Leaves what is refused, and says why the last of it is.
+    async fn save_one_by_one(&mut self, left: &mut Vec<Done>) -> Outside<()> {
+        let mut result = Ok(());
+        for done in std::mem::take(left) {
+            match self
+                .warehouse
+                .save(std::slice::from_ref(&done.outcome))
+                .await
+            {
+                Ok(()) => self.saved(&done),
+                Err(failure) => {
+                    result = Err(failure);
+                    left.push(done);
+                }
+            }
+        }
+        result
+    }
+
+    /// Parks the calls whose outcomes are refused. An error means that this cannot be saved either,
+    /// or that there are too many of them.
+    async fn park(&mut self, left: &mut Vec<Done>, failure: &Failure) -> Outside<()> {
+        while let Some(done) = left.first() {
+            let kind = discriminant(&done.outcome.change);
+            let refused = self.refused_in_a_row.get(&kind).copied();
+            if refused.unwrap_or_default() >= REFUSED_IN_A_ROW_MAX {
+                return Err(Failure::bug("too many outcomes are refused"));
+            }
+            let refusal = refusal(failure);
+            let parked = parked(done, &refusal);
+            self.warehouse.save(std::slice::from_ref(&parked)).await?;
+            // Now the store works for certain: the outcome may take the place of this.
+            let saved = self
+                .warehouse
+                .save(std::slice::from_ref(&done.outcome))
+                .await;
+            let done = left.remove(0);
+            if saved.is_ok() {
+                self.saved(&done);
+                continue;
+            }
+            *self.refused_in_a_row.entry(kind).or_default() += 1;
+            self.monitor.refused(done.stage, &parked.progress, &refusal);
+            self.let_go(&done, &parked);
+        }
+        Ok(())
+    }
+
+    fn saved(&mut self, done: &Done) {
+        self.refused_in_a_row
+            .remove(&discriminant(&done.outcome.change));
+        self.let_go(done, &done.outcome);
+    }
+
+    /// Others may take the call up, as it was saved.
+    fn let_go(&self, done: &Done, saved: &Outcome) {
+        let stage = self.signals.of(done.stage);
+        stage.in_hand.release(&saved.contact.id);
+        stage.wake.notify_one();
+        if matches!(saved.progress.status, Status::Ready { .. }) {
+            self.signals.of(saved.progress.stage).wake.notify_one();
+        }
+    }
+}
+
+fn refusal(failure: &Failure) -> Failure {
+    let message = format!("the warehouse refuses what came of it: {}", failure.chain());
+    Failure::new(FailureKind::StoreFailed, message)
+        .with_hint("mend the table and run `callpipe calls retry`: nothing is bought again")
+}
+
+/// What becomes of a call whose outcome cannot be saved.
+fn parked(done: &Done, failure: &Failure) -> Outcome {
+    let circumstances = Circumstances {
+        policy: RetryPolicy::default(),
+        now: done.outcome.at,
+        call_started_at: None,
+        chance: 0.0,
+    };
+    Outcome {
+        contact: done.outcome.contact.clone(),
+        progress: advance(&done.before, &Event::NotSaved(failure), &circumstances),
+        change: Change::None,
+        at: done.outcome.at,
+    }
+}

@@ -1,0 +1,196 @@
+//! A vendor that is away for an hour.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use callpipe_core::contracts::warehouse::Batching;
+use callpipe_core::failure::FailureKind;
+use callpipe_core::progress::{Stage, Status};
+use callpipe_core::retry::RetryPolicy;
+
+use super::calls::Calls;
+use super::chance::Seeded;
+use super::lives::{Death, End, Setup, Universe};
+use super::verdict::breaches;
+use super::weather::{Outage, System, Weather};
+use crate::engine::Ending;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const FROM: Duration = Duration::from_secs(120);
+
+fn universe(system: System, kind: FailureKind, outage_max: Duration, calls: usize) -> Universe {
+    let outage = Outage {
+        system,
+        from: FROM,
+        until: FROM + HOUR,
+        kind,
+    };
+    let weather = Weather {
+        outages: vec![outage],
+        calm_from: FROM + HOUR,
+        ..Weather::default()
+    };
+    let setup = Setup {
+        retry: RetryPolicy::default(),
+        outage_max,
+        wait_max: Duration::from_secs(300),
+        batching: Batching {
+            rows_max: 100,
+            size_bytes_max: 4_000_000,
+            delay_max: Duration::from_millis(100),
+        },
+        in_flight: [8, 10, 20],
+        page: 100,
+        requests_max: 10_000,
+        window: Duration::from_secs(300),
+        end_is_known: true,
+    };
+    Universe::new(weather, Calls::plain(calls), setup, Seeded::new(3))
+}
+
+/// How many calls have which status.
+fn count(universe: &Universe, status: &str) -> usize {
+    let tables = universe.warehouse.tables.lock().unwrap();
+    let statuses = tables.rows.values().map(|row| row.progress.status.as_str());
+    statuses.filter(|found| *found == status).count()
+}
+
+/// Requests about calls that failed because the vendor was away.
+fn failures(universe: &Universe, system: System) -> usize {
+    let calls = universe.calls.by_id.keys();
+    let met = calls.flat_map(|id| universe.world.met(id));
+    met.filter(|met| met.system == system && met.in_outage)
+        .count()
+}
+
+const VENDORS: [(System, FailureKind); 5] = [
+    (System::Recordings, FailureKind::Unavailable),
+    (System::Transcriber, FailureKind::Unavailable),
+    (System::Transcriber, FailureKind::Denied),
+    (System::Classifier, FailureKind::Unavailable),
+    (System::Classifier, FailureKind::RateLimited),
+];
+
+#[test]
+fn an_hour_without_a_vendor_parks_no_call_and_the_run_goes_on() {
+    for (system, kind) in VENDORS {
+        for calls in [1, 3, 300] {
+            let universe = universe(system, kind, 2 * HOUR, calls);
+            // So that a few calls are at work when it begins.
+            if calls < 10 {
+                universe.world.pass(FROM);
+            }
+            let end = universe.live(Death::Natural);
+            assert!(end.is_done(), "{system:?} {kind} {calls}: {end:?}");
+            assert_eq!(breaches(&universe), [""; 0]);
+            assert_eq!(count(&universe, "done"), calls);
+            // Eight in a row, in between answers to what was asked before it began, and those in
+            // flight when it is noticed; each of a few calls may fail until its last attempt, which
+            // is not counted.
+            let failed = failures(&universe, system);
+            let most = if calls < 10 { calls * 6 } else { 40 };
+            println!("{system:?} {kind}: {failed} of {calls} calls' requests failed");
+            assert!(failed <= most, "{system:?} {kind} {calls}: {failed}");
+        }
+    }
+}
+
+/// The longest wait between two probes, a check, a trial and the time that answers take.
+const FULL_AGAIN_AFTER: Duration = Duration::from_secs(75);
+
+#[test]
+fn a_vendor_that_is_back_is_soon_at_full_rate() {
+    let universe = universe(System::Transcriber, FailureKind::Unavailable, 2 * HOUR, 600);
+    assert!(universe.live(Death::Natural).is_done());
+    let full_at = universe.books.full_at(System::Transcriber);
+    let again = full_at.iter().find(|at| **at > FROM + HOUR).unwrap();
+    let after = *again - (FROM + HOUR);
+    println!("full rate {after:?} after its return");
+    assert!(after < FULL_AGAIN_AFTER, "{after:?}");
+}
+
+#[test]
+fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
+    let (log, told) = log();
+    // With one log alone, what other tests' threads do first is never told by anybody's.
+    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    let outage_max = Duration::from_secs(300);
+    let universe = universe(
+        System::Transcriber,
+        FailureKind::Unavailable,
+        outage_max,
+        300,
+    );
+    let first = tracing::subscriber::with_default(log, || universe.live(Death::Natural));
+    let End::Reported(report) = &first else {
+        panic!("{first:?}");
+    };
+    let gave_up = matches!(
+        &report.ending,
+        Ending::GaveUp {
+            stage: Stage::Transcribe,
+            ..
+        }
+    );
+    assert!(gave_up, "{report:?}");
+    let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
+    assert!(
+        told.contains("stage is paused: no call is to blame"),
+        "{told}"
+    );
+    let gave_up_after = universe.world.now() - FROM;
+    assert!(
+        gave_up_after < outage_max + Duration::from_secs(120),
+        "{gave_up_after:?}"
+    );
+    assert_eq!(count(&universe, "parked"), 0);
+    {
+        let tables = universe.warehouse.tables.lock().unwrap();
+        let last = universe.setup.retry.attempts_max - 1;
+        assert!(tables.rows.values().all(|row| row.progress.attempt < last));
+        let waiting = |status: &Status| {
+            matches!(
+                status,
+                Status::Ready {
+                    not_before: Some(_)
+                }
+            )
+        };
+        let waiting = tables
+            .rows
+            .values()
+            .filter(|row| waiting(&row.progress.status));
+        assert!(waiting.count() <= 40, "what failed before it was noticed");
+    }
+    universe.world.pass(HOUR);
+    let second = universe.live(Death::Natural);
+    assert!(second.is_done(), "{second:?}");
+    assert_eq!(breaches(&universe), [""; 0]);
+    assert_eq!(count(&universe, "done"), 300);
+}
+
+/// A log and where it is written.
+fn log() -> (impl tracing::Subscriber + Send + Sync, Arc<Mutex<Vec<u8>>>) {
+    #[derive(Clone)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let writer = Lines(Arc::clone(&lines));
+    let log = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(move || writer.clone())
+        .finish();
+    (log, lines)
+}

@@ -1,0 +1,118 @@
+//! Outcomes that the warehouse refuses, and a warehouse that is away.
+
+use std::time::Duration;
+
+use callpipe_core::contracts::warehouse::Batching;
+use callpipe_core::failure::FailureKind;
+use callpipe_core::progress::{Stage, Status};
+use callpipe_core::retry::RetryPolicy;
+
+use super::calls::{Calls, Nature};
+use super::chance::Seeded;
+use super::lives::{Death, End, Setup, Universe};
+use super::verdict::breaches;
+use super::weather::{Outage, System, Weather};
+
+fn universe(natures: &[Nature], calls: usize, weather: Weather) -> Universe {
+    let setup = Setup {
+        retry: RetryPolicy::default(),
+        outage_max: Duration::from_secs(900),
+        wait_max: Duration::from_secs(60),
+        batching: Batching {
+            rows_max: 100,
+            size_bytes_max: 4_000_000,
+            delay_max: Duration::from_millis(500),
+        },
+        in_flight: [8, 10, 20],
+        page: 100,
+        requests_max: 10_000,
+        window: Duration::from_secs(300),
+        end_is_known: true,
+    };
+    let calls = Calls::plain(calls).with_natures(natures);
+    Universe::new(weather, calls, setup, Seeded::new(5))
+}
+
+/// The reasons of parked calls.
+fn parked(universe: &Universe) -> Vec<String> {
+    let tables = universe.warehouse.tables.lock().unwrap();
+    let rows = tables.rows.values();
+    let parked = rows.filter(|row| row.progress.status == Status::Parked);
+    let reason = |failure: callpipe_core::progress::LastFailure| failure.reason;
+    parked
+        .filter_map(|row| row.progress.last_failure.clone().map(reason))
+        .collect()
+}
+
+#[test]
+fn a_call_that_cannot_be_saved_is_parked_and_costs_others_seconds() {
+    let plain = universe(&[], 60, Weather::default());
+    assert!(plain.live(Death::Natural).is_done());
+    for stage in Stage::ALL {
+        // One in the middle: when the last one is refused, nobody waits for it any more.
+        let mut natures = [Nature::Plain; 30];
+        natures[29] = Nature::Unsavable(stage);
+        let universe = universe(&natures, 60, Weather::default());
+        let end = universe.live(Death::Natural);
+        assert!(end.is_done(), "{stage}: {end:?}");
+        assert_eq!(breaches(&universe), [""; 0], "{stage}");
+        let reasons = parked(&universe);
+        assert_eq!(reasons.len(), 1, "{stage}");
+        let told = "the warehouse refuses what came of it: the row is refused";
+        assert!(reasons[0].starts_with(told), "{reasons:?}");
+        let End::Reported(report) = end else {
+            panic!("it is done");
+        };
+        for (at, figures) in report.stages {
+            assert_eq!(figures.parked, u64::from(at == stage), "{stage}");
+        }
+        let longer = universe.world.now().saturating_sub(plain.world.now());
+        assert!(longer < Duration::from_secs(20), "{stage}: {longer:?}");
+    }
+}
+
+#[test]
+fn the_only_call_is_parked_too_if_it_cannot_be_saved() {
+    let universe = universe(&[Nature::Unsavable(Stage::Fetch)], 1, Weather::default());
+    let end = universe.live(Death::Natural);
+    assert!(end.is_done(), "{end:?}");
+    assert_eq!(breaches(&universe), [""; 0]);
+    assert_eq!(parked(&universe).len(), 1);
+}
+
+#[test]
+fn a_table_that_takes_nobodys_outcomes_ends_the_run_and_parks_a_few_at_most() {
+    let all = [Nature::Unsavable(Stage::Transcribe); 60];
+    let universe = universe(&all, 60, Weather::default());
+    let End::Failed(failure) = universe.live(Death::Natural) else {
+        panic!("it goes on");
+    };
+    assert_eq!(failure.kind, FailureKind::StoreFailed);
+    assert!(failure.chain().contains("the row is refused"), "{failure}");
+    assert!(parked(&universe).len() <= 3, "{:?}", parked(&universe));
+}
+
+#[test]
+fn a_warehouse_that_is_away_for_two_minutes_ends_no_run_and_parks_no_call() {
+    for from_s in 0..25 {
+        let from = Duration::from_secs(from_s);
+        let until = from + Duration::from_secs(120);
+        let outage = Outage {
+            system: System::Warehouse,
+            from,
+            until,
+            kind: FailureKind::StoreFailed,
+        };
+        let weather = Weather {
+            outages: vec![outage],
+            calm_from: until,
+            ..Weather::default()
+        };
+        let universe = universe(&[], 60, weather);
+        let end = universe.live(Death::Natural);
+        assert!(end.is_done(), "from {from_s} s: {end:?}");
+        assert_eq!(breaches(&universe), [""; 0], "from {from_s} s");
+        assert_eq!(parked(&universe), [""; 0], "from {from_s} s");
+        assert_eq!(universe.books.purchases().len(), 120, "from {from_s} s");
+    }
+}
