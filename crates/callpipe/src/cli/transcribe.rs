@@ -1,0 +1,404 @@
+//! `callpipe transcribe`: the stage; or, with files, what is said in them, without archive,
+//! warehouse or taxonomy.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use callpipe_connectors::archive::{Archive, KeptReply};
+use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
+use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
+use callpipe_core::progress::Stage;
+use callpipe_core::recording::{ArchiveKey, Recording, Sha256Hex};
+use callpipe_core::transcript::{Turn, Word};
+use clap::ValueEnum;
+use futures::{StreamExt, stream};
+use serde::Serialize;
+
+use super::error::{UsageError, report_about};
+use super::run::{self, RunArguments};
+use super::{Context, signals};
+use crate::assemble;
+use crate::config::{Config, TranscriberConfig};
+use crate::exit::Exit;
+use crate::report::captions;
+
+/// Arguments of `transcribe`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TranscribeArguments {
+    /// Recordings to print the conversation of; nothing else is read or written, but for --output
+    /// and --keep. Without any, what was fetched is transcribed
+    #[arg(value_name = "FILE", conflicts_with_all = ["limit", "since", "contacts", "shard", "budget", "dry_run"])]
+    files: Vec<PathBuf>,
+
+    /// In which form [default: text]
+    #[arg(long, requires = "files", conflicts_with = "json")]
+    format: Option<Format>,
+
+    /// Put the time before each line of text
+    #[arg(long, requires = "files")]
+    times: bool,
+
+    /// Write a file for each recording into this directory
+    #[arg(long, requires = "files", value_name = "DIRECTORY")]
+    output: Option<PathBuf>,
+
+    /// With --output: overwrite files that are there
+    #[arg(long, requires = "output")]
+    force: bool,
+
+    /// Transcribe on this machine, whoever is configured
+    #[arg(long, requires = "files")]
+    local: bool,
+
+    /// The model [default: the configured one]
+    #[arg(long, requires = "files", value_name = "MODEL")]
+    model: Option<String>,
+
+    /// The language, or auto [default: the configured one]
+    #[arg(long, requires = "files", value_name = "LANGUAGE")]
+    language: Option<String>,
+
+    /// Keep replies in this directory, and take them from there: without it, what a vendor is paid
+    /// for is gone when the program ends
+    #[arg(long, requires = "files", value_name = "DIRECTORY")]
+    keep: Option<PathBuf>,
+
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+/// In which form a conversation is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line for each turn
+    Text,
+    /// Words with times, speakers and channels
+    Json,
+    /// SubRip subtitles
+    Srt,
+    /// WebVTT subtitles
+    Vtt,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Json => "json",
+            Self::Srt => "srt",
+            Self::Vtt => "vtt",
+        }
+    }
+}
+
+pub(super) async fn transcribe(
+    context: &Context,
+    arguments: &TranscribeArguments,
+) -> anyhow::Result<Exit> {
+    if arguments.files.is_empty() {
+        return run::run(context, &arguments.run, &[Stage::Transcribe]).await;
+    }
+    let (stop, _listener) = signals::stop_on_signal(&context.telemetry)?;
+    tokio::select! {
+        exit = transcribe_files(context, arguments) => exit,
+        () = stop.asked() => {
+            let stopped = Failure::new(FailureKind::Unavailable, "stopped before the end");
+            Err(stopped.into())
+        }
+    }
+}
+
+async fn transcribe_files(
+    context: &Context,
+    arguments: &TranscribeArguments,
+) -> anyhow::Result<Exit> {
+    let format = match (arguments.format, context.output.json) {
+        (Some(format), _) => format,
+        (None, true) => Format::Json,
+        (None, false) => Format::Text,
+    };
+    let targets = targets(arguments, format)?;
+    let mut config = context.load().await?.config;
+    overridden(&mut config, arguments);
+    let keep = arguments.keep.as_deref().map(Archive::directory);
+    let work = FileWork {
+        transcriber: assemble::transcriber(&config, &context.clock)?,
+        keep: keep.transpose()?,
+    };
+    let mut exit = Exit::Done;
+    let mut all = Vec::new();
+    for (number, file) in arguments.files.iter().enumerate() {
+        let message = format!(
+            "{} ({} of {})",
+            file.display(),
+            number + 1,
+            arguments.files.len()
+        );
+        let spinner = context.telemetry.spinner(message);
+        let transcribed = work.transcribed(file).await;
+        if let Some(spinner) = spinner {
+            spinner.finish_and_clear();
+        }
+        let transcribed = match transcribed {
+            Ok(transcribed) => transcribed,
+            // With one file, or where no other will do either, it is the end.
+            Err(failure) if targets.len() == 1 || failure.kind.blame() == Blame::Setup => {
+                return Err(failure.into());
+            }
+            Err(failure) => {
+                let failed = report_about(&file.display().to_string(), &failure.into());
+                exit = if exit == Exit::Done { failed } else { exit };
+                continue;
+            }
+        };
+        for warning in &transcribed.warnings {
+            tracing::info!(file = %file.display(), warning, "the transcriber warns");
+        }
+        match targets.get(number).and_then(Option::as_ref) {
+            Some(target) => {
+                let text = written(file, &transcribed, format, arguments.times)?;
+                write(target, &text, arguments.force)?;
+            }
+            None => all.push((file, transcribed)),
+        }
+    }
+    print(context, &all, arguments, format)?;
+    Ok(exit)
+}
+
+/// Where each file's conversation goes: a file of its own, or standard output.
+fn targets(
+    arguments: &TranscribeArguments,
+    format: Format,
+) -> anyhow::Result<Vec<Option<PathBuf>>> {
+    let Some(directory) = &arguments.output else {
+        return Ok(vec![None; arguments.files.len()]);
+    };
+    let mut targets: Vec<Option<PathBuf>> = Vec::new();
+    for file in &arguments.files {
+        let stem = file.file_stem().unwrap_or(file.as_os_str());
+        let mut name = stem.to_owned();
+        name.push(format!(".{}", format.extension()));
+        let target = Some(directory.join(name));
+        if targets.contains(&target) {
+            let message = format!(
+                "two files would be written to the same name as {}",
+                file.display()
+            );
+            return Err(UsageError(message).into());
+        }
+        targets.push(target);
+    }
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{} cannot be made", directory.display()))?;
+    Ok(targets)
+}
+
+fn overridden(config: &mut Config, arguments: &TranscribeArguments) {
+    if arguments.local && !matches!(config.transcriber, TranscriberConfig::Whisper(_)) {
+        config.transcriber = TranscriberConfig::Whisper(Default::default());
+    }
+    let (model, language) = match &mut config.transcriber {
+        TranscriberConfig::Deepgram(deepgram) => (&mut deepgram.model, &mut deepgram.language),
+        TranscriberConfig::Whisper(whisper) => (&mut whisper.model, &mut whisper.language),
+    };
+    if let Some(asked) = &arguments.model {
+        model.clone_from(asked);
+    }
+    if let Some(asked) = &arguments.language {
+        language.clone_from(asked);
+    }
+}
+
+/// What transcribes files.
+struct FileWork {
+    transcriber: Arc<dyn Transcriber>,
+    /// Where replies are kept.
+    keep: Option<Archive>,
+}
+
+impl FileWork {
+    async fn transcribed(&self, file: &Path) -> Outside<TranscribedRecording> {
+        let unreadable = |error| {
+            Failure::new(
+                FailureKind::Rejected,
+                format!("{} cannot be read", file.display()),
+            )
+            .with_source(error)
+        };
+        let audio = tokio::fs::read(file).await.map_err(unreadable)?;
+        let audio = bytes::Bytes::from(audio);
+        let recording = recording(file, &audio);
+        let fingerprint = self.transcriber.fingerprint(&recording);
+        let key = ArchiveKey::reply(self.transcriber.name(), &fingerprint, 1);
+        let kept = match &self.keep {
+            Some(archive) => archive.reply(&key).await?,
+            None => None,
+        };
+        if let Some(kept) = kept {
+            return self.transcriber.read(&kept.bytes, &recording);
+        }
+        let stream = Audio::Stream(stream::iter([Ok(audio)]).boxed());
+        let bytes = self.transcriber.buy(&recording, stream).await?;
+        if let Some(archive) = &self.keep {
+            let reply = KeptReply {
+                bytes: bytes.clone(),
+                bought_for: None,
+            };
+            archive.put_reply(&key, &reply).await?;
+        }
+        self.transcriber.read(&bytes, &recording)
+    }
+}
+
+fn recording(file: &Path, audio: &[u8]) -> Recording {
+    let name = file
+        .file_name()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy();
+    let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
+    let content_type = match extension.to_str().unwrap_or_default() {
+        "wav" => "audio/wav",
+        "mp3" => "audio/mpeg",
+        "mp4" | "m4a" => "audio/mp4",
+        "ogg" | "opus" => "audio/ogg",
+        "flac" => "audio/flac",
+        "webm" => "audio/webm",
+        _ => "application/octet-stream",
+    };
+    Recording {
+        key: ArchiveKey::probe(&name),
+        media_type: "file".into(),
+        content_type: content_type.into(),
+        sha256: Sha256Hex::of(audio),
+        size_bytes: audio.len() as u64,
+        started_at: None,
+        participants: Vec::new(),
+    }
+}
+
+/// A conversation as JSON.
+#[derive(Serialize)]
+struct FileTranscript<'a> {
+    file: String,
+    model: &'a str,
+    language: Option<&'a str>,
+    duration_s: f64,
+    channels: u32,
+    turns: Vec<FileTurn<'a>>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct FileTurn<'a> {
+    speaker: String,
+    channel: u32,
+    start_s: f64,
+    end_s: f64,
+    text: String,
+    words: &'a [Word],
+}
+
+fn json<'a>(file: &Path, transcribed: &'a TranscribedRecording) -> FileTranscript<'a> {
+    let transcript = &transcribed.transcript;
+    let turns = transcript.turns.iter().map(|turn| FileTurn {
+        speaker: turn.speaker.to_string(),
+        channel: turn.channel,
+        start_s: turn.start_s(),
+        end_s: turn.end_s(),
+        text: turn.text(),
+        words: &turn.words,
+    });
+    FileTranscript {
+        file: file.display().to_string(),
+        model: &transcribed.model,
+        language: transcript.language.as_deref(),
+        duration_s: transcript.duration_s,
+        channels: transcript.channels,
+        turns: turns.collect(),
+        warnings: &transcribed.warnings,
+    }
+}
+
+fn text(turns: &[Turn], times: bool) -> String {
+    let mut text = String::new();
+    for turn in turns {
+        if times {
+            text.push_str(&format!("[{}] ", captions::clock_time(turn.start_s())));
+        }
+        text.push_str(&format!("{}: {}\n", turn.speaker, turn.text()));
+    }
+    text
+}
+
+/// A conversation in a form, with its line end.
+fn written(
+    file: &Path,
+    transcribed: &TranscribedRecording,
+    format: Format,
+    times: bool,
+) -> anyhow::Result<String> {
+    let turns = &transcribed.transcript.turns;
+    Ok(match format {
+        Format::Text => text(turns, times),
+        Format::Json => serde_json::to_string_pretty(&json(file, transcribed))? + "\n",
+        Format::Srt => captions::srt(turns),
+        Format::Vtt => captions::vtt(turns),
+    })
+}
+
+fn write(target: &Path, text: &str, force: bool) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    match force {
+        true => options.create(true).truncate(true),
+        false => options.create_new(true),
+    };
+    let writing = || {
+        let target = target.display();
+        format!("{target} cannot be written (--force overwrites a file that is there)")
+    };
+    let file = options.open(target);
+    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+    written.with_context(writing)
+}
+
+/// Everything that goes to standard output, in the order of the files.
+fn print(
+    context: &Context,
+    all: &[(&PathBuf, TranscribedRecording)],
+    arguments: &TranscribeArguments,
+    format: Format,
+) -> anyhow::Result<()> {
+    let is_alone = arguments.files.len() == 1;
+    match (format, all) {
+        (_, []) => Ok(()),
+        (Format::Json, [(file, transcribed)]) if is_alone => {
+            context.output.json(&json(file, transcribed))
+        }
+        (Format::Json, all) => {
+            let all: Vec<_> = all
+                .iter()
+                .map(|(file, transcribed)| json(file, transcribed))
+                .collect();
+            context.output.json(&all)
+        }
+        (_, all) => {
+            let mut whole = String::new();
+            for (file, transcribed) in all {
+                if !is_alone {
+                    whole.push_str(&format!("== {} ==\n", file.display()));
+                }
+                whole.push_str(&written(file, transcribed, format, arguments.times)?);
+                if !is_alone {
+                    whole.push('\n');
+                }
+            }
+            match whole.is_empty() {
+                true => Ok(()),
+                false => context.output.text(&whole),
+            }
+        }
+    }
+}
