@@ -11,7 +11,8 @@ use std::io::{self, Write};
 /// The file's first four bytes, as a number.
 const MAGIC: u32 = 0x6767_6d6c;
 
-/// The sizes of the vocabulary of English models: special tokens are known by their numbers.
+/// The size of the vocabulary of English models: special tokens are known by their numbers.
+/// Multilingual ones have one more, before all special ones.
 const VOCABULARY: usize = 51_864;
 const END: usize = 50_256;
 /// The first timestamp, 0.00 s; the others follow in steps of 0.02 s.
@@ -57,6 +58,8 @@ pub struct WhisperModel {
     /// What it says; where it is given nothing, the weights are chance alone, and all parts of it
     /// count, the audio too.
     pub sayings: Vec<Saying>,
+    /// Whether it is told a language, or finds one out.
+    pub is_multilingual: bool,
     /// What chance begins with.
     pub seed: u64,
 }
@@ -69,7 +72,7 @@ impl WhisperModel {
         let out = &mut file;
         numbers(out, &[MAGIC])?;
         let sizes = [
-            VOCABULARY,
+            self.vocabulary(),
             AUDIO_FRAMES,
             WIDTH,
             HEADS,
@@ -93,9 +96,14 @@ impl WhisperModel {
         self.tensors(out, &script)
     }
 
+    fn vocabulary(&self) -> usize {
+        VOCABULARY + usize::from(self.is_multilingual)
+    }
+
     /// The token that each place of the text calls for. New words are added to the vocabulary.
     fn script(&self, vocabulary: &mut Vec<Vec<u8>>) -> Vec<usize> {
-        let timestamp = |seconds: f64| TIMESTAMPS + (seconds / 0.02).round() as usize;
+        let shift = usize::from(self.is_multilingual);
+        let timestamp = |seconds: f64| TIMESTAMPS + shift + (seconds / 0.02).round() as usize;
         let mut script = Vec::new();
         for saying in &self.sayings {
             script.push(timestamp(saying.start_s));
@@ -109,20 +117,23 @@ impl WhisperModel {
             script.push(timestamp(saying.end_s));
         }
         if !script.is_empty() {
-            script.push(END);
+            script.push(END + shift);
         }
         script
     }
 
     fn tensors(&self, out: &mut impl Write, script: &[usize]) -> io::Result<()> {
         let mut chance = Chance(self.seed);
-        let embedding: Vec<f32> = (0..VOCABULARY * WIDTH)
+        let embedding: Vec<f32> = (0..self.vocabulary() * WIDTH)
             .map(|_| chance.next() / 8.0)
             .collect();
         let mut places: Vec<f32> = (0..TEXT_TOKENS * WIDTH)
             .map(|_| chance.next() / 8.0)
             .collect();
-        for (place, token) in places.chunks_exact_mut(WIDTH).zip(script) {
+        // Language and task stand before what is said.
+        let before = if self.is_multilingual { 2 } else { 0 };
+        let said = places.chunks_exact_mut(WIDTH).skip(before);
+        for (place, token) in said.zip(script) {
             for (value, wanted) in place.iter_mut().zip(&embedding[token * WIDTH..]) {
                 *value = 64.0 * wanted;
             }
@@ -144,7 +155,7 @@ impl WhisperModel {
         )?;
         file.tensor(
             "decoder.token_embedding.weight",
-            &[VOCABULARY, WIDTH],
+            &[self.vocabulary(), WIDTH],
             true,
             &embedding,
         )?;
@@ -339,6 +350,7 @@ mod tests {
     fn a_model_is_small_and_the_same_each_time() {
         let model = WhisperModel {
             sayings: vec![Saying::words(0.0, 1.0, "Hello there.")],
+            is_multilingual: false,
             seed: 7,
         };
         let (mut first, mut second) = (Vec::new(), Vec::new());

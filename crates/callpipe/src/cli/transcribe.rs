@@ -127,21 +127,20 @@ async fn transcribe_files(
         keep: keep.transpose()?,
     };
     let mut exit = Exit::Done;
-    let mut all = Vec::new();
-    for (number, file) in arguments.files.iter().enumerate() {
-        let message = format!(
-            "{} ({} of {})",
-            file.display(),
-            number + 1,
-            arguments.files.len()
-        );
-        let spinner = context.telemetry.spinner(message);
+    let mut writer = Writer {
+        context,
+        arguments,
+        format,
+        in_array: Vec::new(),
+    };
+    for (file, target) in arguments.files.iter().zip(&targets) {
+        let spinner = context.telemetry.spinner(file.display().to_string());
         let transcribed = work.transcribed(file).await;
         if let Some(spinner) = spinner {
             spinner.finish_and_clear();
         }
-        let transcribed = match transcribed {
-            Ok(transcribed) => transcribed,
+        match transcribed {
+            Ok(transcribed) => writer.write(file, target.as_deref(), &transcribed)?,
             // With one file, or where no other will do either, it is the end.
             Err(failure) if targets.len() == 1 || failure.kind.blame() == Blame::Setup => {
                 return Err(failure.into());
@@ -149,21 +148,10 @@ async fn transcribe_files(
             Err(failure) => {
                 let failed = report_about(&file.display().to_string(), &failure.into());
                 exit = if exit == Exit::Done { failed } else { exit };
-                continue;
             }
-        };
-        for warning in &transcribed.warnings {
-            tracing::info!(file = %file.display(), warning, "the transcriber warns");
-        }
-        match targets.get(number).and_then(Option::as_ref) {
-            Some(target) => {
-                let text = written(file, &transcribed, format, arguments.times)?;
-                write(target, &text, arguments.force)?;
-            }
-            None => all.push((file, transcribed)),
         }
     }
-    print(context, &all, arguments, format)?;
+    writer.finish()?;
     Ok(exit)
 }
 
@@ -364,41 +352,56 @@ fn write(target: &Path, text: &str, force: bool) -> anyhow::Result<()> {
     written.with_context(writing)
 }
 
-/// Everything that goes to standard output, in the order of the files.
-fn print(
-    context: &Context,
-    all: &[(&PathBuf, TranscribedRecording)],
-    arguments: &TranscribeArguments,
+/// Writes conversations as they come: to standard output one after the other, or to files.
+struct Writer<'a> {
+    context: &'a Context,
+    arguments: &'a TranscribeArguments,
     format: Format,
-) -> anyhow::Result<()> {
-    let is_alone = arguments.files.len() == 1;
-    match (format, all) {
-        (_, []) => Ok(()),
-        (Format::Json, [(file, transcribed)]) if is_alone => {
-            context.output.json(&json(file, transcribed))
+    /// What becomes one array of JSON on standard output.
+    in_array: Vec<serde_json::Value>,
+}
+
+impl Writer<'_> {
+    fn write(
+        &mut self,
+        file: &Path,
+        target: Option<&Path>,
+        transcribed: &TranscribedRecording,
+    ) -> anyhow::Result<()> {
+        for warning in &transcribed.warnings {
+            tracing::info!(file = %file.display(), warning, "the transcriber warns");
         }
-        (Format::Json, all) => {
-            let all: Vec<_> = all
-                .iter()
-                .map(|(file, transcribed)| json(file, transcribed))
-                .collect();
-            context.output.json(&all)
+        let is_alone = self.arguments.files.len() == 1;
+        if let Some(target) = target {
+            let text = written(file, transcribed, self.format, self.arguments.times)?;
+            return write(target, &text, self.arguments.force);
         }
-        (_, all) => {
-            let mut whole = String::new();
-            for (file, transcribed) in all {
-                if !is_alone {
-                    whole.push_str(&format!("== {} ==\n", file.display()));
-                }
-                whole.push_str(&written(file, transcribed, format, arguments.times)?);
-                if !is_alone {
-                    whole.push('\n');
-                }
+        if self.format == Format::Json {
+            let value = serde_json::to_value(json(file, transcribed))?;
+            match is_alone {
+                true => self.context.output.json(&value)?,
+                false => self.in_array.push(value),
             }
-            match whole.is_empty() {
-                true => Ok(()),
-                false => context.output.text(&whole),
+            return Ok(());
+        }
+        let text = written(file, transcribed, self.format, self.arguments.times)?;
+        match (is_alone, text.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => self.context.output.text(&text),
+            (false, _) => {
+                let heading = format!("== {} ==", file.display());
+                self.context.output.text(&format!("{heading}\n{text}"))
             }
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        match self.format == Format::Json
+            && self.arguments.files.len() > 1
+            && self.arguments.output.is_none()
+        {
+            true => self.context.output.json(&self.in_array),
+            false => Ok(()),
         }
     }
 }

@@ -11,6 +11,7 @@ use whisper_rs::{
 };
 
 use super::config::{LANGUAGE_AUTO, WhisperConfig};
+use super::ggml;
 use super::window::Window;
 use super::wire::{Segment, Word};
 
@@ -33,6 +34,9 @@ impl Listener {
     pub(super) fn load(config: &WhisperConfig, path: &Path) -> Outside<Self> {
         // Its own messages go to stderr otherwise, past everything that orders ours.
         whisper_rs::install_logging_hooks();
+        if !ggml::is_whole(path).unwrap_or(false) {
+            return Err(unusable_model(path));
+        }
         let context = WhisperContext::new_with_params(path, WhisperContextParameters::new())
             .map_err(|_| unusable_model(path))?;
         let language = match (context.is_multilingual(), config.language.as_str()) {
@@ -82,7 +86,8 @@ impl Listener {
         Ok((language, segments.collect()))
     }
 
-    fn parameters(&self, language: Option<&str>, stop: &StopFlag) -> FullParams<'_, '_> {
+    /// What whisper.cpp is told for one window.
+    pub(super) fn parameters(&self, language: Option<&str>, stop: &StopFlag) -> FullParams<'_, '_> {
         let mut parameters = FullParams::new(SamplingStrategy::Greedy {
             best_of: ANSWERS_COMPARED,
         });

@@ -8,6 +8,8 @@ mod config;
 #[cfg(feature = "whisper")]
 mod decode;
 #[cfg(feature = "whisper")]
+mod ggml;
+#[cfg(feature = "whisper")]
 mod hearing;
 #[cfg(feature = "whisper")]
 mod listen;

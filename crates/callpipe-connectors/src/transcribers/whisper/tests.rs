@@ -1,10 +1,13 @@
 //! The real library on models that are made here.
 
+mod listening;
 mod numerics;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use callpipe_sandbox::whisper_model::{Saying, WhisperModel};
+
+use super::WhisperConfig;
 
 /// A model in a folder that goes away with it.
 struct MadeModel {
@@ -12,12 +15,18 @@ struct MadeModel {
 }
 
 impl MadeModel {
-    fn new(sayings: &[Saying]) -> Self {
+    /// An English model that says this, or chance alone.
+    fn english(sayings: &[Saying]) -> Self {
+        Self::new(sayings, false)
+    }
+
+    fn new(sayings: &[Saying], is_multilingual: bool) -> Self {
         let made = Self {
             folder: tempfile::tempdir().unwrap(),
         };
         let model = WhisperModel {
             sayings: sayings.to_vec(),
+            is_multilingual,
             seed: 1,
         };
         let file = std::fs::File::create(made.path()).unwrap();
@@ -26,6 +35,23 @@ impl MadeModel {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("ggml-made.en.bin")
+        self.folder.path().join("ggml-made.bin")
     }
+
+    fn config(&self) -> WhisperConfig {
+        WhisperConfig {
+            model: self.path().display().to_string(),
+            ..WhisperConfig::default()
+        }
+    }
+}
+
+/// What the made models say in each half minute.
+fn sayings() -> Vec<Saying> {
+    let mut second = Saying::words(2.0, 3.0, "One");
+    // A letter that is divided between two tokens.
+    second.tokens.push(b" caf\xc3".to_vec());
+    second.tokens.push(b"\xa9".to_vec());
+    second.tokens.push(b".".to_vec());
+    vec![Saying::words(0.0, 2.0, "Good morning."), second]
 }

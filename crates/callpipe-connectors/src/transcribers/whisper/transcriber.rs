@@ -227,3 +227,15 @@ fn checksum(config: &WhisperConfig) -> Outside<Sha256Hex> {
             .with_hint(hint)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_no_longer_stops_the_listening() {
+        let flag = StopFlag::default();
+        drop(StopOnDrop(Arc::clone(&flag)));
+        assert!(flag.load(Ordering::Relaxed));
+    }
+}

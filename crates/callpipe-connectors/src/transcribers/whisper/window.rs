@@ -192,7 +192,9 @@ impl Windower {
                 frames.iter().map(|frame| frame.level_db).sum()
             })
         };
+        // Of equal ones the last: fewer windows take less time.
         (FRAMES_BEFORE_CUT..FRAMES_MAX - FRAMES_OF_CUT)
+            .rev()
             .min_by(|a, b| levels(*a).total_cmp(&levels(*b)))
             .map_or(FRAMES_MAX, |at| at + FRAMES_OF_CUT / 2)
     }

@@ -5,6 +5,8 @@ use std::f64::consts::TAU;
 use serde::Deserialize;
 use whisper_rs::{WhisperContext, WhisperContextParameters};
 
+use std::path::Path;
+
 use super::*;
 
 /// Made once by `tests/fixtures/whisper/reference.py`.
@@ -52,7 +54,7 @@ fn logits(context: &WhisperContext, samples: &[f32], tokens: &[i32]) -> Vec<f32>
 #[test]
 fn whisper_cpp_computes_what_openais_program_does() {
     let reference: Reference = serde_json::from_str(REFERENCE).unwrap();
-    let model = MadeModel::new(&[]);
+    let model = MadeModel::english(&[]);
     whisper_rs::install_logging_hooks();
     let context =
         WhisperContext::new_with_params(model.path(), WhisperContextParameters::new()).unwrap();
@@ -79,5 +81,5 @@ fn whisper_cpp_computes_what_openais_program_does() {
 #[ignore = "writes a file for making the reference anew"]
 fn write_the_model_of_the_reference() {
     let path = std::env::var("CALLPIPE_WRITE_WHISPER_MODEL").unwrap();
-    std::fs::copy(MadeModel::new(&[]).path(), Path::new(&path)).unwrap();
+    std::fs::copy(MadeModel::english(&[]).path(), Path::new(&path)).unwrap();
 }
