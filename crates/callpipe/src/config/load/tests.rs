@@ -152,6 +152,7 @@ fn what_the_template_shows_of_other_systems_is_true() {
         "[contacts.bigquery]",
         "[archive.gcs]",
         "[transcriber.deepgram.prices]",
+        "[transcriber.whisper]",
         "[warehouse.bigquery]",
     ] {
         let (_, rest) = template.split_once(header).unwrap();
@@ -168,7 +169,17 @@ fn what_the_template_shows_of_other_systems_is_true() {
             let table = value.pointer_mut(&format!("/{path}")).unwrap();
             let table = table.as_object_mut().unwrap();
             for without_default in [
-                "project", "dataset", "location", "table", "bucket", "prefix", "links",
+                "project",
+                "dataset",
+                "location",
+                "table",
+                "bucket",
+                "prefix",
+                "links",
+                "models_directory",
+                "models_endpoint",
+                "prompt",
+                "threads",
             ] {
                 table.remove(without_default);
             }
