@@ -65,6 +65,11 @@ async fn configured(context: &Context) -> anyhow::Result<WhisperConfig> {
     if let TranscriberConfig::Whisper(config) = context.load().await?.config.transcriber {
         return Ok(config);
     }
+    unconfigured()
+}
+
+/// Local transcription as it is where the configuration names another transcriber.
+pub(super) fn unconfigured() -> anyhow::Result<WhisperConfig> {
     let mut config = WhisperConfig::default();
     if let Some((directory, _)) = load::variables()?("CALLPIPE_MODELS") {
         config.models_directory = directory;

@@ -31,7 +31,7 @@ const ANSWER_VERSION: &str = "windows/1";
 const RECORDING_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// How long a second of one channel takes on one thread, in seconds, for estimates: a model of the
-/// size `base` needs 1.3 s for half a minute on two processors, and half of each channel is silent.
+/// size `base` needs 1.6 s for half a minute on two processors, and half of each channel is silent.
 const USUAL_SECONDS_A_SECOND: f64 = 0.05;
 
 /// whisper.cpp as a transcriber.

@@ -28,7 +28,9 @@ fn error(text: &str) -> String {
 }
 
 fn deepgram_key(config: &Config) -> Option<String> {
-    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
+    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
+        panic!("transcribed by {:?}", config.transcriber);
+    };
     deepgram.api_key.as_ref().map(|key| key.expose().to_owned())
 }
 
