@@ -197,12 +197,12 @@ mod tests {
     fn subrip_has_numbers_commas_and_who_speaks() {
         expect![[r#"
             1
-            00:00:00,500 --> 00:00:06,400
+            00:00:00,500 --> 00:00:06,000
             Agent: Good morning, spare parts, you are
             speaking with Alex, how can I help you
 
             2
-            00:00:06,500 --> 00:00:07,200
+            00:00:06,100 --> 00:00:06,800
             today?
 
             3
@@ -218,11 +218,11 @@ mod tests {
         expect![[r#"
             WEBVTT
 
-            00:00:00.500 --> 00:00:06.400
+            00:00:00.500 --> 00:00:06.000
             <v Agent>Good morning, spare parts, you are
             speaking with Alex, how can I help you
 
-            00:00:06.500 --> 00:00:07.200
+            00:00:06.100 --> 00:00:06.800
             <v Agent>today?
 
             01:01:01.200 --> 01:01:03.500

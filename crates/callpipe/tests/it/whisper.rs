@@ -207,10 +207,10 @@ mod local {
         assert_eq!(bench.count(unfinished), 0);
         let free = "SELECT count(*) FROM recording_fetch_status WHERE transcribe_cost_usd > 0";
         assert_eq!(bench.count(free), 0);
-        // What was heard is kept: without the model's file, all of it is read again.
+        // What was heard is kept, and read again instead of heard again.
         assert!(bench.path("data/replies/whisper").exists());
         bench
-            .run(&["calls", "redo", "--from", "transcribe"])
+            .run(&["calls", "redo", "--all", "--from", "transcribe"])
             .await
             .expect_code(0);
         let replies = count_files(&bench.path("data/replies/whisper"));

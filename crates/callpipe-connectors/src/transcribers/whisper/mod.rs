@@ -57,5 +57,6 @@ pub fn transcriber(_config: &WhisperConfig) -> Outside<Arc<dyn Transcriber>> {
     ))
 }
 
-#[cfg(all(test, feature = "whisper"))]
+#[cfg(feature = "whisper")]
+#[cfg(test)]
 mod tests;
