@@ -15,6 +15,7 @@ use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
 use callpipe_connectors::google::{GoogleConfig, Identity};
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
+use callpipe_connectors::transcribers::whisper;
 use callpipe_connectors::warehouses::bigquery::BigQueryWarehouse;
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::classifier::Classifier;
@@ -133,6 +134,7 @@ pub fn transcriber(config: &Config, clock: &Arc<dyn Clock>) -> Outside<Arc<dyn T
             deepgram.clone(),
             Arc::clone(clock),
         )?),
+        TranscriberConfig::Whisper(config) => whisper::transcriber(config)?,
     })
 }
 

@@ -33,10 +33,12 @@ pub fn for_shard(config: &Config, stages: &[Stage]) -> Result<Config, ConfigErro
                 *in_flight = share("recordings.nice_cxone.in_flight_max", *in_flight)?;
             }
             Stage::Transcribe => {
-                let TranscriberConfig::Deepgram(deepgram) = &mut config.transcriber;
-                let limit = deepgram.in_flight_max;
-                let share = share("transcriber.deepgram.in_flight_max", limit.get())?;
-                deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                // What this machine can do is not divided: shards run on several.
+                if let TranscriberConfig::Deepgram(deepgram) = &mut config.transcriber {
+                    let limit = deepgram.in_flight_max;
+                    let share = share("transcriber.deepgram.in_flight_max", limit.get())?;
+                    deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                }
             }
             Stage::Classify => {
                 let ClassifierConfig::Gemini(gemini) = &mut config.classifier;
@@ -62,7 +64,9 @@ mod tests {
     /// Requests in 5 minutes, and calls at once at each stage.
     fn limits(config: &Config) -> [usize; 4] {
         let RecordingsConfig::NiceCxone(account) = &config.recordings;
-        let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
+        let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
+            panic!("Deepgram is the default")
+        };
         let ClassifierConfig::Gemini(gemini) = &config.classifier;
         [
             account.requests_per_5_minutes,

@@ -68,6 +68,11 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "Deepgram API key",
     },
     Variable {
+        name: "CALLPIPE_MODELS",
+        keys: &["transcriber.whisper.models_directory"],
+        meaning: "directory of the models for local transcription",
+    },
+    Variable {
         name: "GCP_PROJECT_ID",
         keys: &[
             "classifier.gemini.project",

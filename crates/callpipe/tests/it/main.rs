@@ -14,3 +14,4 @@ mod recovery;
 mod secrecy;
 mod storage;
 mod support;
+mod whisper;
