@@ -229,15 +229,14 @@ impl FileWork {
             return self.transcriber.read(&kept.bytes, &recording);
         }
         let stream = Audio::Stream(stream::iter([Ok(audio)]).boxed());
-        let bytes = self.transcriber.buy(&recording, stream).await?;
+        let mut reply = KeptReply {
+            bytes: self.transcriber.buy(&recording, stream).await?,
+            bought_for: None,
+        };
         if let Some(archive) = &self.keep {
-            let reply = KeptReply {
-                bytes: bytes.clone(),
-                bought_for: None,
-            };
-            archive.put_reply(&key, &reply).await?;
+            reply = archive.put_reply(&key, reply).await?;
         }
-        self.transcriber.read(&bytes, &recording)
+        self.transcriber.read(&reply.bytes, &recording)
     }
 }
 

@@ -255,7 +255,9 @@ mod local {
              == mono.wav ==\nSpeaker 1: Good morning. One chainsaw please.\n"
         );
         assert!(
-            several.stderr.contains("page.wav:\nerror: it is no audio"),
+            several
+                .stderr
+                .contains("page.wav:\nerror: listening to the recording: it is no audio but"),
             "{}",
             several.stderr
         );

@@ -6,10 +6,11 @@
 
 use std::sync::atomic::Ordering;
 
-use callpipe_core::failure::{Failure, Outside};
+use bytes::Bytes;
+use callpipe_audio::{AudioProblem, Decoder, Input};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use whisper_rs::WhisperState;
 
-use super::decode::decode;
 use super::listen::{Listener, StopFlag, stopped};
 use super::resample::Resampler;
 use super::window::{Window, Windower};
@@ -62,7 +63,11 @@ impl<'a> Hearing<'a> {
     }
 
     /// Takes the next samples of all channels.
-    pub(super) fn push(&mut self, samples: &[Vec<f32>]) -> Outside<()> {
+    fn push(&mut self, samples: &[Vec<f32>], rate_hz: u32) -> Outside<()> {
+        if samples.len() != self.channels.len() || rate_hz != self.rate_hz {
+            let message = "the recording changes its sample rate or its channels in the middle";
+            return Err(Failure::new(FailureKind::Unsupported, message));
+        }
         self.taken += samples.first().map_or(0, Vec::len) as u64;
         for (channel, samples) in self.channels.iter_mut().zip(samples) {
             let mut resampled = Vec::new();
@@ -114,32 +119,33 @@ fn hear(
 /// Listens to a recording as it is stored. Runs for a long time, where it holds nobody up.
 pub(super) fn heard(
     listener: &Listener,
-    audio: Vec<u8>,
+    audio: Bytes,
     name: &str,
     model: wire::Model,
     parameters: wire::Parameters,
     stop: StopFlag,
 ) -> Outside<wire::Reply> {
-    let mut hearing = None;
-    let mut rate_hz = 0;
-    let damage = decode(audio, name, &mut |block| {
+    let unusable = |problem: AudioProblem| problem.into_failure("listening to the recording");
+    let mut decoder = Decoder::open(&Input::Memory(audio), name).map_err(unusable)?;
+    let mut hearing: Option<Hearing<'_>> = None;
+    while let Some(block) = decoder.next_block().map_err(unusable)? {
         if stop.load(Ordering::Relaxed) {
             return Err(stopped());
         }
-        rate_hz = block.rate_hz;
-        let hearing: &mut Hearing<'_> = match &mut hearing {
+        let hearing = match &mut hearing {
             Some(hearing) => hearing,
             none => none.insert(Hearing::new(
                 listener,
                 block.channels.len(),
-                block.rate_hz,
+                block.sample_rate_hz,
                 parameters.skip_silence,
                 StopFlag::clone(&stop),
             )?),
         };
-        hearing.push(&block.channels)
-    })?;
-    let hearing = hearing.ok_or_else(|| Failure::bug("decoding ended without a sample"))?;
+        hearing.push(block.channels, block.sample_rate_hz)?;
+    }
+    let hearing = hearing.ok_or_else(|| unusable(AudioProblem::Empty))?;
+    let sample_rate_hz = hearing.rate_hz;
     let (duration_s, channels) = hearing.finish()?;
     Ok(wire::Reply {
         format: wire::FORMAT.into(),
@@ -147,8 +153,7 @@ pub(super) fn heard(
         engine: format!("whisper.cpp {}", whisper_rs::get_whisper_version()),
         parameters,
         duration_s,
-        sample_rate_hz: rate_hz,
-        damage,
+        sample_rate_hz,
         channels,
     })
 }

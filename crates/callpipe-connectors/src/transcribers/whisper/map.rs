@@ -27,9 +27,9 @@ pub(super) fn transcribed(reply: &[u8], recording: &Recording) -> Outside<Transc
     if reply.format != FORMAT {
         return Err(unusable("another version of callpipe wrote it"));
     }
-    let mut warnings: Vec<String> = reply.damage.iter().cloned().collect();
+    let mut warnings = Vec::new();
     if reply.channels.len() == 1 {
-        warnings.push(ONE_CHANNEL.into());
+        warnings.push(ONE_CHANNEL.to_owned());
     }
     let transcript = RecordingTranscript {
         recording: recording.key.clone(),

@@ -6,8 +6,6 @@
 
 mod config;
 #[cfg(feature = "whisper")]
-mod decode;
-#[cfg(feature = "whisper")]
 mod ggml;
 #[cfg(feature = "whisper")]
 mod hearing;

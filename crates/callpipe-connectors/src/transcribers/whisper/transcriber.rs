@@ -184,7 +184,7 @@ impl Transcriber for WhisperTranscriber {
 async fn gathered(
     recording: &Recording,
     mut stream: BoxStream<'static, Outside<Bytes>>,
-) -> Outside<Vec<u8>> {
+) -> Outside<Bytes> {
     if recording.size_bytes > RECORDING_BYTES_MAX {
         let message = format!("a recording of {} bytes is too large", recording.size_bytes);
         return Err(Failure::new(FailureKind::Unsupported, message));
@@ -200,7 +200,7 @@ async fn gathered(
         let message = "the archive gives another number of bytes than it noted";
         return Err(Failure::new(FailureKind::CorruptTransfer, message));
     }
-    Ok(audio)
+    Ok(Bytes::from(audio))
 }
 
 /// The checksum of the model's file, which must be there.

@@ -21,9 +21,6 @@ pub(super) struct Reply {
     pub(super) duration_s: f64,
     /// Samples a second of the audio as it came.
     pub(super) sample_rate_hz: u32,
-    /// Why the audio could not be read to its end, if it could not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) damage: Option<String>,
     /// Each channel by itself.
     pub(super) channels: Vec<Channel>,
 }
