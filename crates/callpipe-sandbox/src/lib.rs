@@ -27,6 +27,7 @@ mod shared;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod whisper_model;
 mod world;
 
 pub use corpus::{

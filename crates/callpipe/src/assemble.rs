@@ -17,6 +17,7 @@ use callpipe_connectors::files;
 use callpipe_connectors::google::{GoogleConfig, Identity};
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
+use callpipe_connectors::transcribers::whisper;
 use callpipe_connectors::warehouses::bigquery::BigQueryWarehouse;
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::classifier::Classifier;
@@ -137,6 +138,7 @@ pub fn transcriber(config: &Config, clock: &Arc<dyn Clock>) -> Outside<Arc<dyn T
             deepgram.clone(),
             Arc::clone(clock),
         )?),
+        TranscriberConfig::Whisper(config) => whisper::transcriber(config)?,
     })
 }
 
@@ -172,6 +174,8 @@ pub fn analysis_wanted(config: &Config) -> AnalysisWanted {
     let is_wanted = match (config.analysis.enabled, &config.transcriber) {
         (AnalysisWhen::WhenMissing, _) => true,
         (AnalysisWhen::Never, _) => false,
+        // It hears words, and understands nothing.
+        (AnalysisWhen::Auto, TranscriberConfig::Whisper(_)) => true,
         (AnalysisWhen::Auto, TranscriberConfig::Deepgram(deepgram)) => {
             let is_paid = matches!(config.classifier, ClassifierConfig::Gemini(_));
             !deepgram.gives_analysis() && (deepgram.intelligence || !is_paid)
@@ -338,6 +342,7 @@ mod tests {
         let server = "[classifier.openai_compatible]\nmodels = [\"m\"]\n";
         let declined = "[transcriber.deepgram]\nintelligence = false\n";
         let german = "[transcriber.deepgram]\nlanguage = \"de\"\n";
+        let whisper = "[transcriber.whisper]\nmodel = \"base.en\"\n";
         let asked = "[analysis]\nenabled = \"when_missing\"\n";
         let never = "[analysis]\nenabled = \"never\"\n";
         for (parts, expected) in [
@@ -351,6 +356,9 @@ mod tests {
             (&[german, never], AnalysisWanted::No),
             (&[declined, server, never], AnalysisWanted::No),
             (&[asked], yes),
+            (&[whisper], yes),
+            (&[whisper, server], yes),
+            (&[whisper, never], AnalysisWanted::No),
             (
                 &[asked, "[engine]\nattempts_max = 1\n"],
                 AnalysisWanted::Yes { attempts_max: 1 },

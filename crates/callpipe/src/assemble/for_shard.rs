@@ -33,10 +33,12 @@ pub fn for_shard(config: &Config, stages: &[Stage]) -> Result<Config, ConfigErro
                 *in_flight = share("recordings.nice_cxone.in_flight_max", *in_flight)?;
             }
             Stage::Transcribe => {
-                let TranscriberConfig::Deepgram(deepgram) = &mut config.transcriber;
-                let limit = deepgram.in_flight_max;
-                let share = share("transcriber.deepgram.in_flight_max", limit.get())?;
-                deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                // What this machine can do is not divided: shards run on several.
+                if let TranscriberConfig::Deepgram(deepgram) = &mut config.transcriber {
+                    let limit = deepgram.in_flight_max;
+                    let share = share("transcriber.deepgram.in_flight_max", limit.get())?;
+                    deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                }
             }
             Stage::Classify => {
                 let (key, limit) = match &mut config.classifier {
@@ -69,10 +71,12 @@ mod tests {
     /// Requests in 5 minutes, and calls at once at each stage.
     fn limits(config: &Config) -> [usize; 4] {
         let RecordingsConfig::NiceCxone(account) = &config.recordings;
-        let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
         let classify = match &config.classifier {
             ClassifierConfig::Gemini(gemini) => gemini.in_flight_max,
             ClassifierConfig::OpenAiCompatible(server) => server.in_flight_max,
+        };
+        let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
+            panic!("Deepgram is the default")
         };
         [
             account.requests_per_5_minutes,

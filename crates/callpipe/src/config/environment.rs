@@ -73,6 +73,11 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "key of OpenAI, or of a server with its API",
     },
     Variable {
+        name: "CALLPIPE_MODELS",
+        keys: &["transcriber.whisper.models_directory"],
+        meaning: "directory of the models for local transcription",
+    },
+    Variable {
         name: "GCP_PROJECT_ID",
         keys: &[
             "classifier.gemini.project",

@@ -20,6 +20,7 @@ use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContac
 use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
+use callpipe_connectors::transcribers::whisper::WhisperConfig;
 use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
 use callpipe_core::shard::Shard;
@@ -95,6 +96,8 @@ pub enum ArchiveConfig {
 pub enum TranscriberConfig {
     /// Deepgram's pre-recorded API.
     Deepgram(DeepgramConfig),
+    /// whisper.cpp on this machine.
+    Whisper(WhisperConfig),
 }
 
 /// Who classifies.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::shard::Shard;
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -155,6 +155,23 @@ impl Telemetry {
     /// Whether everything on stderr has to be a message for Cloud Logging.
     pub fn is_cloud(&self) -> bool {
         self.cloud.is_some()
+    }
+
+    /// Something that moves while a command works and has no figures to show; on a terminal only.
+    pub fn spinner(&self, message: String) -> Option<ProgressBar> {
+        let bars = self.bars.as_ref()?;
+        let spinner = bars.add(ProgressBar::new_spinner().with_message(message));
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        Some(spinner)
+    }
+
+    /// A bar of bytes that come; on a terminal only.
+    pub fn bytes_bar(&self) -> Option<ProgressBar> {
+        let style = "{bar:24} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+        let style = ProgressStyle::with_template(style);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bars = self.bars.as_ref()?;
+        Some(bars.add(ProgressBar::new(0).with_style(style)))
     }
 
     /// Shows the progress of a run until the task is ended.

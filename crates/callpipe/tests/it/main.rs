@@ -17,3 +17,4 @@ mod recovery;
 mod secrecy;
 mod storage;
 mod support;
+mod whisper;

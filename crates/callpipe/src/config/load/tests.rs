@@ -28,7 +28,9 @@ fn error(text: &str) -> String {
 }
 
 fn deepgram_key(config: &Config) -> Option<String> {
-    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
+    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
+        panic!("transcribed by {:?}", config.transcriber);
+    };
     deepgram.api_key.as_ref().map(|key| key.expose().to_owned())
 }
 
@@ -152,6 +154,7 @@ fn what_the_template_shows_of_other_systems_is_true() {
         "[contacts.bigquery]",
         "[archive.gcs]",
         "[transcriber.deepgram.prices]",
+        "[transcriber.whisper]",
         "[warehouse.bigquery]",
     ] {
         let (_, rest) = template.split_once(header).unwrap();
@@ -168,7 +171,17 @@ fn what_the_template_shows_of_other_systems_is_true() {
             let table = value.pointer_mut(&format!("/{path}")).unwrap();
             let table = table.as_object_mut().unwrap();
             for without_default in [
-                "project", "dataset", "location", "table", "bucket", "prefix", "links",
+                "project",
+                "dataset",
+                "location",
+                "table",
+                "bucket",
+                "prefix",
+                "links",
+                "models_directory",
+                "models_endpoint",
+                "prompt",
+                "threads",
             ] {
                 table.remove(without_default);
             }
