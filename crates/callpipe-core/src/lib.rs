@@ -18,3 +18,4 @@ pub mod shard;
 pub mod taxonomy;
 pub mod transcript;
 pub mod transition;
+pub mod triage;

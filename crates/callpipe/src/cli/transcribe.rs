@@ -235,7 +235,7 @@ impl FileWork {
                 bytes: bytes.clone(),
                 bought_for: None,
             };
-            archive.put_reply(&key, &reply).await?;
+            archive.put_reply(&key, reply).await?;
         }
         self.transcriber.read(&bytes, &recording)
     }

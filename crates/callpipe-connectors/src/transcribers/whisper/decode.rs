@@ -1,19 +1,7 @@
-//! A recording's bytes as samples, block by block, whatever container and codec they come in:
-//! WAV (PCM, mu-law, A-law, ADPCM), MP3, MP4 with AAC, FLAC, Ogg or WebM with Vorbis.
+//! A recording's bytes as samples, block by block, whatever container and codec they come in.
 
-use std::io::{Cursor, ErrorKind};
-
+use callpipe_audio::{AudioProblem, Decoder, Input, inspect_what_is_there};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
-use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
-
-/// AAC encoders begin with so many samples of nothing, which the decoder does not take away.
-const AAC_PRIMING: usize = 1024;
 
 /// Samples of all channels at the same time.
 pub(super) struct Block {
@@ -24,7 +12,7 @@ pub(super) struct Block {
 }
 
 /// Decodes a recording and hands over its samples in order. Gives what was damaged on the way, if
-/// something was.
+/// something was: of a recording that was cut off, what is there is taken.
 ///
 /// # Errors
 ///
@@ -35,142 +23,36 @@ pub(super) fn decode(
     name: &str,
     take: &mut dyn FnMut(Block) -> Outside<()>,
 ) -> Outside<Option<String>> {
-    if audio.is_empty() {
-        return Err(rejected("the recording is empty"));
-    }
-    let mut format = opened(audio, name)?;
-    let track = format.default_track(TrackType::Audio);
-    let track = track.ok_or_else(|| rejected("the recording has no audio in it"))?;
-    let Some(CodecParameters::Audio(parameters)) = &track.codec_params else {
-        return Err(rejected(
-            "the recording does not say how its audio is coded",
-        ));
-    };
-    let track_id = track.id;
-    let priming = match parameters.codec == CODEC_ID_AAC {
-        true => AAC_PRIMING,
-        false => 0,
-    };
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(|error| {
-            let message = "the recording's codec cannot be decoded on this machine";
-            Failure::new(FailureKind::Unsupported, message)
-                .with_source(error)
-                .with_hint("convert it first: ffmpeg -i recording -c:a flac recording.flac")
+    let doing = "listening to the recording";
+    let failed = |problem: AudioProblem| problem.into_failure(doing);
+    let input = Input::Memory(audio.into());
+    let (facts, cut) = inspect_what_is_there(&input, name).map_err(failed)?;
+    let mut decoder = Decoder::of(&input, facts).map_err(failed)?;
+    let mut shape = None;
+    let mut changed = false;
+    while let Some(block) = decoder.next_block().map_err(failed)? {
+        let this = (block.sample_rate_hz, block.channels.len());
+        if *shape.get_or_insert(this) != this {
+            changed = true;
+            break;
+        }
+        take(Block {
+            rate_hz: block.sample_rate_hz,
+            channels: block.channels.to_vec(),
         })?;
-    let mut blocks = Blocks {
-        shape: None,
-        skip: priming,
-        taken: 0,
-        damaged: 0,
-    };
-    let cut = blocks.run(format.as_mut(), decoder.as_mut(), track_id, take)?;
-    if blocks.taken == 0 {
-        return Err(rejected("nothing in the recording can be decoded"));
     }
-    Ok(match (cut, blocks.damaged) {
-        (Some(cut), _) => Some(format!(
-            "the recording is damaged and was read up to there: {cut}"
-        )),
+    if shape.is_none() {
+        let message = format!("{doing}: nothing in it can be decoded");
+        return Err(Failure::new(FailureKind::Rejected, message));
+    }
+    Ok(match (cut, decoder.damaged_parts()) {
+        _ if changed => {
+            Some("sample rate or channels change in the middle: read up to there".into())
+        }
+        (Some(cut), _) => Some(format!("the recording was read as far as it goes: {cut}")),
         (None, 0) => None,
         (None, damaged) => Some(format!("{damaged} parts of the recording are damaged")),
     })
-}
-
-fn opened(audio: Vec<u8>, name: &str) -> Outside<Box<dyn FormatReader>> {
-    let mut hint = Hint::new();
-    if let Some((_, extension)) = name.rsplit_once('.') {
-        hint.with_extension(extension);
-    }
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(audio)), Default::default());
-    symphonia::default::get_probe()
-        .probe(&hint, stream, Default::default(), Default::default())
-        .map_err(|error| match error {
-            Error::Unsupported(_) | Error::IoError(_) => {
-                rejected("it is no audio of a kind that is known here").with_hint(
-                    "known are WAV, MP3, MP4 with AAC, FLAC, Ogg and WebM with Vorbis; \
-                     ffmpeg converts others: ffmpeg -i recording -c:a flac recording.flac",
-                )
-            }
-            error => rejected("the recording is damaged").with_source(error),
-        })
-}
-
-fn rejected(message: &str) -> Failure {
-    Failure::new(FailureKind::Rejected, message)
-}
-
-/// A recording on its way through the decoder.
-struct Blocks {
-    /// Samples a second and channels, which cannot change.
-    shape: Option<(u32, usize)>,
-    /// Samples of each channel that are still to be left out.
-    skip: usize,
-    /// Samples of each channel so far.
-    taken: u64,
-    /// Packets that could not be decoded.
-    damaged: u64,
-}
-
-impl Blocks {
-    /// To the end; or to where it cannot go on, with the reason.
-    fn run(
-        &mut self,
-        format: &mut dyn FormatReader,
-        decoder: &mut dyn AudioDecoder,
-        track_id: u32,
-        take: &mut dyn FnMut(Block) -> Outside<()>,
-    ) -> Outside<Option<String>> {
-        loop {
-            let packet = match format.next_packet() {
-                Ok(Some(packet)) => packet,
-                Ok(None) => return Ok(None),
-                // Recorders that do not know the length write one that is never reached.
-                Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                    return Ok(None);
-                }
-                Err(error) => return Ok(Some(error.to_string())),
-            };
-            if packet.track_id != track_id {
-                continue;
-            }
-            let decoded = match decoder.decode(&packet) {
-                Ok(decoded) => decoded,
-                Err(Error::DecodeError(_) | Error::IoError(_)) => {
-                    self.damaged += 1;
-                    continue;
-                }
-                Err(error) => return Ok(Some(error.to_string())),
-            };
-            let mut channels: Vec<Vec<f32>> = Vec::new();
-            decoded.copy_to_vecs_planar(&mut channels);
-            let shape = (decoded.spec().rate(), channels.len());
-            if *self.shape.get_or_insert(shape) != shape {
-                return Ok(Some("sample rate or channels change in the middle".into()));
-            }
-            self.hand_over(shape.0, channels, take)?;
-        }
-    }
-
-    fn hand_over(
-        &mut self,
-        rate_hz: u32,
-        mut channels: Vec<Vec<f32>>,
-        take: &mut dyn FnMut(Block) -> Outside<()>,
-    ) -> Outside<()> {
-        let length = channels.first().map_or(0, Vec::len);
-        let skip = self.skip.min(length);
-        self.skip -= skip;
-        for channel in &mut channels {
-            channel.drain(..skip.min(channel.len()));
-        }
-        self.taken += (length - skip) as u64;
-        match length > skip {
-            true => take(Block { rate_hz, channels }),
-            false => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

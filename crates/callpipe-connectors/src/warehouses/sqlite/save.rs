@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::client::Problem;
 use super::sql::Sql;
 use crate::warehouses::stored::{
-    BaselineFlags, ContactColumns, CostColumns, fetch_was_tried, moment,
+    BaselineFlags, ContactColumns, CostColumns, TriageColumns, fetch_was_tried, moment,
 };
 
 /// Takes up those contacts that are not known, and says how many those were.
@@ -159,6 +159,7 @@ fn save_transcribed(
     call: &TranscribedCall,
 ) -> Result<(), Problem> {
     let sentiment = call.analysis.sentiment.as_ref().map(json).transpose()?;
+    let triage = TriageColumns::of(call)?;
     connection
         .prepare_cached(&sql.save_transcribed)?
         .execute(named_params! {
@@ -175,6 +176,10 @@ fn save_transcribed(
             ":transcribed_at": moment(outcome.at),
             ":transcript_key": call.transcript_key.as_str(),
             ":reply_keys": json(&call.reply_keys)?,
+            ":triage": triage.triage,
+            ":not_bought_s": triage.not_bought_s,
+            ":saved_usd": triage.saved_usd,
+            ":same_audio_as": triage.same_audio_as,
         })?;
     Ok(())
 }

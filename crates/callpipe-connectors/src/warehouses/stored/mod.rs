@@ -10,5 +10,6 @@ mod written;
 pub(crate) use adopted::adopt;
 pub(crate) use read::{StoredRow, call_row, pending_call};
 pub(crate) use written::{
-    BaselineFlags, ContactColumns, CostColumns, STATE_COLUMNS, fetch_was_tried, moment,
+    BaselineFlags, ContactColumns, CostColumns, STATE_COLUMNS, TriageColumns, fetch_was_tried,
+    moment,
 };

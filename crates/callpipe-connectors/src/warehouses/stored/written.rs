@@ -1,10 +1,11 @@
 //! What is written: contacts, moments, and the baseline's flags.
 
-use callpipe_core::call::Contact;
-use callpipe_core::contracts::warehouse::{Change, Outcome};
+use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::contracts::warehouse::{Change, Outcome, TranscribedCall};
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
+use callpipe_core::triage::not_bought;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
@@ -72,6 +73,31 @@ impl CostColumns {
             })?,
             transcribe_usd: usd(Stage::Transcribe),
             classify_usd: usd(Stage::Classify),
+        })
+    }
+}
+
+/// What was heard and decided before buying.
+pub(crate) struct TriageColumns<'a> {
+    /// Recording by recording, as JSON; nothing where nobody listened.
+    pub(crate) triage: Option<String>,
+    pub(crate) not_bought_s: Option<f64>,
+    pub(crate) saved_usd: Option<f64>,
+    pub(crate) same_audio_as: Option<&'a str>,
+}
+
+impl<'a> TriageColumns<'a> {
+    pub(crate) fn of(call: &'a TranscribedCall) -> Outside<Self> {
+        let json = || serde_json::to_string(&call.triage);
+        let json = (!call.triage.is_empty()).then(json).transpose();
+        let not_bought = not_bought(&call.triage);
+        Ok(Self {
+            triage: json.map_err(|error| {
+                Failure::bug("what was heard cannot be written as JSON").with_source(error)
+            })?,
+            not_bought_s: not_bought.map(|(duration_s, _)| duration_s),
+            saved_usd: not_bought.map(|(_, usd)| usd.dollars()),
+            same_audio_as: call.same_audio_as.as_ref().map(ContactId::as_str),
         })
     }
 }

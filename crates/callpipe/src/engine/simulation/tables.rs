@@ -368,6 +368,7 @@ impl Tables {
             failures: failures.into_values().collect(),
             skips: skips.into_iter().map(skip).collect(),
             spend: self.spend(),
+            ..Summary::default()
         }
     }
 
