@@ -4,6 +4,7 @@
 //! (the vendor's JSON, field for field), `map.rs` (wire to core, pure: vendor quirks live here),
 //! `client.rs` (requests), `mod.rs` (the contract: client and map put together), `tests.rs`.
 
+pub mod files;
 pub mod google;
 pub mod http;
 pub mod secret;

@@ -202,7 +202,7 @@ pub enum Role {
 }
 
 /// Somebody who took part in a call, where the recording's source says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Participant {
     /// The audio channel of this person, counted from zero.
     pub channel: Option<u32>,

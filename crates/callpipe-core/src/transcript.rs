@@ -171,6 +171,9 @@ fn utterances_from_words(mut words: Vec<SpokenWord>) -> Vec<Turn> {
             .then(left.word.start_s.total_cmp(&right.word.start_s))
     });
     let mut utterances: Vec<Turn> = Vec::new();
+    // Not asked of the utterance for each of its words: hours of speech without a pause would
+    // take hours.
+    let mut last_end_s = 0.0_f64;
     for SpokenWord {
         speaker,
         channel,
@@ -181,15 +184,19 @@ fn utterances_from_words(mut words: Vec<SpokenWord>) -> Vec<Turn> {
             Some(last)
                 if last.speaker == speaker
                     && last.channel == channel
-                    && word.start_s - last.end_s() < UTTERANCE_PAUSE_S =>
+                    && word.start_s - last_end_s < UTTERANCE_PAUSE_S =>
             {
+                last_end_s = last_end_s.max(word.end_s);
                 last.words.push(word);
             }
-            _ => utterances.push(Turn {
-                speaker,
-                channel,
-                words: vec![word],
-            }),
+            _ => {
+                last_end_s = word.end_s;
+                utterances.push(Turn {
+                    speaker,
+                    channel,
+                    words: vec![word],
+                });
+            }
         }
     }
     utterances

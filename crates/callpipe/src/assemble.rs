@@ -13,6 +13,7 @@ use callpipe_connectors::contacts::bigquery::BigQueryContacts;
 use callpipe_connectors::contacts::csv::CsvContacts;
 use callpipe_connectors::contacts::folder::FolderContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
+use callpipe_connectors::files;
 use callpipe_connectors::folder::Folder;
 use callpipe_connectors::google::{GoogleConfig, Identity};
 use callpipe_connectors::recordings::folder::FolderRecordings;
@@ -212,7 +213,7 @@ pub fn taxonomy(config: &Config) -> Outside<Arc<Taxonomy>> {
         )
         .with_hint("`callpipe taxonomy` prints the built-in one as an example")
     };
-    let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+    let text = files::read_text(path.as_ref()).map_err(|error| invalid(error.to_string()))?;
     let taxonomy = Taxonomy::parse(&text).map_err(|error| invalid(error.to_string()))?;
     Ok(Arc::new(taxonomy))
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
-use http::StatusCode;
 use http::header::RETRY_AFTER;
+use http::{Method, StatusCode};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
+use super::bounded::{self, ERROR_BYTES_MAX, LIST_BYTES_MAX};
 use crate::http::{self as own_http, Endpoint};
 
 /// A part of a large recording is 8 MiB, and its answer comes when all of it is there: this much is
@@ -33,6 +34,10 @@ const MEDIA_TYPES: [(&str, &str); 9] = [
     // Not `Content-Encoding: gzip`: Cloud Storage would unpack it for some readers.
     ("gz", "application/gzip"),
 ];
+
+/// How requests for lists of objects are told from requests for objects: Cloud Storage and S3 say
+/// the first, Azure the second.
+const LISTS: [&str; 2] = ["list-type=2", "comp=list"];
 
 /// A failed request is tried again a few times at once: what lasts longer is the engine's.
 pub(super) fn retry() -> RetryConfig {
@@ -111,17 +116,22 @@ struct Answers {
 #[async_trait]
 impl HttpService for Answers {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_for_an_object = is_for_an_object(&request);
         let response = self.client.execute(request).await?;
         let status = response.status();
         if status.is_success() || means_something_to_the_store(status) {
-            return Ok(response);
+            return match is_for_an_object {
+                true => Ok(response),
+                false => within_limits(response).await,
+            };
         }
         let (parts, body) = response.into_parts();
+        let body = bounded::beginning(body.bytes_stream(), ERROR_BYTES_MAX).await;
         let retry_after = parts.headers.get(RETRY_AFTER);
         let retry_after_s = retry_after.and_then(|text| text.to_str().ok()?.trim().parse().ok());
         let refusal = Refusal {
             status,
-            code: code(&body.bytes().await.unwrap_or_default()),
+            code: code(&body),
             retry_after: retry_after_s.map(Duration::from_secs),
             role_hint: self.role_hint,
         };
@@ -134,6 +144,27 @@ impl HttpService for Answers {
             false => HttpErrorKind::Unknown,
         };
         Err(HttpError::new(kind, refusal))
+    }
+}
+
+/// Whether the answer is an object, which is streamed or has a limit of its own. The others, such as
+/// lists, are read whole by the store's code.
+fn is_for_an_object(request: &HttpRequest) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    let is_list = query.split('&').any(|pair| LISTS.contains(&pair));
+    matches!(*request.method(), Method::GET | Method::HEAD) && !is_list
+}
+
+/// The same answer, if it is not too large to be held in memory.
+async fn within_limits(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (parts, body) = response.into_parts();
+    match bounded::whole(body.bytes_stream(), LIST_BYTES_MAX).await? {
+        Some(body) => Ok(HttpResponse::from_parts(parts, body.into())),
+        None => {
+            let message = "the answer is larger than any of a bucket";
+            let failure = Failure::new(FailureKind::StoreFailed, message);
+            Err(HttpError::new(HttpErrorKind::Unknown, Carried(failure)))
+        }
     }
 }
 

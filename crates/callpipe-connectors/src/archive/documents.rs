@@ -11,8 +11,9 @@ use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder, GzHeader};
 use futures::TryStreamExt;
 use object_store::path::Path as ObjectPath;
-use object_store::{Error, ObjectStoreExt, PutMode};
+use object_store::{Error, GetResultPayload, ObjectStoreExt, PutMode};
 
+use super::bounded::{self, DOCUMENT_BYTES_MAX, NOTE_BYTES_MAX};
 use super::{Archive, failures, object_path};
 
 /// A paid reply that was kept.
@@ -28,10 +29,12 @@ impl Archive {
     /// A paid reply, as it was bought. One that is damaged is as good as none, and is told of in
     /// the log.
     pub async fn reply(&self, key: &ArchiveKey) -> Outside<Option<KeptReply>> {
-        let Some(compressed) = self.read(key).await? else {
+        let Some(compressed) = self.read_up_to(key, DOCUMENT_BYTES_MAX).await? else {
             return Ok(None);
         };
-        match packed(compressed.len(), move || decompress(&compressed)).await? {
+        let size_bytes = compressed.len();
+        let unpacked = move || decompress(&compressed, DOCUMENT_BYTES_MAX);
+        match packed(size_bytes, unpacked).await? {
             Ok(reply) => Ok(Some(reply)),
             Err(error) => {
                 tracing::warn!(%key, %error, "a stored reply is damaged and is left out");
@@ -67,7 +70,7 @@ impl Archive {
 
     /// A transcript. One that is damaged is as good as none, and is told of in the log.
     pub async fn transcript(&self, key: &ArchiveKey) -> Outside<Option<Transcript>> {
-        let Some(json) = self.read(key).await? else {
+        let Some(json) = self.read_up_to(key, DOCUMENT_BYTES_MAX).await? else {
             return Ok(None);
         };
         match serde_json::from_slice(&json) {
@@ -105,11 +108,31 @@ impl Archive {
             .map_err(|error| failures::from_store(&error, &format!("storing {key}")))
     }
 
-    /// Reads an object.
+    /// Reads a small object, such as a lease. One that is larger than a MiB is none of ours: it is
+    /// as good as none, and is told of in the log.
     pub async fn read(&self, key: &ArchiveKey) -> Outside<Option<Bytes>> {
+        self.read_up_to(key, NOTE_BYTES_MAX).await
+    }
+
+    async fn read_up_to(&self, key: &ArchiveKey, bytes_max: usize) -> Outside<Option<Bytes>> {
         let path = object_path(key)?;
-        let whole = async { self.store.get(&path).await?.bytes().await };
-        self.found(whole, &format!("reading {key}")).await
+        let whole = async {
+            let found = self.store.get(&path).await?;
+            if found.meta.size > bytes_max as u64 {
+                return Ok(None);
+            }
+            match found.payload {
+                GetResultPayload::File(..) => found.bytes().await.map(Some),
+                GetResultPayload::Stream(stream) => bounded::whole(stream, bytes_max).await,
+            }
+        };
+        let Some(read) = self.found(whole, &format!("reading {key}")).await? else {
+            return Ok(None);
+        };
+        if read.is_none() {
+            tracing::warn!(%key, bytes_max, "an object is larger than ours are and is left out");
+        }
+        Ok(read)
     }
 
     /// The keys of all objects below a folder such as `leases/fetch`, in their order.
@@ -163,14 +186,37 @@ fn compress(reply: &KeptReply) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn decompress(bytes: &[u8]) -> io::Result<KeptReply> {
+fn decompress(bytes: &[u8], bytes_max: usize) -> io::Result<KeptReply> {
     let mut decompressed = Vec::new();
     let mut decoder = GzDecoder::new(bytes);
-    decoder.read_to_end(&mut decompressed)?;
+    let mut beginning = decoder.by_ref().take(bytes_max as u64 + 1);
+    beginning.read_to_end(&mut decompressed)?;
+    if decompressed.len() > bytes_max {
+        // A few KiB can be packed that become gigabytes.
+        return Err(io::Error::other("it is larger than any reply"));
+    }
     let comment = decoder.header().and_then(GzHeader::comment);
     let bought_for = comment.and_then(|comment| std::str::from_utf8(comment).ok());
     Ok(KeptReply {
         bytes: decompressed.into(),
         bought_for: bought_for.and_then(|id| ContactId::parse(id).ok()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_that_unpacks_to_more_than_any_is_damaged() {
+        let reply = |size_bytes: usize| KeptReply {
+            bytes: vec![b' '; size_bytes].into(),
+            bought_for: ContactId::parse("700123").ok(),
+        };
+        let packed = compress(&reply(1_000_000)).unwrap();
+        assert!(packed.len() < 20_000);
+        assert_eq!(decompress(&packed, 1_000_000).unwrap(), reply(1_000_000));
+        let error = decompress(&packed, 999_999).unwrap_err();
+        assert_eq!(error.to_string(), "it is larger than any reply");
+    }
 }

@@ -5,6 +5,7 @@
 //! nothing is written outside the archive, whatever a contact is called.
 
 mod azure;
+mod bounded;
 mod cloud;
 mod directory;
 mod documents;
@@ -33,6 +34,7 @@ use directory::DirectoryStore;
 use recordings::Parts;
 
 pub use azure::AzureConfig;
+pub use bounded::DOCUMENT_BYTES_MAX;
 pub use documents::KeptReply;
 pub(crate) use failures::from_store;
 pub use gcs::GcsConfig;

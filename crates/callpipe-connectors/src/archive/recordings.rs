@@ -20,13 +20,8 @@ use crate::random;
 /// Bytes of audio on their way. Ends with an error if they do not arrive whole.
 pub type AudioStream = BoxStream<'static, Result<Bytes, Failure>>;
 
-/// So much of every recording may wait in memory. Many recordings are smaller, and in a bucket those
-/// need no large part.
+/// So much of every recording may wait in memory. Many recordings are smaller.
 const SMALL_PART_BYTES: usize = 256 * 1024;
-
-/// In a directory a recording is written in such parts. One waits while the one before is written,
-/// so that each recording in flight has two.
-const FILE_PART_BYTES: usize = 128 * 1024;
 
 /// Buckets take a larger recording in parts of 5 MiB at least.
 const LARGE_PART_BYTES: usize = 5 * 1024 * 1024;
@@ -38,8 +33,6 @@ const LARGE_PARTS_MAX: usize = 8;
 /// How recordings are cut into parts on their way into a store.
 #[derive(Clone)]
 pub(super) struct Parts {
-    /// A recording that is no larger is kept in memory until it is whole.
-    first_bytes: usize,
     size_bytes: usize,
     /// None where parts are small enough for all to have one.
     large: Option<Arc<Semaphore>>,
@@ -49,15 +42,13 @@ impl Parts {
     /// A file grows by what there is.
     pub(super) fn of_a_directory() -> Self {
         Self {
-            first_bytes: FILE_PART_BYTES,
-            size_bytes: FILE_PART_BYTES,
+            size_bytes: SMALL_PART_BYTES,
             large: None,
         }
     }
 
     pub(super) fn of_a_bucket() -> Self {
         Self {
-            first_bytes: SMALL_PART_BYTES,
             size_bytes: LARGE_PART_BYTES,
             large: Some(Arc::new(Semaphore::new(LARGE_PARTS_MAX))),
         }
@@ -99,8 +90,7 @@ impl Archive {
     ) -> Outside<StoredAudio> {
         let doing = format!("storing {key}");
         let mut incoming = Incoming::new(bytes);
-        let first_bytes = self.parts.first_bytes;
-        let mut first = incoming.part(first_bytes).await?;
+        let mut first = incoming.part(SMALL_PART_BYTES).await?;
         if incoming.size_bytes == 0 {
             return Err(Failure::new(
                 FailureKind::CorruptTransfer,
@@ -108,9 +98,9 @@ impl Archive {
             ));
         }
         let mut permit = None;
-        if !incoming.ended && self.parts.size_bytes > first_bytes {
+        if !incoming.ended && self.parts.size_bytes > SMALL_PART_BYTES {
             permit = self.parts.permit().await;
-            let rest_bytes = self.parts.size_bytes - first_bytes;
+            let rest_bytes = self.parts.size_bytes - SMALL_PART_BYTES;
             first.extend(incoming.part(rest_bytes).await?);
         }
         let first = first.into_iter().collect();

@@ -7,6 +7,7 @@ use callpipe_core::failure::{Failure, FailureKind};
 use reqwest::StatusCode;
 
 use super::wire::{ErrorBody, ErrorProto};
+use crate::http::redact::line;
 use crate::http::{ErrorAnswer, status_kind};
 
 /// What helps.
@@ -76,8 +77,8 @@ impl Refusal {
     fn new(status: StatusCode, error: &ErrorProto, doing: &str) -> Self {
         let (kind, remedy) = meaning(&error.reason, status);
         let word = match error.reason.as_str() {
-            "" => format!("HTTP {}", status.as_u16()),
-            reason => reason.to_owned(),
+            reason if is_reason(reason) => reason.to_owned(),
+            _ => format!("HTTP {}", status.as_u16()),
         };
         let mut failure = Failure::new(kind, format!("{doing}: BigQuery answers {word}"));
         if let Some(message) = told(&error.message, &error.reason) {
@@ -88,6 +89,11 @@ impl Refusal {
         }
         Self { failure, remedy }
     }
+}
+
+/// Whether a text is a word as BigQuery's reasons are.
+fn is_reason(text: &str) -> bool {
+    (1..=50).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn meaning(reason: &str, status: StatusCode) -> (FailureKind, Remedy) {
@@ -120,8 +126,8 @@ fn meaning(reason: &str, status: StatusCode) -> (FailureKind, Remedy) {
 fn told(message: &str, reason: &str) -> Option<String> {
     const CHARS_MAX: usize = 300;
     let quotes_data = reason == "invalid" && message.contains("reading data");
-    let message = message.trim();
-    (!message.is_empty() && !quotes_data).then(|| message.chars().take(CHARS_MAX).collect())
+    let message = line(message, CHARS_MAX);
+    (!message.is_empty() && !quotes_data).then_some(message)
 }
 
 fn hint(reason: &str, kind: FailureKind, remedy: Remedy) -> Option<&'static str> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callpipe_core::contracts::clock::Clock;
-use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use chrono::{DateTime, Utc};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
@@ -36,6 +36,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// The most rows of one answer. They are small: long texts are read one call at a time.
 pub(super) const PAGE_ROWS_MAX: u32 = 10_000;
+
+/// The most pages of one query whose rows are held in memory: a million rows, or a GB by BigQuery's
+/// own limit of a page. Everything that is asked for has far fewer.
+const PAGES_MAX: usize = 100;
 
 /// The largest answer, in bytes. BigQuery's own limit of a page is 10 MB, 20 MB for one row.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -171,7 +175,13 @@ impl BigQuery {
     pub(crate) async fn rows(&self, statement: &Statement, doing: &str) -> Outside<Vec<Row>> {
         let mut page = self.first_page(statement, PAGE_ROWS_MAX, doing).await?;
         let mut rows = std::mem::take(&mut page.rows);
+        let mut pages = 1;
         while let (Some(job), Some(token)) = (&page.job, &page.page_token) {
+            if pages == PAGES_MAX {
+                let message = format!("{doing}: the answer has more than {PAGES_MAX} pages");
+                return Err(Failure::new(FailureKind::StoreFailed, message));
+            }
+            pages += 1;
             page = self.next_page(job, token, PAGE_ROWS_MAX, doing).await?;
             rows.append(&mut page.rows);
         }
@@ -374,6 +384,7 @@ impl BigQuery {
             .map_err(|answer| Refusal::of_answer(*answer, doing))?;
         let body = http::body(response, ANSWER_BYTES_MAX, doing)
             .await
+            .map_err(of_the_store)
             .map_err(Refusal::of_transport)?;
         if body.is_empty() {
             return Ok(T::default());
@@ -383,7 +394,7 @@ impl BigQuery {
             let place = format!("line {} column {}", error.line(), error.column());
             Refusal::of_transport(
                 Failure::new(
-                    callpipe_core::failure::FailureKind::StoreFailed,
+                    FailureKind::StoreFailed,
                     format!("{doing}: BigQuery's answer cannot be read"),
                 )
                 .with_source(place),
@@ -412,4 +423,12 @@ impl BigQuery {
             table.table(),
         ])
     }
+}
+
+/// No call is to blame for an answer of BigQuery's that cannot be taken.
+fn of_the_store(mut failure: Failure) -> Failure {
+    if failure.kind.blame() == Blame::Call {
+        failure.kind = FailureKind::StoreFailed;
+    }
+    failure
 }

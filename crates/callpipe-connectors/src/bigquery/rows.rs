@@ -89,13 +89,14 @@ fn object<'a>(fields: &[Field], values: impl Iterator<Item = &'a Value>) -> Valu
 /// their parts.
 fn json(field: &Field, value: &Value) -> Value {
     if field.is_repeated() {
-        let element = Field {
-            mode: None,
-            ..field.clone()
-        };
         let cells = value.as_array().into_iter().flatten();
-        return cells.map(|cell| json(&element, &cell["v"])).collect();
+        return cells.map(|cell| element(field, &cell["v"])).collect();
     }
+    element(field, value)
+}
+
+/// A cell, or one of those of a list.
+fn element(field: &Field, value: &Value) -> Value {
     if field.is_record() {
         return match value.get("f").and_then(Value::as_array) {
             Some(cells) => object(&field.fields, cells.iter().map(|cell| &cell["v"])),

@@ -16,6 +16,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::config::GoogleConfig;
+use crate::files;
 use crate::secret::Secret;
 
 /// Everything that the account may do: what it may is decided by its roles.
@@ -123,8 +124,8 @@ impl Contents {
             let message = format!("the Google credentials file {} {why}", path.display());
             Failure::new(FailureKind::Denied, message).with_hint(FILE_HINT)
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let text =
+            files::read_text(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         // Where, not what: the parser's own words may quote a secret.
         let json: Value = serde_json::from_str(&text).map_err(|error| {
             let (line, column) = (error.line(), error.column());

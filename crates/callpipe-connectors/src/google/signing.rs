@@ -21,7 +21,11 @@ use super::{Identity, Source};
 use crate::http::{self, Endpoint};
 
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// The largest answer, in bytes: a signature, or an account's address.
 const REPLY_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest address of an account.
+const EMAIL_CHARS_MAX: usize = 320;
 
 const DOING: &str = "signing a link";
 const ROLE_HINT: &str = "the account needs the role roles/iam.serviceAccountTokenCreator on itself, and its project \
@@ -161,7 +165,20 @@ async fn email(metadata_address: &str) -> Outside<String> {
         "check `google.metadata_host`",
     )
     .await?;
-    Ok(String::from_utf8_lossy(&body).trim().to_owned())
+    let email = std::str::from_utf8(&body).unwrap_or_default().trim();
+    if !is_email(email) {
+        let message = format!("{DOING}: the metadata server names no account");
+        return Err(Failure::new(FailureKind::CorruptTransfer, message));
+    }
+    Ok(email.to_owned())
+}
+
+/// Whether a text can be an account's address. A login page, for one, cannot.
+fn is_email(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte);
+    (3..=EMAIL_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(plain)
+        && text.matches('@').count() == 1
 }
 
 async fn body(response: Response, hint: &'static str) -> Outside<Bytes> {

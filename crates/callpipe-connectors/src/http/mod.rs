@@ -4,24 +4,23 @@
 //! HTTP/1.1 only: one vendor's token endpoint is reported to fail over HTTP/2, and none of the
 //! requests here gains by it.
 
+mod body;
 mod endpoint;
 pub mod pacing;
 pub mod redact;
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 
+pub use body::body;
 pub use endpoint::{Endpoint, EndpointError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The most of an error body that is read, in bytes.
-const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// A client for an endpoint, whose requests end after `silence_max` without a byte from the other
 /// side. A proxy that the environment names is used, except for this machine.
@@ -130,44 +129,12 @@ pub async fn success(
         format!("{doing}: HTTP {}", status.as_u16()),
     )
     .with_retry_after(retry_after);
-    let body = body_up_to(response, ERROR_BODY_BYTES_MAX).await;
+    let body = body::error_body(response).await;
     Err(Box::new(ErrorAnswer {
         failure,
         status,
         body,
     }))
-}
-
-/// A whole body of at most `bytes_max`.
-pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
-    let mut response = response;
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| transport_failure(error, doing))?
-    {
-        if body.len() + chunk.len() > bytes_max {
-            return Err(Failure::new(
-                FailureKind::Rejected,
-                format!("{doing}: the answer is larger than {bytes_max} bytes"),
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-async fn body_up_to(mut response: Response, bytes_max: usize) -> Bytes {
-    let mut body = BytesMut::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = bytes_max.saturating_sub(body.len());
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if room <= chunk.len() {
-            break;
-        }
-    }
-    body.freeze()
 }
 
 /// For how long the other side wants to be left alone: seconds or a date.

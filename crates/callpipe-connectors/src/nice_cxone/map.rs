@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::config::ClientAuthentication;
 use super::wire::{ApiError, Claims, OAuthError, OpenIdConfiguration, TokenAnswer};
 use crate::http::Endpoint;
+use crate::http::redact::line;
 
 /// The life of a token that names none, in seconds.
 const LIFE_WHEN_UNTOLD_S: u64 = 300;
@@ -23,6 +24,9 @@ const LIFE_MAX_S: u64 = 24 * 3600;
 
 /// A token is renewed this long before its end, or a quarter of its life where that is less.
 const LEAD_MAX_S: u64 = 60;
+
+/// The most of an address that cannot be used that is repeated, with what is wrong with it.
+const PROBLEM_CHARS_MAX: usize = 200;
 
 /// Claims are written without padding. Some issuers pad all the same.
 const CLAIMS_BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -84,7 +88,8 @@ pub(super) fn found_endpoint(
         .with_hint("check `issuer`; `api_endpoint` can be set by hand")
     };
     let text = text.ok_or_else(|| denied("it is missing".to_owned()))?;
-    let endpoint = Endpoint::parse(text).map_err(|error| denied(error.to_string()))?;
+    let endpoint = Endpoint::parse(text)
+        .map_err(|error| denied(line(&error.to_string(), PROBLEM_CHARS_MAX)))?;
     if endpoint.is_loopback() && !issuer.is_loopback() {
         return Err(denied("it is on this machine".to_owned()));
     }

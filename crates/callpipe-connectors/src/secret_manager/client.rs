@@ -11,6 +11,7 @@ use reqwest::Client;
 use super::name::SecretName;
 use super::wire::{AccessAnswer, ErrorBody, Payload};
 use crate::google::{GoogleConfig, Identity};
+use crate::http::redact::line;
 use crate::http::{self, Endpoint, ErrorAnswer};
 use crate::secret::Secret;
 
@@ -111,7 +112,7 @@ fn refused(answer: ErrorAnswer, name: &SecretName) -> Failure {
         body,
     } = answer;
     if let Ok(body) = serde_json::from_slice::<ErrorBody>(&body) {
-        let words: String = body.error.message.chars().take(MESSAGE_CHARS_MAX).collect();
+        let words = line(&body.error.message, MESSAGE_CHARS_MAX);
         failure.message = format!("{}: {words}", failure.message);
     }
     let hint = match status.as_u16() {

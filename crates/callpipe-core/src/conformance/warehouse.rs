@@ -32,6 +32,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     reports::calls_are_listed_by_filter(warehouse).await;
     reports::the_summary_adds_up(warehouse).await;
     reports::what_was_spent_adds_up(warehouse).await;
+    reports::what_was_not_bought_adds_up(warehouse).await;
     reports::values_are_counted(warehouse).await;
     // Preparing what is in use changes nothing.
     let before = good(warehouse.summary(now()).await, "counting calls");

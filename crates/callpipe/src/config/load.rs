@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use callpipe_connectors::files;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -36,7 +37,7 @@ pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, Co
     let default = Path::new(DEFAULT_FILE);
     let file = named.or_else(|| default.exists().then_some(default));
     let text = match file {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        Some(path) => files::read_text(path).map_err(|error| ConfigError::Unreadable {
             path: path.to_owned(),
             error,
         })?,
@@ -46,7 +47,7 @@ pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, Co
     let none = BTreeMap::new();
     let without_secrets = Surroundings {
         variable: &variable,
-        read_file: &|path| std::fs::read_to_string(path),
+        read_file: &|path| files::read_text(path.as_ref()),
         secrets: &none,
     };
     let place = file.map_or_else(
@@ -71,7 +72,7 @@ pub async fn load(named: Option<&Path>, now: DateTime<Utc>) -> Result<Loaded, Co
 pub fn alone(text: &str, place: &str) -> Result<Config, ConfigError> {
     let surroundings = Surroundings {
         variable: &|_| None,
-        read_file: &|path| std::fs::read_to_string(path),
+        read_file: &|path| files::read_text(path.as_ref()),
         secrets: &BTreeMap::new(),
     };
     Ok(parse(text, place, &surroundings)?.0)

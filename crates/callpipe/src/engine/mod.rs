@@ -12,6 +12,7 @@ pub mod gate;
 pub mod holder;
 pub mod lease;
 pub mod leases;
+mod look;
 pub mod monitor;
 pub mod paid;
 mod patience;

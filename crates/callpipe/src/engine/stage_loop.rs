@@ -13,7 +13,6 @@ use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use callpipe_core::money::add_purchases;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
-use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
 use tokio::task::JoinSet;
@@ -21,11 +20,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::Engine;
 use super::committer::{Done, Outbox, Signals, StageSignals};
 use super::gate::{Gate, Permission, Weight};
+use super::look::{Looked, look};
 use super::paid::Purchases;
 use super::stages::{StageWork, Verdict, Worked};
-use super::{Engine, patience};
 
 /// How a stage came to its end.
 #[derive(Debug)]
@@ -43,32 +43,6 @@ pub enum StageEnding {
 }
 
 type Ended = (PendingCall, Outside<Worked>);
-
-/// What a look at the warehouse showed.
-struct Looked {
-    query: PendingQuery,
-    at: Instant,
-    pending: Vec<PendingCall>,
-    /// When the first call can be done of those that cannot be done yet; asked where all others are
-    /// among the pending ones.
-    next_ready_at: Option<DateTime<Utc>>,
-}
-
-async fn look(engine: &Engine, query: PendingQuery) -> Outside<Looked> {
-    let (warehouse, stop) = (engine.warehouse.as_ref(), &engine.stop);
-    let at = Instant::now();
-    let pending = patience::ask(stop, || warehouse.pending(&query)).await?;
-    let next_ready_at = match pending.len() < query.limit {
-        true => patience::ask(stop, || warehouse.next_ready_at(&query.scope)).await?,
-        false => None,
-    };
-    Ok(Looked {
-        query,
-        at,
-        pending,
-        next_ready_at,
-    })
-}
 
 struct StageLoop<'a> {
     engine: &'a Engine,

@@ -20,6 +20,8 @@ use crate::http::{self, Endpoint};
 /// An answer takes seconds. One of the longest, with thinking, takes a minute and a half.
 const SILENCE_MAX: Duration = Duration::from_secs(3 * 60);
 
+/// The largest reply that is taken, in bytes. The longest answer and its thoughts are 65,536 tokens,
+/// of a few bytes each.
 const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// No model writes more.

@@ -1,5 +1,6 @@
 //! Records of a list, by column: CSV and JSON lines.
 
+use std::collections::HashSet;
 use std::io;
 
 use serde_json::{Map, Value};
@@ -169,16 +170,19 @@ fn by_column(columns: &[String], fields: Vec<String>) -> Told<Map<String, Value>
 /// The names of the columns. One without a name, or with a taken one, is named by its position.
 fn columns(header: &str, delimiter: u8) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
+    let mut taken: HashSet<String> = HashSet::new();
     for (position, name) in split(header, delimiter).into_iter().enumerate() {
         let name = name.trim();
-        let unusable = name.is_empty() || columns.iter().any(|column| column == name);
-        columns.push(if unusable {
+        let unusable = name.is_empty() || taken.contains(name);
+        let column = if unusable {
             format!("{name}_{}", position + 1)
                 .trim_start_matches('_')
                 .to_owned()
         } else {
             name.to_owned()
-        });
+        };
+        taken.insert(column.clone());
+        columns.push(column);
     }
     columns
 }

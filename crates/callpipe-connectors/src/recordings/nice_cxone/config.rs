@@ -61,6 +61,10 @@ pub struct RecordingsConfig {
     /// Hosts that recordings may be downloaded from, beside the vendor's: `media.example.com`, or
     /// `*.example.com` for all below it. Default: none.
     pub media_hosts: Vec<String>,
+    /// The largest recording that is downloaded, in bytes: what is larger is refused, and one that
+    /// does not end is broken off there. Default: 4 GiB, days of a call in stereo as the vendor
+    /// packs it.
+    pub recording_size_bytes_max: u64,
 }
 
 impl Default for RecordingsConfig {
@@ -77,6 +81,7 @@ impl Default for RecordingsConfig {
             media_type: MediaType::default(),
             in_flight_max: 8,
             media_hosts: Vec::new(),
+            recording_size_bytes_max: 4 * 1024 * 1024 * 1024,
         }
     }
 }

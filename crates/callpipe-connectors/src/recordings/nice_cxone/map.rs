@@ -1,5 +1,7 @@
 //! From the playback service's words to ours. Pure: the vendor's quirks live here.
 
+use std::collections::HashSet;
+
 use callpipe_core::call::{ContactId, parse_start};
 use callpipe_core::contracts::recording_source::{Found, Locator, RecordingReference};
 use callpipe_core::failure::Outside;
@@ -151,15 +153,13 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 
 /// Who is heard. Somebody who was heard in several parts of the call is listed once.
 fn participants(data: &InteractionData) -> Vec<Participant> {
-    let mut participants = Vec::new();
-    for item in data.participants.iter().flatten() {
-        if let Some(participant) = participant(item)
-            && !participants.contains(&participant)
-        {
-            participants.push(participant);
-        }
-    }
-    participants
+    let mut listed = HashSet::new();
+    data.participants
+        .iter()
+        .flatten()
+        .filter_map(participant)
+        .filter(|participant| listed.insert(participant.clone()))
+        .collect()
 }
 
 fn participant(item: &Value) -> Option<Participant> {
@@ -183,16 +183,11 @@ fn participant(item: &Value) -> Option<Participant> {
 
 /// Leaves out recordings that were listed before, even if each link has its own signature.
 fn without_repetitions(recordings: Vec<RecordingReference>) -> Vec<RecordingReference> {
-    let mut objects = Vec::new();
-    let mut kept = Vec::new();
-    for recording in recordings {
-        let object = object(&recording.locator.0);
-        if !objects.contains(&object) {
-            objects.push(object);
-            kept.push(recording);
-        }
-    }
-    kept
+    let mut objects = HashSet::new();
+    let is_new = |recording: &RecordingReference| objects.insert(object(&recording.locator.0));
+    let mut recordings = recordings;
+    recordings.retain(is_new);
+    recordings
 }
 
 /// What a link leads to: the link without its S3 signature. Other parts of a query may name the

@@ -29,6 +29,7 @@ const DOING: &str = "downloading a recording";
 pub(super) struct Media {
     http: Client,
     hosts: MediaHosts,
+    size_bytes_max: u64,
     clock: Arc<dyn Clock>,
 }
 
@@ -44,11 +45,13 @@ impl Media {
     pub(super) fn new(
         issuer: &Endpoint,
         hosts: MediaHosts,
+        size_bytes_max: u64,
         clock: Arc<dyn Clock>,
     ) -> Outside<Self> {
         Ok(Self {
             http: http::client(issuer, SILENCE_MAX)?,
             hosts,
+            size_bytes_max,
             clock,
         })
     }
@@ -82,11 +85,15 @@ impl Media {
         if response.status().as_u16() != 200 || kinds::is_no_media(claimed) {
             return Err(Stop::Failed(corrupt("the answer is not a recording")));
         }
+        let announced_bytes = response.content_length().unwrap_or(0);
+        if announced_bytes > self.size_bytes_max {
+            return Err(Stop::Failed(too_large(self.size_bytes_max)));
+        }
         let kind = kinds::of(claimed, url.path());
         Ok(OpenRecording {
             content_type: kind.content_type.to_owned(),
             extension: kind.extension.to_owned(),
-            bytes: begun(response).await?,
+            bytes: at_most(self.size_bytes_max, begun(response).await?),
         })
     }
 
@@ -187,6 +194,34 @@ where
             },
         }
     })
+}
+
+/// The same bytes; an error in place of the first that is too many. A source that never ends must
+/// not fill the archive.
+fn at_most(
+    size_bytes_max: u64,
+    chunks: BoxStream<'static, Outside<Bytes>>,
+) -> BoxStream<'static, Outside<Bytes>> {
+    let state = Some((chunks, size_bytes_max));
+    let bounded = stream::unfold(state, move |state| async move {
+        let (mut chunks, room_bytes) = state?;
+        match chunks.next().await? {
+            Ok(chunk) => match room_bytes.checked_sub(chunk.len() as u64) {
+                Some(room_bytes) => Some((Ok(chunk), Some((chunks, room_bytes)))),
+                None => Some((Err(too_large(size_bytes_max)), None)),
+            },
+            Err(failure) => Some((Err(failure), None)),
+        }
+    });
+    bounded.boxed()
+}
+
+/// The call is to blame: the recording will be as large the next time.
+fn too_large(size_bytes_max: u64) -> Failure {
+    let message = format!("{DOING}: it is larger than {size_bytes_max} bytes");
+    Failure::new(FailureKind::Rejected, message).with_hint(
+        "if recordings may be as large, raise `recordings.nice_cxone.recording_size_bytes_max`",
+    )
 }
 
 fn corrupt(problem: &str) -> Failure {

@@ -50,7 +50,12 @@ impl NiceCxoneRecordings {
         let hosts = MediaHosts::new(&config.media_hosts, &config.issuer)?;
         Ok(Self {
             client: RecordingsClient::new(&config, Arc::clone(&clock))?,
-            media: Media::new(&config.issuer, hosts, clock)?,
+            media: Media::new(
+                &config.issuer,
+                hosts,
+                config.recording_size_bytes_max,
+                clock,
+            )?,
             in_flight_max: config.in_flight_max.max(1),
             requests_max: config.requests_per_5_minutes,
         })

@@ -16,6 +16,7 @@ use url::Url;
 use super::config::{DeepgramConfig, ENDPOINT_DEFAULT, LANGUAGE_AUTO};
 use super::map::{Refusal, refusal};
 use super::wire::LinkRequest;
+use crate::archive::DOCUMENT_BYTES_MAX;
 use crate::http::{self, Endpoint};
 use crate::secret::{self, Secret};
 
@@ -25,8 +26,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(11 * 60);
 /// What an upload may take on top: the client counts silence from the start of a request.
 const UPLOAD_MAX: Duration = Duration::from_secs(20 * 60);
 
-/// The largest reply that is taken; one hour of two channels makes about 10 MB.
-const REPLY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The largest reply that is taken, in bytes: as large as one that can be kept. An hour of two
+/// channels makes about 10 MB.
+const REPLY_BYTES_MAX: usize = DOCUMENT_BYTES_MAX;
 
 const DOING: &str = "asking Deepgram for a transcript";
 

@@ -21,6 +21,13 @@ const DURATION_S_MAX: f64 = 7.0 * 24.0 * 3600.0;
 /// The most characters of a text of Deepgram's that go into a message or a warning.
 const SHOWN_CHARS_MAX: usize = 200;
 
+/// The most values of a reply that is read. A word has 8 in 130 bytes, so that these are enough for
+/// half a day of two channels; each takes up to 140 bytes of memory, however short it is written.
+const VALUES_MAX: usize = 10_000_000;
+
+/// The most warnings that are handed on.
+const WARNINGS_MAX: usize = 20;
+
 /// Reads a reply. Only bytes that are no reply at all are a failure.
 pub(super) fn transcribed(
     reply: &[u8],
@@ -33,6 +40,9 @@ pub(super) fn transcribed(
             format!("reading Deepgram's reply: {what}"),
         )
     };
+    if values_at_most(reply) > VALUES_MAX {
+        return Err(unusable("it has more values than any recording has words"));
+    }
     let Reply { metadata, results } = match serde_json::from_slice(reply) {
         Ok(reply) => reply,
         // A `Value` takes a key that stands there twice, as a struct does not.
@@ -59,9 +69,19 @@ pub(super) fn transcribed(
         transcript,
         analysis,
         model: model(&metadata).unwrap_or_else(|| model_asked.to_owned()),
-        warnings: metadata.warnings.iter().filter_map(warning).collect(),
+        warnings: metadata
+            .warnings
+            .iter()
+            .filter_map(warning)
+            .take(WARNINGS_MAX)
+            .collect(),
         request_id: metadata.request_id,
     })
+}
+
+/// As many values as a text has, or more: each but the first follows one of these.
+fn values_at_most(json: &[u8]) -> usize {
+    json.iter().filter(|byte| b"[{,".contains(byte)).count() + 1
 }
 
 /// The channels that were answered; where none was, as many as the audio is said to have.

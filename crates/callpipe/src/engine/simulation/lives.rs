@@ -113,6 +113,9 @@ impl End {
     }
 }
 
+/// How a call ended, and whose labels it has.
+pub(super) type Ended = (CallProgress, Option<String>);
+
 /// A world with everything in it that outlives a run.
 pub(super) struct Universe {
     pub(super) world: Arc<World>,
@@ -163,7 +166,7 @@ impl Universe {
     }
 
     /// How each call ended, and whose labels it has.
-    pub(super) fn ended(&self) -> Vec<(CallProgress, Option<String>)> {
+    pub(super) fn ended(&self) -> Vec<Ended> {
         if let Some(warehouse) = &self.sqlite {
             return sqlite::ended(warehouse);
         }

@@ -12,6 +12,7 @@ use callpipe_core::retry::RetryPolicy;
 use super::calls::Calls;
 use super::chance::Seeded;
 use super::lives::{Death, End, Setup, Universe};
+use super::seeds::in_parallel;
 use super::verdict::breaches;
 use super::weather::{Outage, System, Weather};
 use crate::engine::Ending;
@@ -20,15 +21,23 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const FROM: Duration = Duration::from_secs(120);
 
 fn universe(system: System, kind: FailureKind, outage_max: Duration, calls: usize) -> Universe {
+    universe_with((system, kind, HOUR), outage_max, calls)
+}
+
+fn universe_with(
+    (system, kind, lasts): (System, FailureKind, Duration),
+    outage_max: Duration,
+    calls: usize,
+) -> Universe {
     let outage = Outage {
         system,
         from: FROM,
-        until: FROM + HOUR,
+        until: FROM + lasts,
         kind,
     };
     let weather = Weather {
         outages: vec![outage],
-        calm_from: FROM + HOUR,
+        calm_from: FROM + lasts,
         ..Weather::default()
     };
     let setup = Setup {
@@ -93,6 +102,21 @@ fn an_hour_without_a_vendor_parks_no_call_and_the_run_goes_on() {
             println!("{system:?} {kind}: {failed} of {calls} calls' requests failed");
             assert!(failed <= most, "{system:?} {kind} {calls}: {failed}");
         }
+    }
+}
+
+/// Whatever a call's last attempt is and whenever it fails: the vendor may be back when it is asked.
+#[test]
+fn an_outage_of_any_length_parks_none_of_a_few_calls() {
+    for (system, kind) in VENDORS {
+        in_parallel(150, |lasts_s| {
+            let outage = (system, kind, Duration::from_secs(lasts_s));
+            let universe = universe_with(outage, HOUR, 3);
+            universe.world.pass(FROM);
+            let end = universe.live(Death::Natural);
+            assert!(end.is_done(), "{outage:?}: {end:?}");
+            assert_eq!(count(&universe, "done"), 3, "{outage:?}");
+        });
     }
 }
 

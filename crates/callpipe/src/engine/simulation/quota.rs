@@ -115,6 +115,13 @@ fn the_recordings_quota_is_used_up_and_never_exceeded() {
     }
 }
 
+#[test]
+fn a_run_that_ends_in_good_order_costs_the_next_one_nothing_of_the_quota() {
+    let universe = run(17, setup(150, AT_ONCE), usual_ms);
+    let usage = universe.store.usage();
+    assert!(usage.contains("\"unconfirmed\":0"), "{usage}");
+}
+
 /// The part of the transcriber's places that is used from the first purchase to the last answer.
 fn places_used(universe: &Universe) -> f64 {
     let in_flight_max = universe.setup.in_flight[1];

@@ -10,7 +10,7 @@ use super::verdict::breaches;
 use super::weather::Weather;
 
 /// How many worlds are tried where nobody says otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 3_000;
 
 pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()

@@ -11,10 +11,10 @@ use callpipe_core::contracts::warehouse::{
     ValueCount, Warehouse,
 };
 use callpipe_core::failure::Outside;
-use callpipe_core::progress::CallProgress;
 use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, Utc};
 
+use super::lives::Ended;
 use super::seeds::{in_parallel, number, universe};
 use super::verdict::breaches;
 use super::weather::System;
@@ -95,7 +95,7 @@ impl Warehouse for Reached {
 }
 
 /// How each call ended, and whose labels it has.
-pub(super) fn ended(warehouse: &SqliteWarehouse) -> Vec<(CallProgress, Option<String>)> {
+pub(super) fn ended(warehouse: &SqliteWarehouse) -> Vec<Ended> {
     wait_for(async {
         let calls = warehouse.progress(&CallFilter::default()).await.unwrap();
         let mut ended = Vec::new();

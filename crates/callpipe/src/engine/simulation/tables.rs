@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, Outcome, PendingCall,
-    PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall, ValueCount,
+    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, NotBought, Outcome,
+    PendingCall, PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall,
+    ValueCount,
 };
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
 use callpipe_core::recording::Recording;
+use callpipe_core::triage::not_bought;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -99,9 +101,8 @@ impl Row {
             }
             Change::None => false,
         };
-        if learned || (outcome.progress.stage == Stage::Fetch && failed) {
-            self.tried_at = Some(outcome.at);
-        } else if self.tried_at.is_none() && outcome.progress.stage > Stage::Fetch {
+        let is_past = self.tried_at.is_none() && outcome.progress.stage > Stage::Fetch;
+        if learned || is_past || (outcome.progress.stage == Stage::Fetch && failed) {
             self.tried_at = Some(outcome.at);
         }
         self.progress = outcome.progress.clone();
@@ -152,6 +153,7 @@ impl Row {
         let is_transcribed = progress.stage == Stage::Classify || skipped(SkipReason::NoSpeech);
         let first = self.recordings.first();
         let transcribed = self.transcribed.as_ref();
+        let left_out = transcribed.and_then(|call| not_bought(&call.triage));
         let analysis = transcribed.map(|call| &call.analysis);
         let tried_at = self.tried_at.filter(|_| status.is_some());
         json!({
@@ -172,6 +174,10 @@ impl Row {
             "sentiment": analysis.map(|analysis| &analysis.sentiment),
             "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
             "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
+            "triage": transcribed.map(|call| &call.triage).filter(|triage| !triage.is_empty()),
+            "not_bought_s": left_out.map(|(duration_s, _)| duration_s),
+            "saved_usd": left_out.map(|(_, usd)| usd),
+            "same_audio_as": transcribed.and_then(|call| call.same_audio_as.clone()),
         })
     }
 
@@ -368,8 +374,29 @@ impl Tables {
             failures: failures.into_values().collect(),
             skips: skips.into_iter().map(skip).collect(),
             spend: self.spend(),
-            ..Summary::default()
+            not_bought: self.not_bought(),
+            same_audio: self
+                .transcribed()
+                .filter(|call| call.same_audio_as.is_some())
+                .count() as u64,
         }
+    }
+
+    fn transcribed(&self) -> impl Iterator<Item = &TranscribedCall> {
+        self.rows
+            .values()
+            .filter_map(|row| row.transcribed.as_deref())
+    }
+
+    fn not_bought(&self) -> NotBought {
+        let left_out = self
+            .transcribed()
+            .filter_map(|call| not_bought(&call.triage));
+        left_out.fold(NotBought::default(), |sum, (duration_s, usd)| NotBought {
+            calls: sum.calls + 1,
+            duration_s: sum.duration_s + duration_s,
+            usd: sum.usd + usd,
+        })
     }
 
     fn spend(&self) -> Vec<StageSpend> {

@@ -6,7 +6,7 @@ use callpipe_core::failure::{Blame, FailureKind};
 use callpipe_core::progress::{CallProgress, Stage, Status};
 
 use super::calls::Call;
-use super::lives::Universe;
+use super::lives::{Ended, Universe};
 use super::paid::{Fortune, PRICE};
 use super::weather::System;
 use super::world::Met;
@@ -25,9 +25,7 @@ pub(super) fn breaches(universe: &Universe) -> Vec<String> {
             breaches.push(format!("{}, {:?}: {breach}", call.id(), call.nature));
         }
     }
-    let redone = ended.iter().map(|(progress, _)| progress.redo_count).sum();
-    breaches.extend(purchases(universe, redone));
-    breaches.extend(charges(universe, &ended));
+    breaches.extend(purchases(universe, &ended));
     breaches
 }
 
@@ -96,13 +94,14 @@ fn explained(universe: &Universe, kind: FailureKind, met: &[Met]) -> bool {
 
 /// Whatever was sold is kept, got lost on its way, or was on its way when a run was cut off. And
 /// nothing was bought beyond what is kept, but where the earlier answers are of no use.
-fn purchases(universe: &Universe, redone: u32) -> Vec<String> {
+fn purchases(universe: &Universe, ended: &[Ended]) -> Vec<String> {
     let kept = universe.store.kept();
     let mut breaches = Vec::new();
     for purchase in universe.books.purchases() {
         let is_kept = kept.contains_key(&purchase.serial);
         if !is_kept && purchase.fortune == Fortune::Underway {
-            breaches.push(format!("a paid reply is nowhere: {purchase:?}"));
+            let (serial, request) = (purchase.serial, purchase.fingerprint);
+            breaches.push(format!("reply {serial} to {request} is nowhere"));
         }
     }
     let mut of_use: BTreeMap<&str, usize> = BTreeMap::new();
@@ -116,6 +115,9 @@ fn purchases(universe: &Universe, redone: u32) -> Vec<String> {
             breaches.push(format!("{count} good replies were kept for {request}"));
         }
     }
+    let names = kept.values().map(|(name, _)| name.as_str()).collect();
+    breaches.extend(charges(ended, &names));
+    let redone: u32 = ended.iter().map(|(progress, _)| progress.redo_count).sum();
     let useless = kept.values().filter(|(_, sold)| !sold.is_of_use).count();
     let allowed = universe.calls.len() * 6 * (redone as usize + 1);
     if useless > allowed {
@@ -125,9 +127,7 @@ fn purchases(universe: &Universe, redone: u32) -> Vec<String> {
 }
 
 /// Every reply that is kept is charged to one call, at its price, and nothing else is.
-fn charges(universe: &Universe, ended: &[(CallProgress, Option<String>)]) -> Vec<String> {
-    let kept = universe.store.kept();
-    let kept: BTreeSet<&str> = kept.values().map(|(name, _)| name.as_str()).collect();
+fn charges(ended: &[Ended], kept: &BTreeSet<&str>) -> Vec<String> {
     let mut breaches = Vec::new();
     let mut charged = BTreeSet::new();
     for purchase in ended.iter().flat_map(|(progress, _)| &progress.purchases) {
@@ -139,7 +139,7 @@ fn charges(universe: &Universe, ended: &[(CallProgress, Option<String>)]) -> Vec
             breaches.push(format!("{name} is charged at {}", purchase.usd));
         }
     }
-    if charged != kept {
+    if &charged != kept {
         breaches.push(format!("charged are {charged:?}, kept are {kept:?}"));
     }
     breaches

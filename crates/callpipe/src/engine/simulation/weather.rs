@@ -114,7 +114,8 @@ impl Weather {
             faults_permille: chance.pick(&[0, 5, 20, 50, 100, 300]),
             calm_from,
             slowness: chance.pick(&[1, 1, 4]),
-            latency_ms: None,
+            // Where everything takes equally long, much happens at the very same moment.
+            latency_ms: chance.pick(&[None, None, Some(|_| (10, 10))]),
         }
     }
 
@@ -148,7 +149,10 @@ impl Weather {
         let (least_ms, most_ms) = self.latency_ms.unwrap_or(usual_latency_ms)(system);
         let factor = self.slowness.max(1);
         let both_ms = chance.between(least_ms, most_ms * factor);
-        let there_ms = chance.below(both_ms + 1);
+        let there_ms = match least_ms == most_ms {
+            true => both_ms / 2,
+            false => chance.below(both_ms + 1),
+        };
         [there_ms, both_ms - there_ms].map(Duration::from_millis)
     }
 }

@@ -26,7 +26,6 @@ pub(super) struct Met {
     pub(super) system: System,
     pub(super) kind: FailureKind,
     pub(super) in_outage: bool,
-    pub(super) at: Duration,
 }
 
 pub(super) struct World {
@@ -275,7 +274,6 @@ impl State {
             system,
             kind,
             in_outage,
-            at,
         };
         self.met.entry(whom.to_owned()).or_default().push(met);
     }

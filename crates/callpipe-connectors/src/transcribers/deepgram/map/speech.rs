@@ -1,5 +1,7 @@
 //! Words, with times that can be calculated with and speakers that have a side.
 
+use std::collections::BTreeMap;
+
 use callpipe_core::recording::Participant;
 use callpipe_core::transcript::{Speaker, SpokenWord, Word};
 
@@ -51,6 +53,18 @@ pub(super) fn words(
 fn by_channel(results: &Results, duration_s: Option<f64>) -> Vec<Vec<wire::Word>> {
     // Without any channel, whatever the utterances hold is taken for one.
     let count = results.channels.len().max(1);
+    let mut uttered_by_channel: BTreeMap<usize, Vec<&wire::Utterance>> = BTreeMap::new();
+    for utterance in &results.utterances {
+        let channel = if count == 1 {
+            0
+        } else {
+            utterance.channel as usize
+        };
+        uttered_by_channel
+            .entry(channel)
+            .or_default()
+            .push(utterance);
+    }
     (0..count)
         .map(|number| {
             let alternative = results
@@ -62,10 +76,9 @@ fn by_channel(results: &Results, duration_s: Option<f64>) -> Vec<Vec<wire::Word>
             {
                 return alternative.words.clone();
             }
-            let uttered: Vec<wire::Word> = results
-                .utterances
+            let uttered = uttered_by_channel.remove(&number).unwrap_or_default();
+            let uttered: Vec<wire::Word> = uttered
                 .iter()
-                .filter(|utterance| count == 1 || utterance.channel as usize == number)
                 .flat_map(|utterance| utterance.words.iter().cloned())
                 .collect();
             match alternative {

@@ -1,0 +1,146 @@
+//! Bodies that are held in memory: never larger than their reader allows, and never waited for
+//! without end.
+//!
+//! Nothing is decompressed: we ask for no compressed answers, and one that comes all the same stays
+//! as it is. So a limit is a limit of what is in memory.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use reqwest::Response;
+use tokio::time::timeout;
+
+use super::transport_failure;
+
+/// The most of an error body that is read, in bytes.
+const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long an error body may take. Its status has said the most of it.
+const ERROR_BODY_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a whole body may take from its first byte on. Silence ends sooner; this ends a body
+/// that trickles. The largest that any reader allows needs a quarter of a megabyte a second.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(20 * 60);
+
+/// A whole body of at most `bytes_max`. One that is announced as larger is refused before any of it
+/// is read.
+pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
+    let announced_bytes = response.content_length().unwrap_or(0);
+    if announced_bytes > bytes_max as u64 {
+        return Err(too_large(bytes_max, doing));
+    }
+    let whole = timeout(BODY_WAIT_MAX, whole(response, bytes_max, doing));
+    whole.await.unwrap_or_else(|_| {
+        let message = format!("{doing}: the answer does not end");
+        Err(Failure::new(FailureKind::Unavailable, message))
+    })
+}
+
+async fn whole(mut response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| transport_failure(error, doing))?
+    {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(too_large(bytes_max, doing));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn too_large(bytes_max: usize, doing: &str) -> Failure {
+    let message = format!("{doing}: the answer is larger than {bytes_max} bytes");
+    Failure::new(FailureKind::Rejected, message)
+}
+
+/// The beginning of an error's body, as far as it comes.
+pub(super) async fn error_body(mut response: Response) -> Bytes {
+    let mut body = BytesMut::new();
+    let reading = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            let room = ERROR_BODY_BYTES_MAX.saturating_sub(body.len());
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if room <= chunk.len() {
+                break;
+            }
+        }
+    };
+    // What has come until then is what is wanted.
+    let _ = timeout(ERROR_BODY_WAIT_MAX, reading).await;
+    body.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::stream::{self, StreamExt};
+    use reqwest::Body;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const CHUNK_BYTES: usize = 1_000;
+
+    /// An answer whose body is chunks without end, one after each wait, and how many were taken.
+    fn endless(wait: Duration) -> (Response, Arc<AtomicUsize>) {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        let chunks = stream::repeat(()).then(move |()| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            async move {
+                sleep(wait).await;
+                Ok::<_, io::Error>(Bytes::from_static(&[b'x'; CHUNK_BYTES]))
+            }
+        });
+        let answer = http::Response::new(Body::wrap_stream(chunks));
+        (Response::from(answer), taken)
+    }
+
+    fn of(text: &'static str) -> Response {
+        Response::from(http::Response::new(Body::from(text)))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_large_as_allowed_and_not_a_byte_larger() {
+        assert_eq!(body(of("12345"), 5, "asking").await.unwrap(), "12345");
+        let failure = body(of("123456"), 5, "asking").await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Rejected);
+        assert_eq!(failure.message, "asking: the answer is larger than 5 bytes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_without_end_is_given_up_at_the_limit() {
+        let (answer, taken) = endless(Duration::ZERO);
+        let failure = body(answer, 10 * CHUNK_BYTES, "asking").await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Rejected);
+        assert_eq!(taken.load(Ordering::SeqCst), 11);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up_in_time() {
+        let begin = Instant::now();
+        let (answer, _) = endless(Duration::from_secs(50));
+        let failure = body(answer, usize::MAX, "asking").await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert_eq!(begin.elapsed(), BODY_WAIT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_an_error_its_beginning_is_enough() {
+        let (answer, taken) = endless(Duration::ZERO);
+        assert_eq!(error_body(answer).await.len(), ERROR_BODY_BYTES_MAX);
+        assert_eq!(
+            taken.load(Ordering::SeqCst),
+            ERROR_BODY_BYTES_MAX.div_ceil(CHUNK_BYTES)
+        );
+        let (trickle, _) = endless(Duration::from_secs(4));
+        assert_eq!(error_body(trickle).await.len(), 2 * CHUNK_BYTES);
+    }
+}
