@@ -76,7 +76,7 @@ impl Decoder {
         };
         let (voice, skip_samples) = match here {
             Ok(here) => (Voice::Here(Box::new(here)), facts.priming_samples as usize),
-            Err(AudioProblem::Unsupported { .. }) => {
+            Err(problem) if is_for_others(&problem) => {
                 (Voice::Ffmpeg(Ffmpeg::start(input, &facts.format)?), 0)
             }
             Err(problem) => return Err(problem),
@@ -92,6 +92,14 @@ impl Decoder {
             channels: Vec::new(),
             skip_samples,
             blocks: 0,
+        }
+    }
+
+    /// How many parts of the recording could not be decoded so far and were left out.
+    pub fn damaged_parts(&self) -> u64 {
+        match &self.voice {
+            Voice::Here(here) => here.bad_packets,
+            Voice::Plain(_) | Voice::Ffmpeg(_) => 0,
         }
     }
 
@@ -124,8 +132,7 @@ impl Decoder {
                 Voice::Ffmpeg(ffmpeg) => ffmpeg.next(&mut self.channels, is_begun),
             };
             let rate_hz = match next {
-                // A profile of a codec that only others know.
-                Err(AudioProblem::Unsupported { .. }) if self.is_here() => {
+                Err(problem) if self.is_here() && !is_begun && is_for_others(&problem) => {
                     self.hand_over()?;
                     continue;
                 }
@@ -159,6 +166,8 @@ struct Here {
     reader: Box<dyn FormatReader>,
     track_id: u32,
     codec: Box<dyn PacketDecoder>,
+    /// Packets that could not be decoded, so far.
+    bad_packets: u64,
 }
 
 /// What turns packets into samples.
@@ -204,6 +213,7 @@ impl Here {
             codec,
             reader,
             format,
+            bad_packets: 0,
         })
     }
 
@@ -238,7 +248,10 @@ impl Here {
                 Err(Error::Unsupported(what)) if !is_begun => {
                     return Err(problem(&self.format, &Error::Unsupported(what)));
                 }
-                Err(_) => bad_packets += 1,
+                Err(_) => {
+                    bad_packets += 1;
+                    self.bad_packets += 1;
+                }
             }
             if bad_packets > BAD_PACKETS_MAX {
                 return self.end(is_begun, bad_packets);
@@ -269,6 +282,16 @@ fn guarded<T>(
             problem: "its decoder gave up".into(),
         })
     })
+}
+
+/// Whether `ffmpeg` is to try: a profile of a codec that only others know; and where it is at hand,
+/// also what makes no sense to us.
+fn is_for_others(problem: &AudioProblem) -> bool {
+    match problem {
+        AudioProblem::Unsupported { .. } => true,
+        AudioProblem::Damaged { .. } => ffmpeg::is_installed(),
+        _ => false,
+    }
 }
 
 fn unsupported_here(facts: &Facts) -> AudioProblem {

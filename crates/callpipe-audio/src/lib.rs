@@ -19,7 +19,7 @@ pub use decode::{Block, Decoder};
 pub use ffmpeg::is_installed as ffmpeg_is_installed;
 pub use format::{AudioFormat, Codec, Container};
 pub use input::Input;
-pub use inspect::{Facts, inspect};
+pub use inspect::{Facts, inspect, inspect_what_is_there};
 pub use problem::AudioProblem;
 pub use sniff::{SNIFF_BYTES, sniff};
 pub use speech::{Heard, SpeechMeter};

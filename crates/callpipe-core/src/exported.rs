@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::analysis::Analysis;
-use crate::call::Contact;
+use crate::call::{Contact, ContactId};
 use crate::measures::Measures;
 use crate::money::Usd;
 use crate::progress::{LastFailure, Stage};
 use crate::recording::{ArchiveKey, Recording};
+use crate::triage::RecordingTriage;
 
 /// A call with all that is known of it. What is not known is empty: tables that other programs made
 /// know less than ours.
@@ -22,6 +23,8 @@ pub struct ExportedCall {
     pub recordings: Vec<Recording>,
     /// The address of the first recording.
     pub audio_uri: Option<String>,
+    /// What was heard before anything was bought.
+    pub triage: ExportedTriage,
     /// What was said, and what was understood of it.
     pub transcript: ExportedTranscript,
     /// What its transcript cost; nothing where none was bought for this call.
@@ -53,6 +56,19 @@ pub struct ExportedState {
     pub listed_at: Option<DateTime<Utc>>,
     /// When something was last saved about it.
     pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// What was heard before anything was bought, and what was not bought for it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExportedTriage {
+    /// Recording by recording; nothing where nobody listened.
+    pub recordings: Vec<RecordingTriage>,
+    /// The length of recordings for which nothing was bought, in seconds.
+    pub not_bought_s: Option<f64>,
+    /// What their transcripts would have cost, about.
+    pub saved: Option<Usd>,
+    /// The call whose recordings have the same audio.
+    pub same_audio_as: Option<ContactId>,
 }
 
 /// What was said, and what was understood of it.

@@ -19,3 +19,4 @@ pub mod shard;
 pub mod taxonomy;
 pub mod transcript;
 pub mod transition;
+pub mod triage;

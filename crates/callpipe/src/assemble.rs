@@ -12,9 +12,12 @@ use callpipe_connectors::classifiers::gemini::GeminiClassifier;
 use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleClassifier;
 use callpipe_connectors::contacts::bigquery::BigQueryContacts;
 use callpipe_connectors::contacts::csv::CsvContacts;
+use callpipe_connectors::contacts::folder::FolderContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
 use callpipe_connectors::files;
+use callpipe_connectors::folder::Folder;
 use callpipe_connectors::google::{GoogleConfig, Identity};
+use callpipe_connectors::recordings::folder::FolderRecordings;
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
 use callpipe_connectors::transcribers::whisper;
@@ -94,20 +97,40 @@ pub fn contacts(
             Arc::new(BigQueryContacts::new(table, tracking, identity, clock)?)
         }
         ContactsConfig::Csv(csv) => Arc::new(CsvContacts::new(csv.clone())?),
+        ContactsConfig::Folder(_) => Arc::new(FolderContacts::new(folder(config, google, clock)?)),
         ContactsConfig::NiceCxone(account) => {
             Arc::new(NiceCxoneContacts::new(account.clone(), Arc::clone(clock))?)
         }
     })
 }
 
+/// The folder that recordings come from.
+fn folder(config: &Config, google: &Google<'_>, clock: &Arc<dyn Clock>) -> Outside<Folder> {
+    let RecordingsConfig::Folder(folder) = &config.recordings else {
+        return Err(Failure::new(
+            FailureKind::Denied,
+            "[contacts.folder] lists the recordings of a folder, and none is configured",
+        )
+        .with_hint("name the folder under [recordings.folder]"));
+    };
+    let identity = || google.identity().cloned();
+    Folder::new(folder, identity, Arc::clone(clock))
+}
+
 /// The source of recordings, and for how many calls at once it may be asked. With an archive, it
 /// knows what earlier runs have used of its quota.
 pub fn recordings(
     config: &Config,
+    google: &Google<'_>,
     archive: Option<&Archive>,
     clock: &Arc<dyn Clock>,
 ) -> Outside<(Arc<dyn RecordingSource>, usize)> {
     Ok(match &config.recordings {
+        RecordingsConfig::Folder(_) => {
+            let source = FolderRecordings::new(folder(config, google, clock)?);
+            let in_flight_max = source.in_flight_max();
+            (Arc::new(source), in_flight_max)
+        }
         RecordingsConfig::NiceCxone(account) => {
             let mut source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
             if let Some(archive) = archive {
@@ -249,7 +272,8 @@ pub fn stages(
             let paid = PaidReplies::new(archive.clone(), spending.clone());
             Ok(match stage {
                 Stage::Fetch => {
-                    let (source, in_flight_max) = recordings(config, Some(&archive), clock)?;
+                    let (source, in_flight_max) =
+                        recordings(config, google, Some(&archive), clock)?;
                     Arc::new(FetchStage {
                         source,
                         archive,
@@ -263,6 +287,7 @@ pub fn stages(
                         transcriber,
                         archive,
                         paid,
+                        triage: config.triage.triage(),
                     })
                 }
                 Stage::Classify => {

@@ -81,6 +81,25 @@ pub fn inspect(input: &Input, name: &str) -> Result<Facts, AudioProblem> {
     }
 }
 
+/// As [`inspect`], for who wants what is there of a file that was cut off: that is told beside.
+pub fn inspect_what_is_there(
+    input: &Input,
+    name: &str,
+) -> Result<(Facts, Option<AudioProblem>), AudioProblem> {
+    match inspect(input, name) {
+        Ok(facts) => Ok((facts, None)),
+        Err(problem @ AudioProblem::CutOff { .. }) => {
+            let head = input.open()?.bytes_at(0, SNIFF_BYTES)?;
+            let mut facts = Facts::of(sniff(&head, name)?);
+            if facts.format == AudioFormat::new(Container::Mp4, Codec::Unknown) {
+                facts.format.codec = Codec::Aac;
+            }
+            Ok((facts, Some(problem)))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
 /// A problem of a file that ends too early.
 fn cut_off(format: &AudioFormat, missing: impl Into<String>) -> AudioProblem {
     AudioProblem::CutOff {

@@ -34,6 +34,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     reports::calls_are_listed_by_filter(warehouse).await;
     reports::the_summary_adds_up(warehouse).await;
     reports::what_was_spent_adds_up(warehouse).await;
+    reports::what_was_not_bought_adds_up(warehouse).await;
     reports::values_are_counted(warehouse).await;
     export::all_that_is_known_leaves(warehouse).await;
     export::each_call_leaves_once_on_pages_of_any_size(warehouse).await;

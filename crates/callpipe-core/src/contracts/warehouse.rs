@@ -19,6 +19,7 @@ use crate::progress::{CallProgress, Stage};
 use crate::recording::{ArchiveKey, Recording};
 use crate::shard::Shard;
 use crate::taxonomy::Taxonomy;
+use crate::triage::RecordingTriage;
 
 /// A call whose stage is to be done, with all that the stage needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,8 +101,13 @@ pub struct TranscribedCall {
     pub model: String,
     /// Where turns and word times lie.
     pub transcript_key: ArchiveKey,
-    /// Where the paid replies lie.
+    /// Where the paid replies lie: none of recordings for which nothing was bought.
     pub reply_keys: Vec<ArchiveKey>,
+    /// What was heard and decided before buying; nothing where a kept reply was read, or where
+    /// nobody listened.
+    pub triage: Vec<RecordingTriage>,
+    /// The call with the same audio, for which the reply was bought.
+    pub same_audio_as: Option<ContactId>,
 }
 
 /// What classifying gave.
@@ -164,7 +170,7 @@ pub struct Outcome {
 }
 
 /// How many calls stand where.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// All calls.
     pub total: u64,
@@ -176,6 +182,21 @@ pub struct Summary {
     pub skips: Vec<SkipCount>,
     /// What was spent, by stage; stages at which nothing was bought are left out.
     pub spend: Vec<StageSpend>,
+    /// What was not bought, because nobody speaks.
+    pub not_bought: NotBought,
+    /// How many calls have the audio of another one, and its transcript without buying it again.
+    pub same_audio: u64,
+}
+
+/// Recordings that nothing was bought for.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct NotBought {
+    /// Of so many calls.
+    pub calls: u64,
+    /// How long they are, in seconds.
+    pub duration_s: f64,
+    /// What their transcripts would have cost, about.
+    pub usd: Usd,
 }
 
 /// What was spent at a stage.

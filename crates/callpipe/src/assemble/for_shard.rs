@@ -24,13 +24,15 @@ pub fn for_shard(config: &Config, stages: &[Stage]) -> Result<Config, ConfigErro
     for stage in stages {
         match stage {
             Stage::Fetch => {
-                let RecordingsConfig::NiceCxone(account) = &mut config.recordings;
-                let (requests, in_flight) = (
-                    &mut account.requests_per_5_minutes,
-                    &mut account.in_flight_max,
-                );
-                *requests = share("recordings.nice_cxone.requests_per_5_minutes", *requests)?;
-                *in_flight = share("recordings.nice_cxone.in_flight_max", *in_flight)?;
+                // Nobody limits how fast a folder is read.
+                if let RecordingsConfig::NiceCxone(account) = &mut config.recordings {
+                    let (requests, in_flight) = (
+                        &mut account.requests_per_5_minutes,
+                        &mut account.in_flight_max,
+                    );
+                    *requests = share("recordings.nice_cxone.requests_per_5_minutes", *requests)?;
+                    *in_flight = share("recordings.nice_cxone.in_flight_max", *in_flight)?;
+                }
             }
             Stage::Transcribe => {
                 // What this machine can do is not divided: shards run on several.
@@ -70,10 +72,12 @@ mod tests {
 
     /// Requests in 5 minutes, and calls at once at each stage.
     fn limits(config: &Config) -> [usize; 4] {
-        let RecordingsConfig::NiceCxone(account) = &config.recordings;
         let classify = match &config.classifier {
             ClassifierConfig::Gemini(gemini) => gemini.in_flight_max,
             ClassifierConfig::OpenAiCompatible(server) => server.in_flight_max,
+        };
+        let RecordingsConfig::NiceCxone(account) = &config.recordings else {
+            panic!("CXone is the default")
         };
         let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
             panic!("Deepgram is the default")

@@ -133,7 +133,7 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "STORAGE_EMULATOR_HOST",
-        keys: &["archive.gcs.endpoint"],
+        keys: &["archive.gcs.endpoint", "recordings.folder.endpoint"],
         meaning: "emulator of Cloud Storage on this machine",
     },
     Variable {

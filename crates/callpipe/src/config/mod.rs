@@ -16,7 +16,9 @@ use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleConfig;
 use callpipe_connectors::contacts::bigquery::BigQueryContactsConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
+use callpipe_connectors::contacts::folder::FolderContactsConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
+use callpipe_connectors::folder::FolderConfig;
 use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
@@ -24,8 +26,11 @@ use callpipe_connectors::transcribers::whisper::WhisperConfig;
 use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
 use callpipe_core::shard::Shard;
+use callpipe_core::triage::Thresholds;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+use crate::engine::triage::Triage;
 
 use error::ConfigError;
 
@@ -39,6 +44,8 @@ pub struct Config {
     pub recordings: RecordingsConfig,
     /// Where audio, replies and transcripts are kept.
     pub archive: ArchiveConfig,
+    /// When a transcript is not worth its price.
+    pub triage: TriageConfig,
     /// Who transcribes.
     pub transcriber: TranscriberConfig,
     /// Who classifies.
@@ -64,6 +71,8 @@ pub enum ContactsConfig {
     /// A table in BigQuery.
     #[serde(rename = "bigquery")]
     BigQuery(BigQueryContactsConfig),
+    /// The calls of `[recordings.folder]`: the default where that is configured.
+    Folder(FolderContactsConfig),
     /// CXone's completed contacts.
     NiceCxone(NiceCxoneContactsConfig),
 }
@@ -72,6 +81,8 @@ pub enum ContactsConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingsConfig {
+    /// A directory, or a bucket's prefix.
+    Folder(FolderConfig),
     /// CXone's Media Playback.
     NiceCxone(NiceCxoneRecordingsConfig),
 }
@@ -150,6 +161,34 @@ pub enum WarehouseConfig {
 pub struct DirectoryConfig {
     /// The directory; made when it is missing. Relative to where the program runs.
     pub path: String,
+}
+
+/// When a transcript is not worth its price: recordings are listened to before one is bought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TriageConfig {
+    /// Whether recordings are listened to at all.
+    pub enabled: bool,
+    /// A shorter recording is not worth one, in seconds.
+    pub duration_s_min: f64,
+    /// With less that could be speech, over all channels, nobody speaks; in seconds.
+    pub speech_s_min: f64,
+    /// What is not louder is silence, in dB below the loudest that there is.
+    pub level_dbfs_min: f64,
+}
+
+impl TriageConfig {
+    /// How recordings are listened to.
+    pub fn triage(&self) -> Triage {
+        let thresholds = Thresholds {
+            duration_s_min: self.duration_s_min,
+            speech_s_min: self.speech_s_min,
+            level_dbfs_min: self.level_dbfs_min,
+        };
+        Triage {
+            thresholds: self.enabled.then_some(thresholds),
+        }
+    }
 }
 
 /// Which labels there are.
@@ -245,6 +284,17 @@ impl Default for DirectoryConfig {
     fn default() -> Self {
         Self {
             path: "callpipe-data".into(),
+        }
+    }
+}
+
+impl Default for TriageConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            duration_s_min: 1.0,
+            speech_s_min: 0.3,
+            level_dbfs_min: -55.0,
         }
     }
 }

@@ -98,11 +98,28 @@ fn state() -> Vec<Field> {
 }
 
 fn audio() -> Vec<Field> {
-    use Shape::{Moment, Structs, Text, Whole};
+    use Shape::{Moment, Number, Structs, Text, Whole};
     let participants = vec![
         field("channel", Whole, "The person's audio channel, from zero"),
         field("role", Text, "agent or customer"),
         field("name", Text, "The person's name"),
+    ];
+    let heard = vec![
+        field("speech_s", Number, "Seconds in which somebody may speak"),
+        field("peak_dbfs", Number, "The loudest moment in dBFS"),
+    ];
+    let triage = vec![
+        field("decision", Text, "bought or not_bought"),
+        field(
+            "reason",
+            Text,
+            "speech or not_decoded; too_short, silent or no_speech",
+        ),
+        field("format", Text, "What the recording is"),
+        field("duration_s", Number, "Its length in seconds"),
+        field("listened_s", Number, "How much was listened to, in seconds"),
+        field("channels", Structs(heard), "What was heard on each channel"),
+        field("saved_usd", Number, "What was not spent, about"),
     ];
     let recordings = vec![
         field("key", Text, "Its name in the archive"),
@@ -120,6 +137,18 @@ fn audio() -> Vec<Field> {
             Structs(recordings),
             "In the order of the call",
         ),
+        field(
+            "triage",
+            Structs(triage),
+            "What was heard on each recording before its transcript was bought",
+        ),
+        field(
+            "not_bought_s",
+            Number,
+            "Length of recordings without speech, which were not bought, in seconds",
+        ),
+        field("saved_usd", Number, "What was not spent on them, about"),
+        field("same_audio_as", Text, "The call that has the same audio"),
     ]
 }
 

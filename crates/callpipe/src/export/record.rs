@@ -3,6 +3,7 @@
 use callpipe_core::exported::ExportedCall;
 use callpipe_core::measures::Measures;
 use callpipe_core::recording::Recording;
+use callpipe_core::triage::RecordingTriage;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -16,6 +17,7 @@ pub(super) fn record(call: &ExportedCall, fields: &[Field]) -> Value {
     for part in [
         contact(call),
         state(call),
+        triage(call),
         transcript(call),
         results(call, fields),
     ] {
@@ -69,6 +71,29 @@ fn recording(recording: &Recording) -> Value {
         "size_bytes": recording.size_bytes,
         "started_at": moment(recording.started_at),
         "participants": recording.participants,
+    })
+}
+
+fn triage(call: &ExportedCall) -> Value {
+    let triage = &call.triage;
+    json!({
+        "triage": triage.recordings.iter().map(heard).collect::<Vec<_>>(),
+        "not_bought_s": triage.not_bought_s,
+        "saved_usd": triage.saved,
+        "same_audio_as": triage.same_audio_as,
+    })
+}
+
+fn heard(triage: &RecordingTriage) -> Value {
+    let heard = &triage.heard;
+    json!({
+        "decision": if triage.bought { "bought" } else { "not_bought" },
+        "reason": triage.reason,
+        "format": heard.format,
+        "duration_s": heard.duration_s,
+        "listened_s": heard.listened_s,
+        "channels": heard.channels,
+        "saved_usd": triage.saved_usd,
     })
 }
 

@@ -4,13 +4,14 @@ use callpipe_core::analysis::{
     Analysis, AverageSentiment, Intent, Sentiment, SentimentSegment, Topic,
 };
 use callpipe_core::call::{Contact, ContactId, parse_start};
-use callpipe_core::exported::{ExportedLabels, ExportedState, ExportedTranscript};
+use callpipe_core::exported::{ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage};
 use callpipe_core::failure::FailureKind;
 use callpipe_core::measures::{Measures, SpeakerMeasures};
 use callpipe_core::money::Usd;
 use callpipe_core::progress::{LastFailure, Stage};
 use callpipe_core::recording::{ArchiveKey, Participant, Recording, Role, Sha256Hex};
 use callpipe_core::taxonomy::Taxonomy;
+use callpipe_core::triage::{ChannelHeard, Heard, Reason, RecordingTriage};
 use chrono::{DateTime, Utc};
 use expect_test::{Expect, expect, expect_file};
 use serde_json::{Map, Value, json};
@@ -47,6 +48,7 @@ fn call(id: &str, start: &str, state: ExportedState) -> ExportedCall {
         state,
         recordings: Vec::new(),
         audio_uri: None,
+        triage: ExportedTriage::default(),
         transcript: ExportedTranscript::default(),
         transcribe_cost: None,
         classify_cost: None,
@@ -80,11 +82,39 @@ pub(super) fn done() -> ExportedCall {
             name: Some("Zoë O'Neil".into()),
         }],
     });
+    call.triage = triage();
     call.transcript = transcript(&call.contact.id);
     call.transcribe_cost = Some(Usd::from_micros(4_300));
     call.classify_cost = Some(Usd::from_micros(1_250));
     call.labels = Some(labels());
     call
+}
+
+/// Of a recording on which somebody speaks, and of one on which nobody does.
+fn triage() -> ExportedTriage {
+    let recording = |reason, speech_s, saved_usd: Option<Usd>| RecordingTriage {
+        heard: Heard {
+            format: "MP4 with AAC".into(),
+            duration_s: Some(61.5),
+            listened_s: 2.0,
+            channels: vec![ChannelHeard {
+                speech_s,
+                peak_dbfs: -20.5,
+            }],
+        },
+        bought: saved_usd.is_none(),
+        reason,
+        saved_usd,
+    };
+    ExportedTriage {
+        recordings: vec![
+            recording(Reason::Speech, 1.5, None),
+            recording(Reason::NoSpeech, 0.0, Some(Usd::from_micros(4_300))),
+        ],
+        not_bought_s: Some(61.5),
+        saved: Some(Usd::from_micros(4_300)),
+        same_audio_as: ContactId::parse("=700122").ok(),
+    }
 }
 
 fn transcript(id: &ContactId) -> ExportedTranscript {

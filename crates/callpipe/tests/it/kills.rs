@@ -18,8 +18,8 @@ use crate::support::{Bench, long_ago};
 const IN_FLIGHT: usize = 10 + 8;
 
 /// What differs between two runs of one world: moments, addresses of this run's stand-ins, and which
-/// of several calls with one conversation asked for its labels first.
-const DIFFERING: [&str; 10] = [
+/// of several calls with one recording or one conversation asked for its reply first.
+const DIFFERING: [&str; 11] = [
     "updated_at",
     "listed_at",
     "fetch_datetime",
@@ -30,6 +30,7 @@ const DIFFERING: [&str; 10] = [
     "purchases",
     "transcribe_cost_usd",
     "classify_cost_usd",
+    "same_audio_as",
 ];
 
 fn number(variable: &str, default: u64) -> u64 {

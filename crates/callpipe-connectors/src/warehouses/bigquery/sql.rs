@@ -33,7 +33,7 @@ pub(super) const CONTACT: [&str; 6] = [
 const FETCHED: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
 
 /// The columns that are set when the conversation is known, with [`ANALYSIS_COLUMNS`].
-const TRANSCRIBED: [&str; 8] = [
+const TRANSCRIBED: [&str; 12] = [
     "transcription",
     "transcription_raw",
     "measures",
@@ -42,6 +42,10 @@ const TRANSCRIBED: [&str; 8] = [
     "transcribed_at",
     "transcript_key",
     "reply_keys",
+    "triage",
+    "not_bought_s",
+    "saved_usd",
+    "same_audio_as",
 ];
 
 /// All columns of the tracking table that we ever write, beside `contactId`.
@@ -116,7 +120,9 @@ impl Sql {
              ARRAY_AGG(STRUCT(contactId, failure_reason) ORDER BY contactId LIMIT 1)[OFFSET(0)] \
              AS example, SUM(transcribe_cost_usd) AS transcribe_usd, \
              COUNT(transcribe_cost_usd) AS transcribe_calls, SUM(classify_cost_usd) AS classify_usd, \
-             COUNT(classify_cost_usd) AS classify_calls FROM {} WHERE TRIM(contactId) != '' \
+             COUNT(classify_cost_usd) AS classify_calls, \
+             COUNT(not_bought_s) AS not_bought_calls, SUM(not_bought_s) AS not_bought_s, \
+             SUM(saved_usd) AS saved_usd, COUNT(same_audio_as) AS same_audio FROM {} WHERE TRIM(contactId) != '' \
              GROUP BY stage, stage_status, skip_reason, failure_kind",
             self.tracking
         )

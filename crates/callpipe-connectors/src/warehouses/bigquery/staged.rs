@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 use super::sql;
 use crate::bigquery::wire::{Field, TableSchema};
 use crate::warehouses::stored::{
-    ANALYSIS_COLUMNS, AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, fetch_was_tried,
-    moment,
+    ANALYSIS_COLUMNS, AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns,
+    fetch_was_tried, moment,
 };
 
 /// A row on its way.
@@ -198,6 +198,7 @@ fn set_transcribed(
     call: &TranscribedCall,
     at: DateTime<Utc>,
 ) -> Outside<()> {
+    let triage = TriageColumns::of(call)?;
     let values = [
         ("transcription", json!(call.conversation)),
         ("transcription_raw", json!(call.plain_text)),
@@ -207,6 +208,10 @@ fn set_transcribed(
         ("transcribed_at", json!(moment(at))),
         ("transcript_key", json!(call.transcript_key)),
         ("reply_keys", json!(call.reply_keys)),
+        ("triage", json!(triage.triage)),
+        ("not_bought_s", json!(triage.not_bought_s)),
+        ("saved_usd", json!(triage.saved_usd)),
+        ("same_audio_as", json!(triage.same_audio_as)),
     ];
     tracking.extend(values.map(|(column, value)| (column.to_owned(), value)));
     set_analysis(tracking, &call.analysis, &call.model)

@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::client::Problem;
 use super::sql::Sql;
 use crate::warehouses::stored::{
-    AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, fetch_was_tried, moment,
+    AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns, fetch_was_tried,
+    moment,
 };
 
 /// Takes up those contacts that are not known, and says how many those were.
@@ -161,6 +162,7 @@ fn save_transcribed(
     outcome: &Outcome,
     call: &TranscribedCall,
 ) -> Result<(), Problem> {
+    let triage = TriageColumns::of(call)?;
     connection
         .prepare_cached(&sql.save_transcribed)?
         .execute(named_params! {
@@ -173,6 +175,10 @@ fn save_transcribed(
             ":transcribed_at": moment(outcome.at),
             ":transcript_key": call.transcript_key.as_str(),
             ":reply_keys": json(&call.reply_keys)?,
+            ":triage": triage.triage,
+            ":not_bought_s": triage.not_bought_s,
+            ":saved_usd": triage.saved_usd,
+            ":same_audio_as": triage.same_audio_as,
         })?;
     save_analysis(connection, sql, outcome, &call.analysis, &call.model)
 }

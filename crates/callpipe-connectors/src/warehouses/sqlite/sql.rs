@@ -71,7 +71,8 @@ impl Sql {
                  transcription_raw = :transcription_raw, measures = :measures, \
                  duration_s = :duration_s, transcriber_model = :transcriber_model, \
                  transcribed_at = :transcribed_at, transcript_key = :transcript_key, \
-                 reply_keys = :reply_keys WHERE contactId = :contact_id"
+                 reply_keys = :reply_keys, triage = :triage, not_bought_s = :not_bought_s, \
+                 saved_usd = :saved_usd, same_audio_as = :same_audio_as WHERE contactId = :contact_id"
             ),
             save_analysis: save_analysis(&tracking),
             tracking_name: config.tracking_table.to_string(),
@@ -182,6 +183,15 @@ impl Sql {
         };
         let (transcribe, classify) = (of_stage(Stage::Transcribe), of_stage(Stage::Classify));
         format!("{transcribe} UNION ALL {classify}")
+    }
+
+    /// What was not bought, and what was bought for another call.
+    pub(super) fn not_bought(&self) -> String {
+        format!(
+            "SELECT COUNT(not_bought_s) AS calls, SUM(not_bought_s) AS duration_s, \
+             SUM(saved_usd) AS usd, COUNT(same_audio_as) AS same_audio FROM {}",
+            self.tracking
+        )
     }
 
     pub(super) fn skip_counts(&self) -> String {

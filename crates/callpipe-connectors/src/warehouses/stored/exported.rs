@@ -1,8 +1,10 @@
 //! What leaves for other programs: rows of both tables to a call with all that is known of it.
 
 use callpipe_core::analysis::{Analysis, Sentiment};
-use callpipe_core::call::parse_start;
-use callpipe_core::exported::{ExportedCall, ExportedLabels, ExportedState, ExportedTranscript};
+use callpipe_core::call::{ContactId, parse_start};
+use callpipe_core::exported::{
+    ExportedCall, ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage,
+};
 use callpipe_core::money::Usd;
 use callpipe_core::recording::ArchiveKey;
 use chrono::{DateTime, Utc};
@@ -12,7 +14,7 @@ use serde_json::{Map, Value};
 use super::read::{StoredRow, contact, last_failure, number, parsed, stage};
 
 /// The columns of the tracking table that an export reads, long texts last.
-pub(crate) const EXPORTED_COLUMNS: [&str; 31] = [
+pub(crate) const EXPORTED_COLUMNS: [&str; 35] = [
     "contactId",
     "master_contact_id",
     "start_date",
@@ -30,6 +32,10 @@ pub(crate) const EXPORTED_COLUMNS: [&str; 31] = [
     "recordings",
     "gcs_uri",
     "duration_s",
+    "triage",
+    "not_bought_s",
+    "saved_usd",
+    "same_audio_as",
     "measures",
     "transcriber_model",
     "transcribed_at",
@@ -94,6 +100,14 @@ pub(crate) fn exported_call(
         },
         recordings: list(row, "recordings"),
         audio_uri: row.text("gcs_uri"),
+        triage: ExportedTriage {
+            recordings: list(row, "triage"),
+            not_bought_s: float(row, "not_bought_s"),
+            saved: usd(row, "saved_usd"),
+            same_audio_as: row
+                .text("same_audio_as")
+                .and_then(|id| ContactId::parse(&id).ok()),
+        },
         transcript: transcript(row, labelled),
         transcribe_cost: usd(row, "transcribe_cost_usd"),
         classify_cost: usd(row, "classify_cost_usd"),

@@ -1,11 +1,12 @@
 //! What is written: contacts, moments, and the baseline's flags.
 
 use callpipe_core::analysis::Analysis;
-use callpipe_core::call::Contact;
-use callpipe_core::contracts::warehouse::{Change, Outcome};
+use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::contracts::warehouse::{Change, Outcome, TranscribedCall};
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
+use callpipe_core::triage::not_bought;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -113,6 +114,28 @@ impl CostColumns {
             purchases: is_any.then(|| json(purchases)).transpose()?,
             transcribe_usd: usd(Stage::Transcribe),
             classify_usd: usd(Stage::Classify),
+        })
+    }
+}
+
+/// What was heard and decided before buying.
+pub(crate) struct TriageColumns<'a> {
+    /// Recording by recording, as JSON; nothing where nobody listened.
+    pub(crate) triage: Option<String>,
+    pub(crate) not_bought_s: Option<f64>,
+    pub(crate) saved_usd: Option<f64>,
+    pub(crate) same_audio_as: Option<&'a str>,
+}
+
+impl<'a> TriageColumns<'a> {
+    pub(crate) fn of(call: &'a TranscribedCall) -> Outside<Self> {
+        let is_any = !call.triage.is_empty();
+        let not_bought = not_bought(&call.triage);
+        Ok(Self {
+            triage: is_any.then(|| json(&call.triage)).transpose()?,
+            not_bought_s: not_bought.map(|(duration_s, _)| duration_s),
+            saved_usd: not_bought.map(|(_, usd)| usd.dollars()),
+            same_audio_as: call.same_audio_as.as_ref().map(ContactId::as_str),
         })
     }
 }

@@ -151,6 +151,8 @@ pub(super) fn transcribed(contact: &Contact, conversation: &str) -> TranscribedC
             &Fingerprint::of(&["audio"]),
             1,
         )],
+        triage: Vec::new(),
+        same_audio_as: None,
     }
 }
 

@@ -113,7 +113,9 @@ fn the_environment_alone_is_enough() {
         ("GCP_PROJECT_ID", "p"),
     ];
     let (config, _) = parsed("", &variables).unwrap();
-    let RecordingsConfig::NiceCxone(account) = &config.recordings;
+    let RecordingsConfig::NiceCxone(account) = &config.recordings else {
+        panic!("CXone is the default")
+    };
     assert_eq!(account.access_key_id.as_ref().unwrap().expose(), "id");
     assert_eq!(config.engine.cutoff_date.unwrap().to_string(), "2026-01-31");
     // It fills no role that another system fills: contacts come from CSV here.

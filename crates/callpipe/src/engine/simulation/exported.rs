@@ -4,9 +4,12 @@ use std::ops::Bound;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{CallFilter, ExportCursor, ExportPage};
-use callpipe_core::exported::{ExportedCall, ExportedLabels, ExportedState, ExportedTranscript};
+use callpipe_core::exported::{
+    ExportedCall, ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage,
+};
 use callpipe_core::money::spent;
 use callpipe_core::progress::{Stage, Status};
+use callpipe_core::triage::not_bought;
 
 use super::tables::{Row, Tables};
 
@@ -63,10 +66,24 @@ impl Row {
             },
             recordings: self.recordings.clone(),
             audio_uri: first.map(|recording| format!("memory:///{}", recording.key)),
+            triage: self.exported_triage(),
             transcript: self.exported_transcript(),
             transcribe_cost: spent(&progress.purchases, Stage::Transcribe),
             classify_cost: spent(&progress.purchases, Stage::Classify),
             labels: self.exported_labels(),
+        }
+    }
+
+    fn exported_triage(&self) -> ExportedTriage {
+        let Some((call, _)) = &self.transcribed else {
+            return ExportedTriage::default();
+        };
+        let (not_bought_s, saved) = not_bought(&call.triage).unzip();
+        ExportedTriage {
+            recordings: call.triage.clone(),
+            not_bought_s,
+            saved,
+            same_audio_as: call.same_audio_as.clone(),
         }
     }
 

@@ -32,6 +32,7 @@ use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
 use crate::engine::stages::{AnalysisWanted, ClassifyStage, FetchStage, Places, TranscribeStage};
 use crate::engine::stop::Stop;
+use crate::engine::triage::Triage;
 use crate::engine::{Ending, Engine, RunReport, Settings, run};
 
 /// A run that is still at work after so long is no use to anybody.
@@ -388,6 +389,7 @@ impl Universe {
                     places: Places::new(transcribe),
                     archive: archive.clone(),
                     paid: paid.clone(),
+                    triage: Triage::OFF,
                 }),
                 Arc::new(ClassifyStage {
                     analysis: AnalysisWanted::No,

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use callpipe_core::analysis::Analysis;
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, ModelAnalysis, Outcome,
-    PendingCall, PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall,
-    ValueCount,
+    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, ModelAnalysis,
+    NotBought, Outcome, PendingCall, PendingQuery, Scope, SkipCount, StageCount, StageSpend,
+    Summary, TranscribedCall, ValueCount,
 };
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
 use callpipe_core::recording::Recording;
+use callpipe_core::triage::not_bought;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -174,6 +175,7 @@ impl Row {
             None => (nothing, None),
         };
         let analysis = analysis.as_ref();
+        let left_out = transcribed.and_then(|(call, _)| not_bought(&call.triage));
         let tried_at = self.tried_at.filter(|_| status.is_some());
         json!({
             "contactId": self.contact.id.as_str(),
@@ -195,6 +197,10 @@ impl Row {
             "transcriber_model": transcribed.map(|(call, _)| call.model.as_str()),
             "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
             "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
+            "triage": transcribed.map(|(call, _)| &call.triage).filter(|triage| !triage.is_empty()),
+            "not_bought_s": left_out.map(|(duration_s, _)| duration_s),
+            "saved_usd": left_out.map(|(_, usd)| usd),
+            "same_audio_as": transcribed.and_then(|(call, _)| call.same_audio_as.clone()),
         })
     }
 
@@ -392,7 +398,30 @@ impl Tables {
             failures: failures.into_values().collect(),
             skips: skips.into_iter().map(skip).collect(),
             spend: self.spend(),
+            not_bought: self.not_bought(),
+            same_audio: self
+                .transcribed()
+                .filter(|call| call.same_audio_as.is_some())
+                .count() as u64,
         }
+    }
+
+    fn transcribed(&self) -> impl Iterator<Item = &TranscribedCall> {
+        self.rows
+            .values()
+            .filter_map(|row| row.transcribed.as_ref())
+            .map(|(call, _)| call.as_ref())
+    }
+
+    fn not_bought(&self) -> NotBought {
+        let left_out = self
+            .transcribed()
+            .filter_map(|call| not_bought(&call.triage));
+        left_out.fold(NotBought::default(), |sum, (duration_s, usd)| NotBought {
+            calls: sum.calls + 1,
+            duration_s: sum.duration_s + duration_s,
+            usd: sum.usd + usd,
+        })
     }
 
     fn spend(&self) -> Vec<StageSpend> {
