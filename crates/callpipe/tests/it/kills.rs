@@ -18,8 +18,9 @@ use crate::support::{Bench, long_ago};
 const IN_FLIGHT: usize = 10 + 8;
 
 /// What differs between two runs of one world: moments, addresses of this run's stand-ins, and which
-/// of several calls with one recording or one conversation asked for its reply first.
-const DIFFERING: [&str; 11] = [
+/// of several calls with one recording or one conversation asked for its reply first: whose reply is
+/// kept is not listened to.
+const DIFFERING: [&str; 12] = [
     "updated_at",
     "listed_at",
     "fetch_datetime",
@@ -31,6 +32,7 @@ const DIFFERING: [&str; 11] = [
     "transcribe_cost_usd",
     "classify_cost_usd",
     "same_audio_as",
+    "triage",
 ];
 
 fn number(variable: &str, default: u64) -> u64 {
