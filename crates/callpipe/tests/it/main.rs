@@ -6,6 +6,7 @@
 mod commands;
 mod dependencies;
 mod export;
+mod folder;
 mod google;
 mod jobs;
 mod kills;
