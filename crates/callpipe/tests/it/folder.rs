@@ -125,7 +125,27 @@ async fn files_of_every_format_end_where_they_must() {
     put(&bench, "named otherwise.mp3", fixture("mulaw.wav"));
     put(&bench, "silent.wav", silence(30));
     bench.run(&["run"]).await.expect_code(0);
-    expect![[""]].assert_eq(&ends(&bench));
+    expect![[r#"
+        aac/speech: transcribe skipped no_speech, ADTS with AAC: speech
+        call: classify done, MP4 with AAC: speech
+        cut: transcribe parked rejected
+        empty: fetch parked rejected
+        flac/speech: transcribe skipped no_speech, FLAC: speech
+        m4a/speech: transcribe skipped no_speech, MP4 with AAC: speech
+        mp3/speech: transcribe skipped no_speech, MP3: speech
+        mp4/fragmented: transcribe skipped no_speech, MP4 with AAC: speech
+        named otherwise: transcribe skipped no_speech, WAV with mu-law: speech
+        ogg/vorbis: transcribe skipped no_speech, Ogg with Vorbis: speech
+        opus/speech: transcribe skipped no_speech, Ogg with Opus: speech
+        page: fetch parked rejected
+        silent: transcribe skipped no_speech, WAV with mu-law: silent
+        wav/adpcm_ima: transcribe skipped no_speech, WAV with IMA ADPCM: speech
+        wav/adpcm_ms: transcribe skipped no_speech, WAV with MS ADPCM: speech
+        wav/alaw: transcribe skipped no_speech, WAV with A-law: speech
+        wav/pcm: transcribe skipped no_speech, WAV with PCM: speech
+        webm/speech: transcribe skipped no_speech, WebM with Opus: speech
+    "#]]
+    .assert_eq(&ends(&bench));
     assert_eq!(bench.bought_most(System::Deepgram), 1);
     assert_eq!(bench.labels("call")["llm_model"], "gemini-3.5-flash-lite");
 }
@@ -234,7 +254,10 @@ async fn without_ffmpeg_a_call_waits_for_it() {
     let bench = bench("").await;
     put(&bench, "gsm.wav", fixture("gsm610.wav"));
     bench.run(&["run"]).await.expect_code(0);
-    expect![[""]].assert_eq(&ends(&bench));
+    expect![[r#"
+        gsm: transcribe parked unsupported
+    "#]]
+    .assert_eq(&ends(&bench));
     assert_eq!(bench.sandbox.journal().count(System::Deepgram), 0);
     let reason = text(&bench, "SELECT failure_reason FROM recording_fetch_status");
     assert!(
@@ -247,7 +270,10 @@ async fn without_ffmpeg_a_call_waits_for_it() {
     }
     bench.run(&["calls", "retry"]).await.expect_code(0);
     run_with_path(&bench, &["run"]).await.expect_code(0);
-    expect![[""]].assert_eq(&ends(&bench));
+    expect![[r#"
+        gsm: transcribe skipped no_speech, WAV with GSM 6.10: speech
+    "#]]
+    .assert_eq(&ends(&bench));
     assert_eq!(bench.bought_most(System::Deepgram), 1);
 }
 
