@@ -79,7 +79,7 @@ fn not_bought(summary: &Summary) -> String {
             usd => format!(", about {usd} saved"),
         };
         text.push_str(&format!(
-            "\nNot bought, because nobody speaks: {} calls, {minutes} minutes{saved}\n",
+            "\nNot bought, because nobody speaks: {minutes} minutes of {} calls{saved}\n",
             not_bought.calls
         ));
     }
@@ -223,7 +223,7 @@ mod tests {
             Spent $1.20:
               transcribe  $1.20 for 14 calls, $0.0857 a call
 
-            Not bought, because nobody speaks: 3 calls, 5 minutes, about $0.0200 saved
+            Not bought, because nobody speaks: 5 minutes of 3 calls, about $0.0200 saved
 
             Bought once for several: 2 calls have the same audio as another one
 

@@ -294,7 +294,7 @@ async fn what_nobody_speaks_on_is_not_bought_unless_that_is_wanted() {
         .stdout
         .lines()
         .find(|line| line.starts_with("Not bought"));
-    expect!["Not bought, because nobody speaks: 2 calls, 4 minutes, about $0.0211 saved"]
+    expect!["Not bought, because nobody speaks: 4 minutes of 2 calls, about $0.0211 saved"]
         .assert_eq(line.unwrap_or_default());
 
     let configuration = std::fs::read_to_string(bench.path("callpipe.toml")).unwrap();
