@@ -207,6 +207,10 @@ mod local {
         assert_eq!(bench.count(unfinished), 0);
         let free = "SELECT count(*) FROM recording_fetch_status WHERE transcribe_cost_usd > 0";
         assert_eq!(bench.count(free), 0);
+        // Whisper understands nothing: the model that labels does.
+        let understood = "SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'done' \
+            AND summary <> '' AND analysis_model LIKE 'gemini-%'";
+        assert_eq!(bench.count(understood), spoken);
         // What was heard is kept, and read again instead of heard again.
         assert!(bench.path("data/replies/whisper").exists());
         bench

@@ -154,6 +154,8 @@ fn what_the_template_shows_of_other_systems_is_true() {
     let template = crate::config::template::TEMPLATE;
     for header in [
         "[contacts.bigquery]",
+        "[recordings.folder]",
+        "[triage]",
         "[archive.gcs]",
         "[transcriber.deepgram.prices]",
         "[transcriber.whisper]",
@@ -183,6 +185,10 @@ fn what_the_template_shows_of_other_systems_is_true() {
                 "models_directory",
                 "models_endpoint",
                 "prompt",
+                "path",
+                "url",
+                "region",
+                "pattern",
                 "threads",
             ] {
                 table.remove(without_default);
