@@ -11,6 +11,7 @@ ARG RUST_VERSION=1.92
 FROM rust:${RUST_VERSION}-slim-trixie AS manifests
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY crates crates
 RUN find crates -type f ! -path 'crates/*/Cargo.toml' -delete \
     && for crate in crates/*; do \
@@ -20,9 +21,14 @@ RUN find crates -type f ! -path 'crates/*/Cargo.toml' -delete \
 
 FROM rust:${RUST_VERSION}-slim-trixie AS build
 WORKDIR /build
-# Features of the crate `callpipe`, separated by commas. None is needed on Google Cloud; the stores
-# of other clouds are "aws" and "azure", where crates/callpipe/Cargo.toml has them.
-ARG FEATURES=""
+# For the feature `whisper`: whisper.cpp is C++.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends cmake g++ make \
+    && rm -rf /var/lib/apt/lists/*
+# Features of the crate `callpipe`, separated by commas: those that weigh and are off otherwise.
+# `whisper` transcribes without vendors, on processors of 2013 and later; `parquet` writes exports as
+# Parquet; the stores of other clouds are `aws` and `azure`.
+ARG FEATURES="whisper,parquet,aws,azure"
 # Dependencies: compiled against the empty sources.
 COPY --from=manifests /build ./
 RUN cargo build --release --locked --package callpipe --bin callpipe --features "${FEATURES}"
@@ -32,7 +38,7 @@ COPY crates crates
 RUN find crates -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --package callpipe --bin callpipe --features "${FEATURES}"
 
-# glibc, libgcc, CA certificates and an account that is not root; no shell, no package manager.
+# glibc, libgcc, libstdc++, CA certificates and an account that is not root; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian13:nonroot
 COPY --from=build /build/target/release/callpipe /usr/local/bin/callpipe
 # The account `nonroot` of the base image, as a number: a host that insists on "not root" can check it.

@@ -16,6 +16,7 @@ pub mod classifiers;
 pub mod contacts;
 #[cfg(test)]
 mod damage;
+pub mod folder;
 pub mod nice_cxone;
 mod random;
 pub mod recordings;

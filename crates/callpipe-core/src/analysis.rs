@@ -1,6 +1,10 @@
-//! What a transcriber understood of a call beyond its words: summary, topics, intents, sentiment.
+//! What was understood of a call beyond its words: summary, topics, intents, sentiment. The
+//! transcriber gives it, or else the model that labels the call ([`prompt`], [`check`]).
 //!
 //! The serialised forms are the baseline's columns, so field names here are a contract.
+
+pub mod check;
+pub mod prompt;
 
 use serde::{Deserialize, Serialize};
 

@@ -3,6 +3,7 @@
 //! Whoever adds an outside system implements one of these and runs its suite of
 //! [`crate::conformance`]. A contract knows no vendor: names of vendors appear in no signature.
 
+pub mod analyst;
 pub mod chance;
 pub mod classifier;
 pub mod clock;

@@ -106,6 +106,12 @@ impl ArchiveKey {
         &self.0
     }
 
+    /// Whose reply it is, if it is one: `deepgram` of `replies/deepgram/…`.
+    pub fn provider(&self) -> Option<&str> {
+        let (provider, _) = self.0.strip_prefix("replies/")?.split_once('/')?;
+        Some(provider)
+    }
+
     /// The part after the last slash.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -248,6 +254,13 @@ mod tests {
         assert_eq!(key.file_name(), "700123_voice-only.mp4");
         let second = ArchiveKey::recording(&id("700123"), "voice-only", 2, "mp4");
         assert_eq!(second.as_str(), "recordings/700123_voice-only_2.mp4");
+    }
+
+    #[test]
+    fn a_reply_tells_whose_it_is() {
+        let reply = ArchiveKey::reply("deepgram", &Fingerprint::of(&["audio"]), 1);
+        assert_eq!(reply.provider(), Some("deepgram"));
+        assert_eq!(ArchiveKey::transcript(&id("1")).provider(), None);
     }
 
     #[test]

@@ -118,13 +118,23 @@ pub(crate) struct Outline {
 /// None if the bytes are no audio or end before the container says that they do.
 pub(crate) fn outline(audio: &[u8]) -> Option<Outline> {
     match container(audio) {
-        Container::Mp4 => whole_mp4(audio).then_some(Outline {
-            duration_s: 0.0,
-            channels: 1,
-        }),
+        Container::Mp4 => whole_mp4(audio).then_some(UNTOLD),
         Container::Wav => wav_outline(audio),
-        Container::Other => None,
+        Container::Other => begins_as_audio(audio).then_some(UNTOLD),
     }
+}
+
+/// What a container tells that says neither.
+const UNTOLD: Outline = Outline {
+    duration_s: 0.0,
+    channels: 1,
+};
+
+/// FLAC, Ogg, WebM, MP3 with and without a tag, AAC in frames.
+fn begins_as_audio(audio: &[u8]) -> bool {
+    let frames = matches!(audio, [0xff, second, ..] if second & 0xe0 == 0xe0);
+    let words: [&[u8]; 4] = [b"fLaC", b"OggS", b"ID3", &[0x1a, 0x45, 0xdf, 0xa3]];
+    frames || words.iter().any(|word| audio.starts_with(word))
 }
 
 fn whole_mp4(audio: &[u8]) -> bool {

@@ -22,6 +22,9 @@ pub enum System {
     Deepgram,
     /// Classification.
     Gemini,
+    /// Classification by a server with OpenAI's API.
+    #[serde(rename = "openai")]
+    OpenAi,
     /// Google's token endpoint and metadata server, on the port of Gemini.
     GoogleSignIn,
     /// Cloud Storage.
@@ -41,7 +44,7 @@ pub struct Entry {
     pub contact_id: Option<String>,
     /// The call of the corpus that it was about.
     pub call_id: Option<String>,
-    /// The audio, or for Gemini the request body, by its SHA-256.
+    /// The audio, or for a language model the request body, by its SHA-256.
     pub sha256: Option<String>,
     /// The model that was asked for labels.
     pub model: Option<String>,
@@ -99,7 +102,7 @@ pub enum Violation {
 pub struct Purchase {
     /// From whom.
     pub system: System,
-    /// SHA-256 of the audio (Deepgram); of the request (Gemini).
+    /// SHA-256 of the audio (Deepgram); of the request (language models).
     pub sha256: String,
     /// The contact, where it is known.
     pub contact_id: Option<String>,
@@ -120,6 +123,8 @@ pub struct Maxima {
     pub deepgram_in_flight: usize,
     /// Gemini requests at once.
     pub gemini_in_flight: usize,
+    /// Requests to the server with OpenAI's API at once.
+    pub openai_in_flight: usize,
 }
 
 /// Every request since the start.
@@ -130,6 +135,7 @@ pub struct Journal {
     media: Gauge,
     deepgram: Gauge,
     gemini: Gauge,
+    openai: Gauge,
 }
 
 impl Journal {
@@ -186,6 +192,7 @@ impl Journal {
             media_in_flight: self.media.max(),
             deepgram_in_flight: self.deepgram.max(),
             gemini_in_flight: self.gemini.max(),
+            openai_in_flight: self.openai.max(),
         }
     }
 
@@ -252,6 +259,7 @@ impl Journal {
             System::NiceCxone => &self.cxone_window,
             System::Media => &self.media,
             System::Deepgram => &self.deepgram,
+            System::OpenAi => &self.openai,
             System::Gemini | System::GoogleSignIn | System::Storage => &self.gemini,
         }
     }

@@ -1,5 +1,5 @@
 //! Fakes of the outside systems that callpipe talks to: CXone, the storage that serves recordings,
-//! Deepgram, Gemini on Vertex AI, and Google Cloud Storage.
+//! Deepgram, Gemini on Vertex AI, a server with OpenAI's chat-completions API, and Google Cloud Storage.
 //!
 //! They are written from the vendors' documents and share no code with the clients that they fool.
 //! Everything they do follows from a [`World`] and its seed: the same seed, the same answers.
@@ -28,6 +28,7 @@ mod shared;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod whisper_model;
 mod world;
 
 pub use corpus::{

@@ -20,6 +20,8 @@ pub struct Credentials {
     pub cxone_tenant_id: &'static str,
     /// The key of the speech service.
     pub deepgram_api_key: &'static str,
+    /// The key of the server with OpenAI's API.
+    pub openai_api_key: &'static str,
     /// A bearer token that is always good; more come from the fake of Google's sign-in.
     pub google_access_token: &'static str,
     /// The only project.
@@ -36,6 +38,7 @@ pub const CREDENTIALS: Credentials = Credentials {
     cxone_access_key_secret: "SANDBOXACCESSSECRET====",
     cxone_tenant_id: "11eb0000-5a4d-4b0c-8000-0242ac110002",
     deepgram_api_key: "sandbox-deepgram-key",
+    openai_api_key: "sandbox-openai-key",
     google_access_token: "sandbox-google-token",
     google_project: "sandbox-project",
     google_bucket: "sandbox-calls",
@@ -91,6 +94,8 @@ pub struct Latencies {
     pub deepgram: Latency,
     /// Gemini.
     pub gemini: Latency,
+    /// The server with OpenAI's API.
+    pub openai: Latency,
 }
 
 /// Where the fakes listen on 127.0.0.1; 0 takes any free port.
@@ -106,6 +111,8 @@ pub struct Ports {
     pub gemini: u16,
     /// Cloud Storage.
     pub storage: u16,
+    /// The server with OpenAI's API.
+    pub openai: u16,
 }
 
 /// How a sandbox behaves while nothing goes wrong.
@@ -140,6 +147,8 @@ pub struct SandboxOptions {
     pub google_token_expires_in_s: i64,
     /// Models whose name starts so are retired.
     pub gemini_retired_models: Vec<String>,
+    /// The models of the server with OpenAI's API.
+    pub openai_models: Vec<String>,
     /// The most objects in one page of a bucket's list.
     pub storage_objects_per_page_max: usize,
 }
@@ -162,6 +171,7 @@ impl Default for SandboxOptions {
             contacts_say_their_number: false,
             google_token_expires_in_s: 3_600,
             gemini_retired_models: vec!["gemini-1.".to_owned(), "gemini-2.".to_owned()],
+            openai_models: vec!["sandbox-large".to_owned(), "sandbox-small".to_owned()],
             storage_objects_per_page_max: 1_000,
         }
     }

@@ -32,6 +32,8 @@ pub struct Sandbox {
     pub gemini_url: String,
     /// Base address of Cloud Storage.
     pub storage_url: String,
+    /// Base address of the server with OpenAI's API, with its version.
+    pub openai_url: String,
     /// What the fakes accept.
     pub credentials: Credentials,
     shared: Arc<Shared>,
@@ -64,6 +66,7 @@ impl Sandbox {
         let (deepgram, deepgram_url) = listen(ports.deepgram).await?;
         let (gemini, gemini_url) = listen(ports.gemini).await?;
         let (storage, storage_url) = listen(ports.storage).await?;
+        let (openai, openai_url) = listen(ports.openai).await?;
         let addresses = Addresses {
             nice_cxone: nice_cxone_url.clone(),
             media: media_url.clone(),
@@ -86,6 +89,7 @@ impl Sandbox {
             start(deepgram, System::Deepgram, fakes::deepgram_router),
             start(gemini, System::Gemini, fakes::gemini_router),
             start(storage, System::Storage, fakes::storage_router),
+            start(openai, System::OpenAi, fakes::openai_router),
         ];
         Ok(Sandbox {
             nice_cxone_url,
@@ -93,6 +97,7 @@ impl Sandbox {
             deepgram_url,
             gemini_url,
             storage_url,
+            openai_url: format!("{openai_url}/v1"),
             credentials: CREDENTIALS,
             shared,
             stop,

@@ -6,6 +6,7 @@ mod cxone;
 mod deepgram;
 mod gemini;
 mod media;
+mod openai;
 mod pipeline;
 mod storage;
 mod support;

@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_connectors::classifiers::gemini::GeminiClassifier;
+use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleClassifier;
 use callpipe_connectors::contacts::bigquery::BigQueryContacts;
 use callpipe_connectors::contacts::csv::CsvContacts;
+use callpipe_connectors::contacts::folder::FolderContacts;
 use callpipe_connectors::contacts::nice_cxone::NiceCxoneContacts;
 use callpipe_connectors::files;
+use callpipe_connectors::folder::Folder;
 use callpipe_connectors::google::{GoogleConfig, Identity};
+use callpipe_connectors::recordings::folder::FolderRecordings;
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
+use callpipe_connectors::transcribers::whisper;
 use callpipe_connectors::warehouses::bigquery::BigQueryWarehouse;
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::classifier::Classifier;
@@ -33,15 +38,17 @@ use callpipe_core::taxonomy::Taxonomy;
 use crate::cloud_run::CloudRun;
 use crate::config::error::ConfigError;
 use crate::config::{
-    ArchiveConfig, ClassifierConfig, Config, ContactsConfig, EngineConfig, RecordingsConfig,
-    TranscriberConfig, WarehouseConfig,
+    AnalysisWhen, ArchiveConfig, ClassifierConfig, Config, ContactsConfig, EngineConfig,
+    RecordingsConfig, TranscriberConfig, WarehouseConfig,
 };
 use crate::engine::Settings;
 use crate::engine::holder::Holder;
 use crate::engine::leases;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, Places, StageWork, TranscribeStage};
+use crate::engine::stages::{
+    AnalysisWanted, ClassifyStage, FetchStage, Places, StageWork, TranscribeStage,
+};
 
 pub use for_shard::for_shard;
 pub use usage::ArchivedUsage;
@@ -90,20 +97,40 @@ pub fn contacts(
             Arc::new(BigQueryContacts::new(table, tracking, identity, clock)?)
         }
         ContactsConfig::Csv(csv) => Arc::new(CsvContacts::new(csv.clone())?),
+        ContactsConfig::Folder(_) => Arc::new(FolderContacts::new(folder(config, google, clock)?)),
         ContactsConfig::NiceCxone(account) => {
             Arc::new(NiceCxoneContacts::new(account.clone(), Arc::clone(clock))?)
         }
     })
 }
 
+/// The folder that recordings come from.
+fn folder(config: &Config, google: &Google<'_>, clock: &Arc<dyn Clock>) -> Outside<Folder> {
+    let RecordingsConfig::Folder(folder) = &config.recordings else {
+        return Err(Failure::new(
+            FailureKind::Denied,
+            "[contacts.folder] lists the recordings of a folder, and none is configured",
+        )
+        .with_hint("name the folder under [recordings.folder]"));
+    };
+    let identity = || google.identity().cloned();
+    Folder::new(folder, identity, Arc::clone(clock))
+}
+
 /// The source of recordings, and for how many calls at once it may be asked. With an archive, it
 /// knows what earlier runs have used of its quota.
 pub fn recordings(
     config: &Config,
+    google: &Google<'_>,
     archive: Option<&Archive>,
     clock: &Arc<dyn Clock>,
 ) -> Outside<(Arc<dyn RecordingSource>, usize)> {
     Ok(match &config.recordings {
+        RecordingsConfig::Folder(_) => {
+            let source = FolderRecordings::new(folder(config, google, clock)?);
+            let in_flight_max = source.in_flight_max();
+            (Arc::new(source), in_flight_max)
+        }
         RecordingsConfig::NiceCxone(account) => {
             let mut source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
             if let Some(archive) = archive {
@@ -134,6 +161,7 @@ pub fn transcriber(config: &Config, clock: &Arc<dyn Clock>) -> Outside<Arc<dyn T
             deepgram.clone(),
             Arc::clone(clock),
         )?),
+        TranscriberConfig::Whisper(config) => whisper::transcriber(config)?,
     })
 }
 
@@ -151,7 +179,39 @@ pub fn classifier(
             Arc::clone(taxonomy),
             Arc::clone(clock),
         )?),
+        ClassifierConfig::OpenAiCompatible(server) => Arc::new(OpenAiCompatibleClassifier::new(
+            server.clone(),
+            Arc::clone(taxonomy),
+            Arc::clone(clock),
+        )?),
     })
+}
+
+/// A call waits so often for its analysis, and less where it may be tried less often.
+const ANALYSIS_ATTEMPTS_MAX: u32 = 3;
+
+/// Whether the classifier's model is asked what calls are about. Unless the configuration says: where
+/// the transcriber does not tell. What was declined of one vendor is not bought of another unasked:
+/// Gemini charges for it.
+pub fn analysis_wanted(config: &Config) -> AnalysisWanted {
+    let is_wanted = match (config.analysis.enabled, &config.transcriber) {
+        (AnalysisWhen::WhenMissing, _) => true,
+        (AnalysisWhen::Never, _) => false,
+        // It hears words, and understands nothing.
+        (AnalysisWhen::Auto, TranscriberConfig::Whisper(_)) => true,
+        (AnalysisWhen::Auto, TranscriberConfig::Deepgram(deepgram)) => {
+            let is_paid = matches!(config.classifier, ClassifierConfig::Gemini(_));
+            !deepgram.gives_analysis() && (deepgram.intelligence || !is_paid)
+        }
+    };
+    match is_wanted {
+        true => AnalysisWanted::Yes {
+            attempts_max: retry_policy(&config.engine)
+                .attempts_max
+                .min(ANALYSIS_ATTEMPTS_MAX),
+        },
+        false => AnalysisWanted::No,
+    }
 }
 
 /// The warehouse.
@@ -212,7 +272,8 @@ pub fn stages(
             let paid = PaidReplies::new(archive.clone(), spending.clone());
             Ok(match stage {
                 Stage::Fetch => {
-                    let (source, in_flight_max) = recordings(config, Some(&archive), clock)?;
+                    let (source, in_flight_max) =
+                        recordings(config, google, Some(&archive), clock)?;
                     Arc::new(FetchStage {
                         source,
                         archive,
@@ -226,6 +287,7 @@ pub fn stages(
                         transcriber,
                         archive,
                         paid,
+                        triage: config.triage.triage(),
                     })
                 }
                 Stage::Classify => {
@@ -233,6 +295,7 @@ pub fn stages(
                     Arc::new(ClassifyStage {
                         places: Places::new(classifier.in_flight_max()),
                         classifier,
+                        analysis: analysis_wanted(config),
                         archive,
                         paid,
                     })
@@ -284,13 +347,51 @@ pub fn settings(
 
 /// The Google Cloud project that is worked for, if one is known.
 pub fn google_project(config: &Config) -> Option<&str> {
-    let ClassifierConfig::Gemini(gemini) = &config.classifier;
-    gemini.project.as_deref()
+    match &config.classifier {
+        ClassifierConfig::Gemini(gemini) => gemini.project.as_deref(),
+        ClassifierConfig::OpenAiCompatible(_) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_transcriber_does_not_tell_is_asked_of_the_model_unless_it_was_declined() {
+        let wanted = |text: &str| {
+            let config = crate::config::load::alone(text, "test").unwrap();
+            analysis_wanted(&config)
+        };
+        let yes = AnalysisWanted::Yes { attempts_max: 3 };
+        let server = "[classifier.openai_compatible]\nmodels = [\"m\"]\n";
+        let declined = "[transcriber.deepgram]\nintelligence = false\n";
+        let german = "[transcriber.deepgram]\nlanguage = \"de\"\n";
+        let whisper = "[transcriber.whisper]\nmodel = \"base.en\"\n";
+        let asked = "[analysis]\nenabled = \"when_missing\"\n";
+        let never = "[analysis]\nenabled = \"never\"\n";
+        for (parts, expected) in [
+            (&[""][..], AnalysisWanted::No),
+            (&[server], AnalysisWanted::No),
+            (&[declined], AnalysisWanted::No),
+            (&[declined, server], yes),
+            (&[declined, asked], yes),
+            (&[german], yes),
+            (&[german, server], yes),
+            (&[german, never], AnalysisWanted::No),
+            (&[declined, server, never], AnalysisWanted::No),
+            (&[asked], yes),
+            (&[whisper], yes),
+            (&[whisper, server], yes),
+            (&[whisper, never], AnalysisWanted::No),
+            (
+                &[asked, "[engine]\nattempts_max = 1\n"],
+                AnalysisWanted::Yes { attempts_max: 1 },
+            ),
+        ] {
+            assert_eq!(wanted(&parts.concat()), expected, "{parts:?}");
+        }
+    }
 
     #[test]
     fn time_is_left_for_a_slow_save() {

@@ -12,5 +12,6 @@ pub mod cloud_run;
 pub mod config;
 pub mod engine;
 pub mod exit;
+pub mod export;
 pub mod report;
 pub mod telemetry;

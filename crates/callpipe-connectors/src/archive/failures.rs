@@ -14,7 +14,7 @@ const ELSEWHERE_HINT: &str =
     "the bucket is at another endpoint or in another region: correct them under `[archive]`";
 
 /// An error of `object_store`, by the cause at its root: the texts in between repeat each other.
-pub(super) fn from_store(error: &object_store::Error, doing: &str) -> Failure {
+pub(crate) fn from_store(error: &object_store::Error, doing: &str) -> Failure {
     let mut cause: &(dyn Error + 'static) = error;
     loop {
         if let Some(error) = cause.downcast_ref::<io::Error>() {

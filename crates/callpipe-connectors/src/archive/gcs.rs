@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::cloud::{self, Carried, Connector};
 use super::{Archive, failures};
 use crate::google::Identity;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, EndpointError};
 
 use checksum::Checked;
 use emulator::Emulator;
@@ -63,11 +63,17 @@ fn default_endpoint() -> Endpoint {
 /// An address, or `host:port` as emulators are named: those speak plain HTTP.
 fn endpoint_or_host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let address = match text.contains("://") {
-        true => text,
-        false => format!("http://{text}"),
-    };
-    Endpoint::parse(&address).map_err(serde::de::Error::custom)
+    GcsConfig::endpoint_of(&text).map_err(serde::de::Error::custom)
+}
+
+impl GcsConfig {
+    /// An address, or `host:port` as emulators are named.
+    pub(crate) fn endpoint_of(text: &str) -> Result<Endpoint, EndpointError> {
+        match text.contains("://") {
+            true => Endpoint::parse(text),
+            false => Endpoint::parse(&format!("http://{text}")),
+        }
+    }
 }
 
 const BUCKET_HINT: &str =

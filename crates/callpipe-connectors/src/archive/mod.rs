@@ -36,6 +36,7 @@ use recordings::Parts;
 pub use azure::AzureConfig;
 pub use bounded::DOCUMENT_BYTES_MAX;
 pub use documents::KeptReply;
+pub(crate) use failures::from_store;
 pub use gcs::GcsConfig;
 pub use recordings::{AudioStream, StoredAudio};
 pub use s3::S3Config;
@@ -143,6 +144,11 @@ impl Archive {
             },
             links: None,
         })
+    }
+
+    /// The store itself, for who only reads what others put there.
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
     }
 
     /// The same archive for a worker of a name, whose unfinished things lie apart from those of

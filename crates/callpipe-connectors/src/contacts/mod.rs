@@ -2,4 +2,5 @@
 
 pub mod bigquery;
 pub mod csv;
+pub mod folder;
 pub mod nice_cxone;

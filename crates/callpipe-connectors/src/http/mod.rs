@@ -18,7 +18,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 
 pub use body::body;
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, NearEndpoint};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -1,3 +1,4 @@
 //! Where recordings come from.
 
+pub mod folder;
 pub mod nice_cxone;

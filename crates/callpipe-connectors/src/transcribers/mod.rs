@@ -1,3 +1,5 @@
 //! Who turns audio into words.
 
 pub mod deepgram;
+mod sides;
+pub mod whisper;

@@ -1,6 +1,7 @@
 //! The suite of [`Classifier`].
 
 use super::{assert_name, good};
+use crate::contracts::analyst::Analyst;
 use crate::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
 use crate::money::Usd;
 use crate::taxonomy::Taxonomy;
@@ -55,6 +56,56 @@ pub async fn classifier(
         match classifier.read(garbage, model) {
             Err(UnusableAnswer::Faulty { .. }) => {}
             other => panic!("bytes that are no answer were read as {other:?}"),
+        }
+    }
+    if let Some(analyst) = classifier.analyst() {
+        assert_analyst(classifier, analyst, conversation, model).await;
+    }
+}
+
+async fn assert_analyst(
+    classifier: &dyn Classifier,
+    analyst: &dyn Analyst,
+    conversation: &str,
+    model: &ModelName,
+) {
+    let fingerprint = analyst.analysis_fingerprint(conversation, model);
+    let again = analyst.analysis_fingerprint(conversation, model);
+    assert_eq!(fingerprint, again, "fingerprints are stable");
+    let other = ModelName("another-model".into());
+    for (other, what) in [
+        (
+            classifier.fingerprint(conversation, model),
+            "the question of labels",
+        ),
+        (
+            analyst.analysis_fingerprint("Agent: Something else.", model),
+            "another conversation",
+        ),
+        (
+            analyst.analysis_fingerprint(conversation, &other),
+            "another model",
+        ),
+    ] {
+        assert_ne!(fingerprint, other, "{what} has another answer");
+    }
+
+    let bought = analyst.buy_analysis(conversation, model, Effort::Usual);
+    let reply = good(bought.await, "buying an analysis");
+    let analysis = match analyst.read_analysis(&reply, model) {
+        Ok(analysis) => analysis,
+        Err(answer) => panic!("a good analysis was not understood: {answer}"),
+    };
+    assert!(analysis.summary.is_some(), "a call has a summary");
+    let price = classifier.price(&reply, model);
+    let price_max = analyst.analysis_price_max(conversation, model, Effort::Usual);
+    if let Some(price_max) = price_max {
+        assert!(price <= price_max, "{price} is more than {price_max}");
+    }
+    for garbage in [&b""[..], b"not JSON", b"{}", &reply[..reply.len() / 2]] {
+        match analyst.read_analysis(garbage, model) {
+            Err(UnusableAnswer::Faulty { .. }) => {}
+            other => panic!("bytes that are no analysis were read as {other:?}"),
         }
     }
 }

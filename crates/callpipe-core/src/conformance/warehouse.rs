@@ -3,6 +3,7 @@
 //! Moments are given to the microsecond at most: that is what SQL databases keep.
 
 mod examples;
+mod export;
 mod faults;
 mod lives;
 mod queue;
@@ -24,6 +25,7 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     queue::a_call_waits_for_its_moment(warehouse).await;
     queue::workers_share_the_calls(warehouse).await;
     lives::a_call_goes_through_all_stages(warehouse).await;
+    lives::who_labels_may_understand(warehouse).await;
     lives::every_state_reads_back(warehouse).await;
     lives::flags_of_the_baseline_follow_the_state(warehouse).await;
     lives::any_text_reads_back(warehouse).await;
@@ -32,7 +34,12 @@ pub async fn warehouse(warehouse: &dyn Warehouse) {
     reports::calls_are_listed_by_filter(warehouse).await;
     reports::the_summary_adds_up(warehouse).await;
     reports::what_was_spent_adds_up(warehouse).await;
+    reports::what_was_not_bought_adds_up(warehouse).await;
     reports::values_are_counted(warehouse).await;
+    export::all_that_is_known_leaves(warehouse).await;
+    export::each_call_leaves_once_on_pages_of_any_size(warehouse).await;
+    export::an_export_is_filtered_as_a_list_is(warehouse).await;
+    export::an_export_goes_on_while_others_write(warehouse).await;
     // Preparing what is in use changes nothing.
     let before = good(warehouse.summary(now()).await, "counting calls");
     good(warehouse.prepare(&Taxonomy::built_in()).await, "preparing");

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::classification::Classification;
 use crate::contracts::CheckReport;
+use crate::contracts::analyst::Analyst;
 use crate::failure::Outside;
 use crate::money::Usd;
 use crate::recording::Fingerprint;
@@ -95,5 +96,10 @@ pub trait Classifier: Send + Sync {
     /// no price is known.
     fn usual_price(&self, _conversation_bytes: usize) -> Option<Usd> {
         Some(Usd::ZERO)
+    }
+
+    /// The same model as one that understands conversations, if it can be asked for that.
+    fn analyst(&self) -> Option<&dyn Analyst> {
+        None
     }
 }

@@ -57,6 +57,11 @@ pub trait Transcriber: Send + Sync {
     /// How many requests may be in flight at once.
     fn in_flight_max(&self) -> usize;
 
+    /// Whether it can fetch audio by a link. Who cannot is sent the audio itself.
+    fn takes_links(&self) -> bool {
+        true
+    }
+
     /// Does what buying does, on next to nothing, and says what was reached.
     async fn check(&self) -> Outside<CheckReport>;
 

@@ -11,6 +11,7 @@ use crate::analysis::Analysis;
 use crate::call::{Contact, ContactId};
 use crate::classification::Classification;
 use crate::contracts::CheckReport;
+use crate::exported::ExportedCall;
 use crate::failure::Outside;
 use crate::measures::Measures;
 use crate::money::Usd;
@@ -18,6 +19,7 @@ use crate::progress::{CallProgress, Stage};
 use crate::recording::{ArchiveKey, Recording};
 use crate::shard::Shard;
 use crate::taxonomy::Taxonomy;
+use crate::triage::RecordingTriage;
 
 /// A call whose stage is to be done, with all that the stage needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +36,9 @@ pub struct PendingCall {
     /// The stored conversation, for [`Stage::Classify`] only, and only of calls that others
     /// transcribed: all others have a transcript in the archive.
     pub conversation: Option<String>,
+    /// Whether nothing is stored that was understood of the call: no summary, topics, intents or
+    /// sentiment. Told for [`Stage::Classify`] only.
+    pub analysis_missing: bool,
 }
 
 /// The calls that a worker is responsible for.
@@ -96,8 +101,13 @@ pub struct TranscribedCall {
     pub model: String,
     /// Where turns and word times lie.
     pub transcript_key: ArchiveKey,
-    /// Where the paid replies lie.
+    /// Where the paid replies lie: none of recordings for which nothing was bought.
     pub reply_keys: Vec<ArchiveKey>,
+    /// What was heard and decided before buying; nothing where a kept reply was read, or where
+    /// nobody listened.
+    pub triage: Vec<RecordingTriage>,
+    /// The call with the same audio, for which the reply was bought.
+    pub same_audio_as: Option<ContactId>,
 }
 
 /// What classifying gave.
@@ -109,6 +119,18 @@ pub struct ClassifiedCall {
     pub conversation: String,
     /// Where the paid reply lies.
     pub reply_key: ArchiveKey,
+    /// What the model understood, where the transcriber had not: replaces what is stored. Where there
+    /// is none, that stays.
+    pub analysis: Option<ModelAnalysis>,
+}
+
+/// What a model understood of a conversation in a transcriber's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelAnalysis {
+    /// What was understood.
+    pub analysis: Analysis,
+    /// The model.
+    pub model: String,
 }
 
 /// What a stage learned about a call, beside its new state.
@@ -148,7 +170,7 @@ pub struct Outcome {
 }
 
 /// How many calls stand where.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// All calls.
     pub total: u64,
@@ -160,6 +182,21 @@ pub struct Summary {
     pub skips: Vec<SkipCount>,
     /// What was spent, by stage; stages at which nothing was bought are left out.
     pub spend: Vec<StageSpend>,
+    /// What was not bought, because nobody speaks.
+    pub not_bought: NotBought,
+    /// How many calls have the audio of another one, and its transcript without buying it again.
+    pub same_audio: u64,
+}
+
+/// Recordings that nothing was bought for.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct NotBought {
+    /// Of so many calls.
+    pub calls: u64,
+    /// How long they are, in seconds.
+    pub duration_s: f64,
+    /// What their transcripts would have cost, about.
+    pub usd: Usd,
 }
 
 /// What was spent at a stage.
@@ -280,6 +317,19 @@ pub struct ValueCount {
     pub count: u64,
 }
 
+/// Where an export goes on. Only the warehouse that made it can read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportCursor(pub String);
+
+/// Some calls of an export.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExportPage {
+    /// In no particular order; there may be none although others follow.
+    pub calls: Vec<ExportedCall>,
+    /// Where it goes on; nothing after the last page.
+    pub next: Option<ExportCursor>,
+}
+
 /// The two tables.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
@@ -330,6 +380,19 @@ pub trait Warehouse: Send + Sync {
 
     /// The state of calls that match, as the state machine needs it, newest first.
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>>;
+
+    /// Some of the calls that match, with all that is known of them: those after a cursor, at most
+    /// `rows_max` and fewer where they are long, so that a page fits into memory. The filter's limit
+    /// is not looked at.
+    ///
+    /// Page by page each call that is there all the while comes exactly once, also if it changes;
+    /// one that is added meanwhile comes once or not at all.
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage>;
 
     /// How often each value of a section of the classifications was given, most frequent first.
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>>;

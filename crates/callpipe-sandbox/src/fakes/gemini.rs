@@ -3,8 +3,6 @@
 mod answer;
 mod errors;
 mod models;
-mod recognise;
-mod schema;
 mod sign_in;
 mod spoil;
 mod validate;
@@ -20,15 +18,13 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
 
+use super::contacts_heard_in;
 use crate::faults::{Fault, FaultKind, Point, Subject};
 use crate::google_account;
 use crate::journal::{Bill, OpenEntry, System};
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
 use crate::shared::{Shared, file};
-use crate::world::Interaction;
-
-pub(crate) use recognise::{Recogniser, said};
 
 /// The path of one request.
 #[derive(Debug)]
@@ -92,7 +88,7 @@ async fn generate(
     request: &Value,
     open: &mut OpenEntry,
 ) -> Response {
-    let prompt = recognise::prompt_text(request);
+    let prompt = prompt_text(request);
     let call_id = shared.recogniser.recognise(&prompt).map(str::to_owned);
     let contacts = contacts_heard_in(shared, call_id.as_deref());
     open.entry.call_id.clone_from(&call_id);
@@ -172,15 +168,10 @@ fn admit(
     Ok(request)
 }
 
-/// The contacts in which a call is heard. Text alone does not tell them apart.
-fn contacts_heard_in<'a>(shared: &'a Shared, call_id: Option<&str>) -> Vec<&'a str> {
-    let heard = |interaction: &Interaction| match interaction {
-        Interaction::Voice { call_id: heard } => Some(heard.as_str()) == call_id,
-        Interaction::Chat => false,
-    };
-    let contacts = shared.world.contacts().iter();
-    let contacts = contacts.filter(|contact| contact.interactions().iter().any(heard));
-    contacts
-        .map(|contact| contact.contact_id.as_str())
-        .collect()
+/// All text of the request's contents.
+fn prompt_text(request: &Value) -> String {
+    let contents = request["contents"].as_array().into_iter().flatten();
+    let parts = contents.flat_map(|content| content["parts"].as_array().into_iter().flatten());
+    let texts: Vec<&str> = parts.filter_map(|part| part["text"].as_str()).collect();
+    texts.join("\n")
 }

@@ -19,6 +19,14 @@ pub(crate) enum Point {
     Listen,
     /// Gemini.
     Generate,
+    /// The server with OpenAI's API.
+    Chat,
+    /// A request there that names a schema.
+    ChatSchema,
+    /// A request there that names any form of the answer.
+    ChatForm,
+    /// A request there with the older name of the limit.
+    ChatOldLimit,
     /// Cloud Storage.
     Storage,
     /// Whoever is asked.
@@ -132,6 +140,33 @@ catalogue! {
     GeminiNoCandidates, "gemini.no_candidates", Generate, "an empty list of candidates";
     GeminiCutReply, "gemini.cut_reply", Generate, "paid, and the connection ends in the middle";
     GeminiSlow, "gemini.slow", Generate, "the answer takes delay_ms longer";
+    OpenAi400, "openai.400", Chat, "400 invalid_request_error without a reason";
+    OpenAi401, "openai.401", Chat, "401 invalid_api_key";
+    OpenAi403, "openai.403", Chat, "403";
+    OpenAiModelNotFound, "openai.model_not_found", Chat, "404 model_not_found (model= says which)";
+    OpenAi429, "openai.429", Chat, "429 rate_limit_exceeded (retry_after_s= adds the header)";
+    OpenAiInsufficientQuota, "openai.insufficient_quota", Chat, "429 insufficient_quota: the credit is used up";
+    OpenAi500, "openai.500", Chat, "500 server_error";
+    OpenAi503Loading, "openai.503_loading", Chat, "503: the model is being loaded";
+    OpenAiContextLength, "openai.context_length", Chat, "400 context_length_exceeded";
+    OpenAiRejectsJsonSchema, "openai.rejects_json_schema", ChatSchema, "400 to response_format json_schema";
+    OpenAiRejectsResponseFormat, "openai.rejects_response_format", ChatForm, "400 to any response_format";
+    OpenAiRejectsMaxTokens, "openai.rejects_max_tokens", ChatOldLimit, "400 to max_tokens, as newer models answer";
+    OpenAiRefusal, "openai.refusal", Chat, "a refusal in place of content";
+    OpenAiContentFilter, "openai.content_filter", Chat, "finish_reason content_filter";
+    OpenAiCutJson, "openai.cut_json", Chat, "finish_reason length, the JSON is cut";
+    OpenAiOffList, "openai.off_list", Chat, "a label, or a sentiment, that is on no list";
+    OpenAiThinkTags, "openai.think_tags", Chat, "thoughts in tags before the JSON";
+    OpenAiThinkEnd, "openai.think_end", Chat, "thoughts before the JSON of which only the end is marked";
+    OpenAiFenced, "openai.fenced", Chat, "the JSON stands in a Markdown fence";
+    OpenAiProseAround, "openai.prose_around", Chat, "sentences before and after the JSON";
+    OpenAiContentParts, "openai.content_parts", Chat, "content is a list of parts, thoughts among them";
+    OpenAiEmptyContent, "openai.empty_content", Chat, "an empty content";
+    OpenAiNoChoices, "openai.no_choices", Chat, "an empty list of choices";
+    OpenAiNoUsage, "openai.no_usage", Chat, "no figures of tokens";
+    OpenAiCutReply, "openai.cut_reply", Chat, "paid, and the connection ends in the middle";
+    OpenAiSlow, "openai.slow", Chat, "the answer takes delay_ms longer";
+    OpenAiConnectionReset, "openai.connection_reset", Chat, "the connection is reset before an answer, unpaid";
     Storage403, "storage.403", Storage, "403 AccessDenied";
     Storage429, "storage.429", Storage, "429 SlowDown (retry_after_s= adds the header)";
     Storage503, "storage.503", Storage, "503 ServiceUnavailable";

@@ -126,6 +126,25 @@ pub(crate) async fn serve(options: &ServeOptions) {
     sandbox.stop().await;
 }
 
+/// An hour of mu-law, in which something that may be speech comes and goes four times a second.
+fn hour() -> Bytes {
+    let mut wav = b"RIFF".to_vec();
+    wav.extend((HOUR_BYTES as u32 + 36).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x07\0\x01\0");
+    wav.extend(8_000_u32.to_le_bytes());
+    wav.extend(8_000_u32.to_le_bytes());
+    wav.extend(b"\x01\0\x08\0data");
+    wav.extend((HOUR_BYTES as u32).to_le_bytes());
+    // Up and down at 1,000 hertz; or nothing.
+    let sample = |at: usize| match (at / 1_000 % 2, at / 4 % 2) {
+        (0, 0) => 0x20,
+        (0, _) => 0xa0,
+        _ => 0xff,
+    };
+    wav.extend((0..HOUR_BYTES).map(sample));
+    Bytes::from(wav)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "calls of the last days are made up"
@@ -135,7 +154,7 @@ fn world(options: &ServeOptions) -> World {
     let mut call = embedded.call(CALL).unwrap().clone();
     let mut audio = embedded.audio(&call);
     if options.hours {
-        audio = Bytes::from(vec![0x55; HOUR_BYTES]);
+        audio = hour();
         let times = (3_600.0 / call.duration_s) as usize;
         let once = call.turns.clone();
         call.turns = (0..times)

@@ -24,25 +24,36 @@ pub fn for_shard(config: &Config, stages: &[Stage]) -> Result<Config, ConfigErro
     for stage in stages {
         match stage {
             Stage::Fetch => {
-                let RecordingsConfig::NiceCxone(account) = &mut config.recordings;
-                let (requests, in_flight) = (
-                    &mut account.requests_per_5_minutes,
-                    &mut account.in_flight_max,
-                );
-                *requests = share("recordings.nice_cxone.requests_per_5_minutes", *requests)?;
-                *in_flight = share("recordings.nice_cxone.in_flight_max", *in_flight)?;
+                // Nobody limits how fast a folder is read.
+                if let RecordingsConfig::NiceCxone(account) = &mut config.recordings {
+                    let (requests, in_flight) = (
+                        &mut account.requests_per_5_minutes,
+                        &mut account.in_flight_max,
+                    );
+                    *requests = share("recordings.nice_cxone.requests_per_5_minutes", *requests)?;
+                    *in_flight = share("recordings.nice_cxone.in_flight_max", *in_flight)?;
+                }
             }
             Stage::Transcribe => {
-                let TranscriberConfig::Deepgram(deepgram) = &mut config.transcriber;
-                let limit = deepgram.in_flight_max;
-                let share = share("transcriber.deepgram.in_flight_max", limit.get())?;
-                deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                // What this machine can do is not divided: shards run on several.
+                if let TranscriberConfig::Deepgram(deepgram) = &mut config.transcriber {
+                    let limit = deepgram.in_flight_max;
+                    let share = share("transcriber.deepgram.in_flight_max", limit.get())?;
+                    deepgram.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                }
             }
             Stage::Classify => {
-                let ClassifierConfig::Gemini(gemini) = &mut config.classifier;
-                let limit = gemini.in_flight_max;
-                let share = share("classifier.gemini.in_flight_max", limit.get())?;
-                gemini.in_flight_max = NonZeroUsize::new(share).unwrap_or(limit);
+                let (key, limit) = match &mut config.classifier {
+                    ClassifierConfig::Gemini(gemini) => {
+                        ("classifier.gemini.in_flight_max", &mut gemini.in_flight_max)
+                    }
+                    ClassifierConfig::OpenAiCompatible(server) => (
+                        "classifier.openai_compatible.in_flight_max",
+                        &mut server.in_flight_max,
+                    ),
+                };
+                let share = share(key, limit.get())?;
+                *limit = NonZeroUsize::new(share).unwrap_or(*limit);
             }
         }
     }
@@ -61,14 +72,21 @@ mod tests {
 
     /// Requests in 5 minutes, and calls at once at each stage.
     fn limits(config: &Config) -> [usize; 4] {
-        let RecordingsConfig::NiceCxone(account) = &config.recordings;
-        let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
-        let ClassifierConfig::Gemini(gemini) = &config.classifier;
+        let classify = match &config.classifier {
+            ClassifierConfig::Gemini(gemini) => gemini.in_flight_max,
+            ClassifierConfig::OpenAiCompatible(server) => server.in_flight_max,
+        };
+        let RecordingsConfig::NiceCxone(account) = &config.recordings else {
+            panic!("CXone is the default")
+        };
+        let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
+            panic!("Deepgram is the default")
+        };
         [
             account.requests_per_5_minutes,
             account.in_flight_max,
             deepgram.in_flight_max.get(),
-            gemini.in_flight_max.get(),
+            classify.get(),
         ]
     }
 

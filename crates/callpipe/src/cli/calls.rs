@@ -83,7 +83,8 @@ pub(super) enum StatusArgument {
 }
 
 impl FilterArguments {
-    fn filter(&self, contact_ids: &[String]) -> anyhow::Result<CallFilter> {
+    /// As the warehouse takes it, with no limit.
+    pub(super) fn filter(&self, contact_ids: &[String]) -> anyhow::Result<CallFilter> {
         if let Some(kind) = &self.failure
             && FailureKind::parse(kind).is_none()
         {

@@ -65,7 +65,12 @@ async fn check_stage(
     match stage {
         Stage::Fetch => {
             let contacts = async { assemble::contacts(config, google, clock)?.check().await };
-            let recordings = async { assemble::recordings(config, None, clock)?.0.check().await };
+            let recordings = async {
+                assemble::recordings(config, google, None, clock)?
+                    .0
+                    .check()
+                    .await
+            };
             vec![
                 checked("contacts", contacts.await),
                 checked("recordings", recordings.await),

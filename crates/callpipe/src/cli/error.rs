@@ -41,6 +41,12 @@ pub(super) fn report(error: &anyhow::Error, as_message: bool) -> Exit {
     exit
 }
 
+/// Shows an error that does not end the command: the work on one of several things.
+pub(super) fn report_about(what: &str, error: &anyhow::Error) -> Exit {
+    tell(&format!("{what}:"));
+    report(error, false)
+}
+
 fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.hint.clone();

@@ -8,7 +8,9 @@ mod completions;
 mod config;
 mod demo;
 mod error;
+mod export;
 mod init;
+mod models;
 mod output;
 mod run;
 mod sandbox;
@@ -16,6 +18,7 @@ mod signals;
 mod stage;
 mod status;
 mod taxonomy;
+mod transcribe;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,8 +80,8 @@ enum Command {
     Run(run::RunArguments),
     /// Only fetch recordings into the archive
     Fetch(run::RunArguments),
-    /// Only transcribe what was fetched
-    Transcribe(run::RunArguments),
+    /// Only transcribe what was fetched; or, with files, print what is said in them
+    Transcribe(transcribe::TranscribeArguments),
     /// Only classify what was transcribed
     Classify(run::RunArguments),
     /// Show where all calls stand, what failed and what to do next
@@ -86,6 +89,11 @@ enum Command {
     /// List, show, retry or redo calls
     #[command(subcommand)]
     Calls(calls::CallsCommand),
+    /// Write calls with transcript, analysis and labels as CSV, JSON lines, Parquet or vCon
+    Export(export::ExportArguments),
+    /// List and fetch models for transcription on this machine
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Start stand-ins of CXone, Deepgram and Vertex AI on this machine
     Sandbox(sandbox::SandboxArguments),
     /// Look at the configuration
@@ -166,10 +174,12 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Check(arguments) => check::check(context, &arguments).await,
         Command::Run(arguments) => run::run(context, &arguments, &Stage::ALL).await,
         Command::Fetch(arguments) => run::run(context, &arguments, &[Stage::Fetch]).await,
-        Command::Transcribe(arguments) => run::run(context, &arguments, &[Stage::Transcribe]).await,
+        Command::Transcribe(arguments) => transcribe::transcribe(context, &arguments).await,
         Command::Classify(arguments) => run::run(context, &arguments, &[Stage::Classify]).await,
         Command::Status => status::status(context).await,
         Command::Calls(command) => calls::calls(context, command).await,
+        Command::Export(arguments) => export::export(context, &arguments).await,
+        Command::Models(command) => models::models(context, &command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,
         Command::Config(command) => config::config(context, &command).await,
         Command::Taxonomy => taxonomy::taxonomy(context),

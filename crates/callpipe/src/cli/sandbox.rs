@@ -22,7 +22,7 @@ pub(super) struct SandboxArguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// The first of five ports in a row; any free ports where there is none
+    /// The first of six ports in a row; any free ports where there is none
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
@@ -83,7 +83,7 @@ fn ports(first: Option<u16>) -> anyhow::Result<Ports> {
     let port = |offset| {
         first
             .checked_add(offset)
-            .context("there are no five ports from there on")
+            .context("there are no six ports from there on")
     };
     Ok(Ports {
         nice_cxone: port(0)?,
@@ -91,6 +91,7 @@ fn ports(first: Option<u16>) -> anyhow::Result<Ports> {
         deepgram: port(2)?,
         gemini: port(3)?,
         storage: port(4)?,
+        openai: port(5)?,
     })
 }
 
@@ -108,6 +109,7 @@ pub(super) async fn for_demo(
             media: latency(10, 20),
             deepgram: latency(80, 80),
             gemini: latency(60, 60),
+            openai: latency(60, 60),
         },
         cxone_requests_max: DEMO_REQUESTS_MAX,
         ..SandboxOptions::default()
@@ -151,6 +153,10 @@ pub(super) fn configuration(
          # endpoint = \"{}\"\n\
          \n[transcriber.deepgram]\nendpoint = \"{}\"\napi_key = \"{}\"\n\
          \n[classifier.gemini]\nendpoint = \"{}\"\nproject = \"{}\"\n\
+         # [classifier.openai_compatible]   instead of Gemini\n\
+         # endpoint = \"{}\"\n\
+         # api_key = \"{}\"\n\
+         # models = [\"sandbox-large\", \"sandbox-small\"]\n\
          \n[google]\naccess_token = \"{}\"\n\
          \n[warehouse.sqlite]\npath = {}\n",
         quoted(folder),
@@ -160,6 +166,8 @@ pub(super) fn configuration(
         credentials.deepgram_api_key,
         sandbox.gemini_url,
         credentials.google_project,
+        sandbox.openai_url,
+        credentials.openai_api_key,
         credentials.google_access_token,
         quoted(&format!("{folder}/callpipe.db")),
     )

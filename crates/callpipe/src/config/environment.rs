@@ -68,6 +68,16 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "Deepgram API key",
     },
     Variable {
+        name: "OPENAI_API_KEY",
+        keys: &["classifier.openai_compatible.api_key"],
+        meaning: "key of OpenAI, or of a server with its API",
+    },
+    Variable {
+        name: "CALLPIPE_MODELS",
+        keys: &["transcriber.whisper.models_directory"],
+        meaning: "directory of the models for local transcription",
+    },
+    Variable {
         name: "GCP_PROJECT_ID",
         keys: &[
             "classifier.gemini.project",
@@ -123,7 +133,7 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "STORAGE_EMULATOR_HOST",
-        keys: &["archive.gcs.endpoint"],
+        keys: &["archive.gcs.endpoint", "recordings.folder.endpoint"],
         meaning: "emulator of Cloud Storage on this machine",
     },
     Variable {

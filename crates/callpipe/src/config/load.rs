@@ -11,8 +11,8 @@ use toml::de::DeTable;
 
 use super::error::{ConfigError, Origin};
 use super::merge::{
-    Origins, Surroundings, choose_from_environment, one_system_for_each_role,
-    override_from_environment, resolve, variable_at,
+    Origins, Surroundings, choose_folder_for_contacts, choose_from_environment,
+    one_system_for_each_role, override_from_environment, resolve, variable_at,
 };
 use super::{Config, secrets};
 
@@ -144,6 +144,7 @@ pub(super) fn layered<'text>(
         message,
     })?;
     choose_from_environment(tree.get_mut(), surroundings);
+    choose_folder_for_contacts(tree.get_mut());
     let origins = override_from_environment(tree.get_mut(), text.len(), surroundings);
     Ok((tree, origins))
 }

@@ -75,15 +75,30 @@ pub(super) fn one_system_for_each_role(root: &DeTable<'_>) -> Result<(), (usize,
 pub(super) fn choose_from_environment(root: &mut DeTable<'_>, surroundings: &Surroundings<'_>) {
     for (role, kind, variable) in KINDS_BY_VARIABLE {
         if (surroundings.variable)(variable).is_some() {
-            let table = |inner| Spanned::new(0..0, DeValue::Table(inner));
-            let name = |name: &'static str| Spanned::new(0..0, Cow::Borrowed(name));
-            root.entry(name(role)).or_insert_with(|| {
-                let mut kinds = DeTable::new();
-                kinds.insert(name(kind), table(DeTable::new()));
-                table(kinds)
-            });
+            choose(root, role, kind);
         }
     }
+}
+
+/// A folder of recordings is its own list of calls, where no other one is named.
+pub(super) fn choose_folder_for_contacts(root: &mut DeTable<'_>) {
+    let recordings = root.get("recordings").map(Spanned::get_ref);
+    let is_folder =
+        matches!(recordings, Some(DeValue::Table(kinds)) if kinds.get("folder").is_some());
+    if is_folder {
+        choose(root, "contacts", "folder");
+    }
+}
+
+/// Fills a role that is left open.
+fn choose(root: &mut DeTable<'_>, role: &'static str, kind: &'static str) {
+    let table = |inner| Spanned::new(0..0, DeValue::Table(inner));
+    let name = |name: &'static str| Spanned::new(0..0, Cow::Borrowed(name));
+    root.entry(name(role)).or_insert_with(|| {
+        let mut kinds = DeTable::new();
+        kinds.insert(name(kind), table(DeTable::new()));
+        table(kinds)
+    });
 }
 
 /// Sets what the environment says, for the systems that are configured. The values stand after the

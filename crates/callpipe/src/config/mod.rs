@@ -13,17 +13,24 @@ pub(crate) mod template;
 
 use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
+use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleConfig;
 use callpipe_connectors::contacts::bigquery::BigQueryContactsConfig;
 use callpipe_connectors::contacts::csv::CsvConfig;
+use callpipe_connectors::contacts::folder::FolderContactsConfig;
 use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContactsConfig;
+use callpipe_connectors::folder::FolderConfig;
 use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
+use callpipe_connectors::transcribers::whisper::WhisperConfig;
 use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
 use callpipe_connectors::warehouses::sqlite::SqliteConfig;
 use callpipe_core::shard::Shard;
+use callpipe_core::triage::Thresholds;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+use crate::engine::triage::Triage;
 
 use error::ConfigError;
 
@@ -37,10 +44,14 @@ pub struct Config {
     pub recordings: RecordingsConfig,
     /// Where audio, replies and transcripts are kept.
     pub archive: ArchiveConfig,
+    /// When a transcript is not worth its price.
+    pub triage: TriageConfig,
     /// Who transcribes.
     pub transcriber: TranscriberConfig,
     /// Who classifies.
     pub classifier: ClassifierConfig,
+    /// Who understands what calls are about.
+    pub analysis: AnalysisConfig,
     /// Where state and results are kept.
     pub warehouse: WarehouseConfig,
     /// Who we are to Google, for every role that one of its services fills.
@@ -60,6 +71,8 @@ pub enum ContactsConfig {
     /// A table in BigQuery.
     #[serde(rename = "bigquery")]
     BigQuery(BigQueryContactsConfig),
+    /// The calls of `[recordings.folder]`: the default where that is configured.
+    Folder(FolderContactsConfig),
     /// CXone's completed contacts.
     NiceCxone(NiceCxoneContactsConfig),
 }
@@ -68,6 +81,8 @@ pub enum ContactsConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingsConfig {
+    /// A directory, or a bucket's prefix.
+    Folder(FolderConfig),
     /// CXone's Media Playback.
     NiceCxone(NiceCxoneRecordingsConfig),
 }
@@ -92,6 +107,8 @@ pub enum ArchiveConfig {
 pub enum TranscriberConfig {
     /// Deepgram's pre-recorded API.
     Deepgram(DeepgramConfig),
+    /// whisper.cpp on this machine.
+    Whisper(WhisperConfig),
 }
 
 /// Who classifies.
@@ -100,6 +117,31 @@ pub enum TranscriberConfig {
 pub enum ClassifierConfig {
     /// Gemini on Vertex AI.
     Gemini(GeminiConfig),
+    /// Any server with OpenAI's chat-completions API.
+    #[serde(rename = "openai_compatible")]
+    OpenAiCompatible(OpenAiCompatibleConfig),
+}
+
+/// Who gives the summary, the topics, the intents and the sentiment of a call.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnalysisConfig {
+    /// When the model of `[classifier…]` gives them.
+    pub enabled: AnalysisWhen,
+}
+
+/// When the model that labels a call also says what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalysisWhen {
+    /// Where the transcriber gives none, but not by Gemini in place of a Deepgram whose
+    /// `intelligence` was switched off: that may have been done for its price.
+    #[default]
+    Auto,
+    /// For calls of which the transcriber understood nothing, whatever the reason.
+    WhenMissing,
+    /// For none.
+    Never,
 }
 
 /// Where state and results are kept.
@@ -119,6 +161,34 @@ pub enum WarehouseConfig {
 pub struct DirectoryConfig {
     /// The directory; made when it is missing. Relative to where the program runs.
     pub path: String,
+}
+
+/// When a transcript is not worth its price: recordings are listened to before one is bought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TriageConfig {
+    /// Whether recordings are listened to at all.
+    pub enabled: bool,
+    /// A shorter recording is not worth one, in seconds.
+    pub duration_s_min: f64,
+    /// With less that could be speech, over all channels, nobody speaks; in seconds.
+    pub speech_s_min: f64,
+    /// What is not louder is silence, in dB below the loudest that there is.
+    pub level_dbfs_min: f64,
+}
+
+impl TriageConfig {
+    /// How recordings are listened to.
+    pub fn triage(&self) -> Triage {
+        let thresholds = Thresholds {
+            duration_s_min: self.duration_s_min,
+            speech_s_min: self.speech_s_min,
+            level_dbfs_min: self.level_dbfs_min,
+        };
+        Triage {
+            thresholds: self.enabled.then_some(thresholds),
+        }
+    }
 }
 
 /// Which labels there are.
@@ -214,6 +284,17 @@ impl Default for DirectoryConfig {
     fn default() -> Self {
         Self {
             path: "callpipe-data".into(),
+        }
+    }
+}
+
+impl Default for TriageConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            duration_s_min: 1.0,
+            speech_s_min: 0.3,
+            level_dbfs_min: -55.0,
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod spending;
 pub mod stage_loop;
 pub mod stages;
 pub mod stop;
+pub mod triage;
 
 use std::sync::Arc;
 use std::time::Duration;

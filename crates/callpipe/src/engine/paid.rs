@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use callpipe_connectors::archive::{Archive, KeptReply};
 use callpipe_core::call::ContactId;
-use callpipe_core::failure::Outside;
+use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::money::{Purchase, Usd};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
@@ -92,24 +92,53 @@ impl PaidReplies {
     where
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
+        let wanted = async { Ok(Some(())) };
+        let reply = self.get_or_buy_if(order, wanted, |()| buy).await?;
+        let reply = reply.ok_or_else(|| Failure::bug("a reply was not wanted in the end"))?;
+        Ok(reply.bytes)
+    }
+
+    /// The reply that is needed: the one that is kept; or else a bought one if, on a closer look, it
+    /// is wanted. What the look gives is what is bought with. None where it is not wanted.
+    pub async fn get_or_buy_if<Look, Wanted, Buy>(
+        &self,
+        order: Order<'_>,
+        wanted: Wanted,
+        buy: impl FnOnce(Look) -> Buy + Send,
+    ) -> Outside<Option<KeptReply>>
+    where
+        Look: Send,
+        Wanted: Future<Output = Outside<Option<Look>>> + Send,
+        Buy: Future<Output = Outside<Bytes>> + Send,
+    {
         let lock = self.lock(&order.key);
         let guard = lock.lock().await;
-        let reply = self.get_or_buy_alone(&order, buy).await;
+        let reply = self.get_or_buy_alone(&order, wanted, buy).await;
         drop(guard);
         self.forget(&order.key, lock);
         reply
     }
 
-    async fn get_or_buy_alone<Buy>(&self, order: &Order<'_>, buy: Buy) -> Outside<Bytes>
+    async fn get_or_buy_alone<Look, Wanted, Buy>(
+        &self,
+        order: &Order<'_>,
+        wanted: Wanted,
+        buy: impl FnOnce(Look) -> Buy + Send,
+    ) -> Outside<Option<KeptReply>>
     where
+        Look: Send,
+        Wanted: Future<Output = Outside<Option<Look>>> + Send,
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
         if let Some(reply) = self.archive.reply(&order.key).await? {
             order.note(&reply, (order.price)(&reply.bytes));
-            return Ok(reply.bytes);
+            return Ok(Some(reply));
         }
+        let Some(look) = wanted.await? else {
+            return Ok(None);
+        };
         let set_aside = self.spending.set_aside(order.price_max).await?;
-        let bytes = match buy.await {
+        let bytes = match buy(look).await {
             Ok(bytes) => bytes,
             Err(failure) => {
                 if failure.perhaps_charged {
@@ -125,8 +154,7 @@ impl PaidReplies {
         let usd = (order.price)(&reply.bytes);
         set_aside.spend(order.stage, usd);
         order.note(&reply, usd);
-        let kept = self.keep(&order.key, reply).await?;
-        Ok(kept.bytes)
+        Ok(Some(self.keep(&order.key, reply).await?))
     }
 
     /// A reply that was paid for is not dropped because the archive has a bad moment. Gives the one
@@ -170,7 +198,7 @@ impl PaidReplies {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use callpipe_core::failure::{Failure, FailureKind};
+    use callpipe_core::failure::FailureKind;
     use callpipe_core::recording::Fingerprint;
 
     use super::super::monitor::Monitor;

@@ -12,6 +12,7 @@ pub fn text(summary: &Summary) -> String {
     }
     let mut text = format!("{} calls\n\n{}\n", summary.total, funnel(summary));
     text.push_str(&spend(summary));
+    text.push_str(&not_bought(summary));
     if !summary.skips.is_empty() {
         text.push_str("\nNothing to do for:\n");
         for skip in &summary.skips {
@@ -62,6 +63,30 @@ fn spend(summary: &Summary) -> String {
             spend.stage.as_str(),
             spend.usd,
             spend.calls
+        ));
+    }
+    text
+}
+
+/// What was not bought because nobody speaks, and what was bought once for several calls.
+fn not_bought(summary: &Summary) -> String {
+    let mut text = String::new();
+    let not_bought = &summary.not_bought;
+    if not_bought.calls > 0 {
+        let minutes = (not_bought.duration_s / 60.0).ceil();
+        let saved = match not_bought.usd {
+            Usd::ZERO => String::new(),
+            usd => format!(", about {usd} saved"),
+        };
+        text.push_str(&format!(
+            "\nNot bought, because nobody speaks: {minutes} minutes of {} calls{saved}\n",
+            not_bought.calls
+        ));
+    }
+    if summary.same_audio > 0 {
+        text.push_str(&format!(
+            "\nBought once for several: {} calls have the same audio as another one\n",
+            summary.same_audio
         ));
     }
     text
@@ -136,7 +161,9 @@ fn next(summary: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use callpipe_core::contracts::warehouse::{FailureGroup, SkipCount, StageCount, StageSpend};
+    use callpipe_core::contracts::warehouse::{
+        FailureGroup, NotBought, SkipCount, StageCount, StageSpend,
+    };
     use expect_test::expect;
 
     use super::*;
@@ -178,6 +205,12 @@ mod tests {
                 usd: Usd::from_dollars(1.2),
                 calls: 14,
             }],
+            not_bought: NotBought {
+                calls: 3,
+                duration_s: 250.0,
+                usd: Usd::from_dollars(0.02),
+            },
+            same_audio: 2,
         };
         expect![[r#"
             20 calls
@@ -189,6 +222,10 @@ mod tests {
 
             Spent $1.20:
               transcribe  $1.20 for 14 calls, $0.0857 a call
+
+            Not bought, because nobody speaks: 5 minutes of 3 calls, about $0.0200 saved
+
+            Bought once for several: 2 calls have the same audio as another one
 
             Nothing to do for:
                     2  the call was not recorded (no_recording)

@@ -10,6 +10,7 @@ use callpipe_core::shard::Shard;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::engine::monitor::{Monitor, StageFigures};
+use crate::export::Count;
 
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -32,6 +33,21 @@ pub(super) async fn draw(bars: MultiProgress, monitor: Arc<Monitor>, shard: Shar
         }
         tokio::time::sleep(REDRAW).await;
     }
+}
+
+/// Draws how many calls were exported, once it takes a second, until it is aborted.
+pub(super) async fn draw_count(bars: MultiProgress, count: Count) {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let bar = bars.add(ProgressBar::no_length().with_style(counting()));
+    loop {
+        bar.set_position(count.get());
+        tokio::time::sleep(REDRAW).await;
+    }
+}
+
+fn counting() -> ProgressStyle {
+    ProgressStyle::with_template("    export {human_pos} calls  {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn update(bar: &ProgressBar, figures: StageFigures) {

@@ -8,6 +8,7 @@ use callpipe_core::shard::Shard;
 use tokio::time::Instant;
 
 use crate::engine::monitor::Monitor;
+use crate::export::Count;
 
 /// Writes a line for each stage at work every `interval`, until it is aborted.
 pub(super) async fn write(monitor: Arc<Monitor>, shard: Shard, interval: Duration) {
@@ -39,5 +40,13 @@ pub(super) async fn write(monitor: Arc<Monitor>, shard: Shard, interval: Duratio
                 "progress"
             );
         }
+    }
+}
+
+/// Writes how many calls were exported every `interval`, until it is aborted.
+pub(super) async fn write_count(count: Count, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        tracing::info!(calls = count.get(), "exporting");
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::shard::Shard;
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -24,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cloud_run::CloudRun;
 use crate::engine::monitor::Monitor;
+use crate::export::Count;
 use cloud::{CloudLayer, Later};
 
 /// How progress and messages are shown.
@@ -156,11 +157,42 @@ impl Telemetry {
         self.cloud.is_some()
     }
 
+    /// Something that moves while a command works and has no figures to show; on a terminal only.
+    pub fn spinner(&self, message: String) -> Option<ProgressBar> {
+        let bars = self.bars.as_ref()?;
+        let spinner = bars.add(ProgressBar::new_spinner().with_message(message));
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        Some(spinner)
+    }
+
+    /// A bar of bytes that come; on a terminal only.
+    pub fn bytes_bar(&self) -> Option<ProgressBar> {
+        let style = "{bar:24} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
+        let style = ProgressStyle::with_template(style);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bars = self.bars.as_ref()?;
+        Some(bars.add(ProgressBar::new(0).with_style(style)))
+    }
+
     /// Shows the progress of a run until the task is ended.
     pub fn show(&self, monitor: Arc<Monitor>, shard: Shard) -> Shown {
         let task = match &self.bars {
             Some(bars) => tokio::spawn(bars::draw(bars.clone(), monitor, shard)),
             None => tokio::spawn(lines::write(monitor, shard, Duration::from_secs(10))),
+        };
+        Shown {
+            task,
+            bars: self.bars.clone(),
+        }
+    }
+}
+
+impl Telemetry {
+    /// Shows how many calls were exported, if it takes a while, until the task is ended.
+    pub fn show_export(&self, count: Count) -> Shown {
+        let task = match &self.bars {
+            Some(bars) => tokio::spawn(bars::draw_count(bars.clone(), count)),
+            None => tokio::spawn(lines::write_count(count, Duration::from_secs(10))),
         };
         Shown {
             task,

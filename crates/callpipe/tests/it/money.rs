@@ -143,8 +143,10 @@ async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
             charged <= budget,
             "run {number} spent {charged} of {budget}"
         );
+        // What was lost is allowed for with the most that it can have cost, and which recordings that
+        // falls on is chance.
         assert!(
-            charged > budget / 3.0,
+            charged > budget / 6.0,
             "run {number} spent {charged} of {budget}"
         );
     }

@@ -309,12 +309,8 @@ fn assert_labels(bench: &Bench, call: &Expected, truth: &Truth) {
     }
     assert_eq!(labels["classification_version"], "v1.0");
     assert_eq!(labels["prompt_version"], json!(1));
-    assert!(
-        labels["llm_model"]
-            .as_str()
-            .unwrap()
-            .starts_with("gemini-3")
-    );
+    let model = labels["llm_model"].as_str().unwrap();
+    assert!(model.starts_with("gemini-3") || model.starts_with("sandbox-"));
     assert_eq!(
         labels["call_date"],
         Value::String(call.started_at.date_naive().to_string())

@@ -18,6 +18,7 @@ pub(crate) fn slow() -> SandboxOptions {
         media: latency,
         deepgram: latency,
         gemini: latency,
+        openai: latency,
     };
     SandboxOptions {
         latencies,

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use serde::{Deserialize, Serialize};
 
+use crate::classifiers::TokenPrices;
 use crate::http::Endpoint;
 
 /// The location unless the configuration names one: all of Google's regions together.
@@ -39,21 +40,9 @@ pub struct GeminiConfig {
     pub thinking_level: Option<ThinkingLevel>,
     /// Labels of our requests in Google's billing reports: lower-case letters, digits, `_`, `-`.
     pub labels: BTreeMap<String, String>,
-    /// What Google charges, by the name of the model or a beginning of it. What is named here comes
-    /// before the list prices that are built in.
-    pub prices: BTreeMap<String, GeminiPrices>,
-}
-
-/// A table `[classifier.gemini.prices.MODEL]`: US dollars for a million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeminiPrices {
-    /// Of what the model reads.
-    pub input_usd: f64,
-    /// Of what it writes, thoughts included.
-    pub output_usd: f64,
-    /// Of what it read before and has kept; a tenth of `input_usd` unless said.
-    pub cached_usd: Option<f64>,
+    /// What Google charges, tables `[classifier.gemini.prices.MODEL]`, by the name of the
+    /// model or a beginning of it. What is named here comes before the list prices that are built in.
+    pub prices: BTreeMap<String, TokenPrices>,
 }
 
 /// How much a model thinks before it answers.

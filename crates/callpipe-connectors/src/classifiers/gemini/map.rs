@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::config::ThinkingLevel;
 
-pub(super) use answer::classification;
+pub(super) use answer::{analysis, classification};
 pub(super) use failure::refusal;
 
 /// Gives each object of a schema its order of fields, which a JSON object does not have: the model

@@ -1,6 +1,7 @@
 //! Gemini on Vertex AI by REST (`generateContent`): one request a call, the answer's form fixed by
 //! a schema and checked all the same.
 
+mod analyst;
 mod client;
 mod config;
 mod map;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use callpipe_core::classification::Classification;
 use callpipe_core::contracts::CheckReport;
+use callpipe_core::contracts::analyst::Analyst;
 use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
@@ -25,8 +27,9 @@ use serde_json::Value;
 
 use crate::google::Identity;
 
-pub use config::{GeminiConfig, GeminiPrices, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
+pub use config::{GeminiConfig, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
 
+use analyst::Analysing;
 use client::GeminiClient;
 
 const NAME: &str = "gemini";
@@ -52,6 +55,7 @@ pub struct GeminiClassifier {
     instruction: String,
     schema: Value,
     schema_text: String,
+    analysis: Analysing,
     retired: Mutex<BTreeSet<String>>,
 }
 
@@ -75,6 +79,7 @@ impl GeminiClassifier {
             instruction: prompt::instruction(&taxonomy),
             schema_text: schema.to_string(),
             schema,
+            analysis: Analysing::new(),
             taxonomy,
             config,
             retired: Mutex::default(),
@@ -84,6 +89,30 @@ impl GeminiClassifier {
     fn retired(&self) -> MutexGuard<'_, BTreeSet<String>> {
         // A set of names: whole whatever a panicking holder was doing.
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks a model about a conversation, by an instruction and a schema.
+    async fn ask(
+        &self,
+        (instruction, schema): (&str, &Value),
+        conversation: &str,
+        model: &ModelName,
+        effort: Effort,
+    ) -> Outside<Bytes> {
+        let question = prompt::question(conversation);
+        let request = client::request(&self.config, instruction, &question, schema, effort);
+        let reply = self.client.generate(&self.config, model, &request).await;
+        if let Err(failure) = &reply
+            && failure.kind == FailureKind::ModelRetired
+        {
+            self.retired().insert(model.0.clone());
+        }
+        reply
+    }
+
+    /// The model that is asked first.
+    fn usual_model(&self) -> Option<ModelName> {
+        self.models().into_iter().next()
     }
 
     /// The bytes of a request that count as tokens.
@@ -189,21 +218,8 @@ impl Classifier for GeminiClassifier {
     }
 
     async fn buy(&self, conversation: &str, model: &ModelName, effort: Effort) -> Outside<Bytes> {
-        let question = prompt::question(conversation);
-        let request = client::request(
-            &self.config,
-            &self.instruction,
-            &question,
-            &self.schema,
-            effort,
-        );
-        let reply = self.client.generate(&self.config, model, &request).await;
-        if let Err(failure) = &reply
-            && failure.kind == FailureKind::ModelRetired
-        {
-            self.retired().insert(model.0.clone());
-        }
-        reply
+        let asked = (self.instruction.as_str(), &self.schema);
+        self.ask(asked, conversation, model, effort).await
     }
 
     fn read(&self, reply: &[u8], model: &ModelName) -> Result<Classification, UnusableAnswer> {
@@ -212,7 +228,7 @@ impl Classifier for GeminiClassifier {
 
     fn price(&self, reply: &[u8], model: &ModelName) -> Usd {
         let prices = price::of_model(model, &self.config.prices);
-        prices.map_or(Usd::ZERO, |prices| prices.of_reply(reply))
+        prices.map_or(Usd::ZERO, |prices| price::of_reply(&prices, reply))
     }
 
     fn price_max(&self, conversation: &str, model: &ModelName, effort: Effort) -> Option<Usd> {
@@ -226,9 +242,13 @@ impl Classifier for GeminiClassifier {
     }
 
     fn usual_price(&self, conversation_bytes: usize) -> Option<Usd> {
-        let model = self.models().into_iter().next()?;
+        let model = self.usual_model()?;
         let prices = price::of_model(&model, &self.config.prices)?;
         Some(prices.usual(self.request_bytes(conversation_bytes)))
+    }
+
+    fn analyst(&self) -> Option<&dyn Analyst> {
+        Some(self)
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use callpipe_core::contracts::classifier::ModelName;
 use callpipe_core::money::Usd;
 
-use super::config::GeminiPrices;
 use super::wire::{PricedReply, Usage};
+use crate::classifiers::token_prices::{self, TokenCounts, TokenPrices, believed};
 
 /// List prices for a million tokens read and written, by the beginning of a model's name, as of
 /// 2026-11-01. For models whose price is announced to change, the higher one.
@@ -26,67 +26,37 @@ const LIST: [(&str, f64, f64); 10] = [
 /// What was read before costs so much of what it costs at first.
 const CACHED_SHARE: f64 = 0.1;
 
-/// What a label of a call usually takes to write, in tokens.
-const OUTPUT_TOKENS_USUAL: f64 = 400.0;
-
-/// Bytes of a token of plain English.
-const BYTES_PER_TOKEN_USUAL: f64 = 4.0;
-
-/// The most tokens that a figure of a reply is believed of: no model reads more at once. A figure
-/// that cannot be is no price: it would use up the whole budget at once.
-const TOKENS_BELIEVED_MAX: u64 = 10_000_000;
-
 /// The prices of a model: of the longest beginning of its name that is known, the operator's own
 /// first.
 pub(super) fn of_model(
     model: &ModelName,
-    own: &BTreeMap<String, GeminiPrices>,
-) -> Option<GeminiPrices> {
-    let begins = |name: &str| model.0.starts_with(name);
-    let own = own.iter().filter(|(name, _)| begins(name));
-    if let Some((_, prices)) = own.max_by_key(|(name, _)| name.len()) {
-        return Some(*prices);
+    own: &BTreeMap<String, TokenPrices>,
+) -> Option<TokenPrices> {
+    if let Some(prices) = token_prices::of_model(model, own) {
+        return Some(prices);
     }
-    let listed = LIST.iter().filter(|(name, ..)| begins(name));
+    let listed = LIST.iter().filter(|(name, ..)| model.0.starts_with(name));
     let (_, input_usd, output_usd) = listed.max_by_key(|(name, ..)| name.len())?;
-    Some(GeminiPrices {
+    Some(TokenPrices {
         input_usd: *input_usd,
         output_usd: *output_usd,
         cached_usd: None,
     })
 }
 
-impl GeminiPrices {
-    /// The price of a reply by its own figures.
-    pub(super) fn of_reply(&self, reply: &[u8]) -> Usd {
-        let PricedReply { usage_metadata } = serde_json::from_slice(reply).unwrap_or_default();
-        let Usage {
-            prompt_token_count,
-            cached_content_token_count,
-            candidates_token_count,
-            thoughts_token_count,
-        } = usage_metadata;
-        let believed = |tokens: &u64| *tokens <= TOKENS_BELIEVED_MAX;
-        let count = |tokens: Option<u64>| tokens.filter(believed).unwrap_or(0) as f64;
-        let read = count(prompt_token_count);
-        let cached = count(cached_content_token_count).min(read);
-        let written = count(candidates_token_count) + count(thoughts_token_count);
-        let cached_usd = self.cached_usd.unwrap_or(self.input_usd * CACHED_SHARE);
-        self.of_tokens(read - cached, written) + Usd::from_dollars(cached * cached_usd / 1e6)
-    }
-
-    /// More than can be asked for a request of so many bytes: no token is shorter than a byte.
-    pub(super) fn max(&self, request_bytes: usize, output_tokens_max: u32) -> Usd {
-        self.of_tokens(request_bytes as f64, f64::from(output_tokens_max))
-    }
-
-    /// What a request of so many bytes usually costs.
-    pub(super) fn usual(&self, request_bytes: usize) -> Usd {
-        let read = request_bytes as f64 / BYTES_PER_TOKEN_USUAL;
-        self.of_tokens(read, OUTPUT_TOKENS_USUAL)
-    }
-
-    fn of_tokens(&self, read: f64, written: f64) -> Usd {
-        Usd::from_dollars((read * self.input_usd + written * self.output_usd) / 1e6)
-    }
+/// The price of a reply by its own figures.
+pub(super) fn of_reply(prices: &TokenPrices, reply: &[u8]) -> Usd {
+    let PricedReply { usage_metadata } = serde_json::from_slice(reply).unwrap_or_default();
+    let Usage {
+        prompt_token_count,
+        cached_content_token_count,
+        candidates_token_count,
+        thoughts_token_count,
+    } = usage_metadata;
+    let counts = TokenCounts {
+        read: believed(prompt_token_count),
+        cached: believed(cached_content_token_count),
+        written: believed(candidates_token_count) + believed(thoughts_token_count),
+    };
+    prices.of_counts(&counts, CACHED_SHARE)
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
+use super::client;
 use crate::http::Endpoint;
 use crate::secret::Secret;
 
@@ -77,6 +78,14 @@ impl Default for DeepgramPrices {
             input_tokens_1000_usd: 0.0003,
             output_tokens_1000_usd: 0.0006,
         }
+    }
+}
+
+impl DeepgramConfig {
+    /// Whether summary, topics, intents and sentiment are asked for: they are wanted, and exist for
+    /// the language.
+    pub fn gives_analysis(&self) -> bool {
+        client::asks_for_understanding(self)
     }
 }
 

@@ -29,7 +29,7 @@ const BASELINE_TRACKING: [Column; 14] = [
 
 /// Ours. `start_date` is as the source wrote it, with its offset; `call_date` is the date in the
 /// call's own place.
-const OUR_TRACKING: [Column; 23] = [
+const OUR_TRACKING: [Column; 28] = [
     ("master_contact_id", "STRING"),
     ("call_started_at", "TIMESTAMP"),
     ("call_date", "DATE"),
@@ -49,10 +49,15 @@ const OUR_TRACKING: [Column; 23] = [
     ("measures", "STRING"),
     ("duration_s", "FLOAT"),
     ("transcriber_model", "STRING"),
+    ("analysis_model", "STRING"),
     ("transcribed_at", "TIMESTAMP"),
     ("transcribe_cost_usd", "FLOAT"),
     ("classify_cost_usd", "FLOAT"),
     ("purchases", "STRING"),
+    ("triage", "STRING"),
+    ("not_bought_s", "FLOAT"),
+    ("saved_usd", "FLOAT"),
+    ("same_audio_as", "STRING"),
 ];
 
 /// What every classification says beside its labels.

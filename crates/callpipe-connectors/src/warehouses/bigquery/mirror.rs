@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use callpipe_core::analysis::Analysis;
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery, Scope};
 use callpipe_core::progress::{Stage, Status};
@@ -140,6 +141,12 @@ impl Mirror {
             }
         };
         let transcribed = matches!(outcome.change, Change::Transcribed(_));
+        let analysis_missing = match (&outcome.change, &known) {
+            (Change::Transcribed(call), _) => call.analysis == Analysis::default(),
+            (Change::Classified(call), _) if call.analysis.is_some() => false,
+            (_, Some(known)) => known.call.analysis_missing,
+            (_, None) => false,
+        };
         let known = known.filter(|_| !transcribed);
         let call = PendingCall {
             contact: outcome.contact.clone(),
@@ -151,6 +158,7 @@ impl Mirror {
             conversation: known
                 .as_ref()
                 .and_then(|known| known.call.conversation.clone()),
+            analysis_missing: analysis_missing && outcome.progress.stage == Stage::Classify,
             recordings,
         };
         if self.is_responsible_for(&call) {
@@ -238,6 +246,7 @@ mod tests {
             recordings: Vec::new(),
             archived_audio: None,
             conversation: None,
+            analysis_missing: false,
         }
     }
 

@@ -7,6 +7,7 @@
 mod columns;
 mod config;
 mod emulator;
+mod export;
 mod mirror;
 mod ready;
 mod report;
@@ -24,8 +25,8 @@ use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::warehouse::{
-    Batching, CallDetails, CallFilter, CallRow, Outcome, PendingCall, PendingQuery, Scope, Summary,
-    ValueCount, Warehouse,
+    Batching, CallDetails, CallFilter, CallRow, ExportCursor, ExportPage, Outcome, PendingCall,
+    PendingQuery, Scope, Summary, ValueCount, Warehouse,
 };
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::CallProgress;
@@ -188,6 +189,7 @@ impl Warehouse for BigQueryWarehouse {
                     recordings: Vec::new(),
                     archived_audio: None,
                     conversation: None,
+                    analysis_missing: false,
                 });
             }
         }
@@ -311,6 +313,15 @@ impl Warehouse for BigQueryWarehouse {
         let rows = self.bigquery.rows(&statement, "reading calls").await?;
         let call = |row| pending_call(row, &self.archive_base_uri);
         Ok(rows.iter().filter_map(call).collect())
+    }
+
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage> {
+        self.exported(filter, after, rows_max).await
     }
 
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {

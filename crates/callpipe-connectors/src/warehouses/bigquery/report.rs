@@ -30,6 +30,7 @@ pub(super) fn summary(rows: &[Row]) -> Summary {
         for stage in [Stage::Transcribe, Stage::Classify] {
             add_spend(&mut summary.spend, stage, row);
         }
+        add_not_bought(&mut summary, row);
         if status == "skipped"
             && let Some(reason) = row.text("skip_reason")
         {
@@ -101,6 +102,14 @@ fn add_spend(spend: &mut Vec<StageSpend>, stage: Stage, row: &Row) {
         }
         None => spend.push(StageSpend { stage, usd, calls }),
     }
+}
+
+fn add_not_bought(summary: &mut Summary, row: &Row) {
+    let number = |name| row.text(name).and_then(|text| text.parse::<f64>().ok());
+    summary.not_bought.calls += row.number("not_bought_calls").unwrap_or(0);
+    summary.not_bought.duration_s += number("not_bought_s").unwrap_or(0.0);
+    summary.not_bought.usd += Usd::from_dollars(number("saved_usd").unwrap_or(0.0));
+    summary.same_audio += row.number("same_audio").unwrap_or(0);
 }
 
 fn add_skip(skips: &mut Vec<SkipCount>, reason: String, count: u64) {

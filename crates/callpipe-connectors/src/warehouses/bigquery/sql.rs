@@ -5,7 +5,9 @@ use std::fmt::Write;
 use callpipe_core::shard::Shard;
 
 use crate::bigquery::TableReference;
-use crate::warehouses::stored::{self, STATE_COLUMNS};
+use crate::warehouses::stored::{
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, STATE_COLUMNS,
+};
 
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of: small columns only, since
 /// BigQuery bills whole columns.
@@ -30,20 +32,20 @@ pub(super) const CONTACT: [&str; 6] = [
 /// The columns that are set when the recordings are in the archive.
 const FETCHED: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
 
-/// The columns that are set when the conversation is known.
+/// The columns that are set when the conversation is known, with [`ANALYSIS_COLUMNS`].
 const TRANSCRIBED: [&str; 12] = [
     "transcription",
     "transcription_raw",
-    "summary",
-    "topics",
-    "intents",
-    "sentiment",
     "measures",
     "duration_s",
     "transcriber_model",
     "transcribed_at",
     "transcript_key",
     "reply_keys",
+    "triage",
+    "not_bought_s",
+    "saved_usd",
+    "same_audio_as",
 ];
 
 /// All columns of the tracking table that we ever write, beside `contactId`.
@@ -54,6 +56,7 @@ pub(super) fn written_columns() -> impl Iterator<Item = &'static str> {
         .chain(STATE_COLUMNS)
         .chain(FETCHED)
         .chain(TRANSCRIBED)
+        .chain(ANALYSIS_COLUMNS)
         .chain(once)
 }
 
@@ -82,7 +85,7 @@ impl Sql {
     /// program made have no stage yet: they come too, so that they are noticed.
     pub(super) fn ready(&self, shard: Shard) -> String {
         format!(
-            "SELECT {CALL_COLUMNS}, COUNT(*) OVER (PARTITION BY stage) AS ready_calls FROM {} \
+            "SELECT {CALL_COLUMNS}, {ANALYSIS_MISSING}, COUNT(*) OVER (PARTITION BY stage) AS ready_calls FROM {} \
              WHERE (stage_status = 'ready' OR stage IS NULL) \
              AND (call_date IS NULL OR call_date >= @since) AND TRIM(contactId) != ''{} \
              QUALIFY ROW_NUMBER() OVER (PARTITION BY stage \
@@ -117,7 +120,9 @@ impl Sql {
              ARRAY_AGG(STRUCT(contactId, failure_reason) ORDER BY contactId LIMIT 1)[OFFSET(0)] \
              AS example, SUM(transcribe_cost_usd) AS transcribe_usd, \
              COUNT(transcribe_cost_usd) AS transcribe_calls, SUM(classify_cost_usd) AS classify_usd, \
-             COUNT(classify_cost_usd) AS classify_calls FROM {} WHERE TRIM(contactId) != '' \
+             COUNT(classify_cost_usd) AS classify_calls, \
+             COUNT(not_bought_s) AS not_bought_calls, SUM(not_bought_s) AS not_bought_s, \
+             SUM(saved_usd) AS saved_usd, COUNT(same_audio_as) AS same_audio FROM {} WHERE TRIM(contactId) != '' \
              GROUP BY stage, stage_status, skip_reason, failure_kind",
             self.tracking
         )
@@ -130,7 +135,8 @@ impl Sql {
 
     /// Calls as the state machine needs them, newest first.
     pub(super) fn progress(&self, conditions: &[&str], limit: Option<usize>) -> String {
-        self.select(CALL_COLUMNS, conditions, limit)
+        let columns = format!("{CALL_COLUMNS}, {ANALYSIS_MISSING}");
+        self.select(&columns, conditions, limit)
     }
 
     fn select(&self, columns: &str, conditions: &[&str], limit: Option<usize>) -> String {
@@ -146,6 +152,36 @@ impl Sql {
         if let Some(limit) = limit {
             let _ = write!(sql, " LIMIT {limit}");
         }
+        sql
+    }
+
+    /// All that is known of calls, with `label_columns` of their newest labels as the struct
+    /// `classification`. In no order: to sort this much is what BigQuery refuses.
+    pub(super) fn exported(&self, conditions: &[&str], label_columns: &[&str]) -> String {
+        let labels: Vec<String> = label_columns
+            .iter()
+            .map(|column| format!("labels.{}", quoted(column)))
+            .collect();
+        let mut sql = format!(
+            "SELECT {}, STRUCT({}) AS classification FROM (SELECT * FROM {} \
+             WHERE stage IS NOT NULL AND TRIM(contactId) != ''",
+            EXPORTED_COLUMNS
+                .map(|column| format!("known.{column}"))
+                .join(", "),
+            labels.join(", "),
+            self.tracking,
+        );
+        for condition in conditions {
+            // Writing to a string cannot fail.
+            let _ = write!(sql, " AND {condition}");
+        }
+        let _ = write!(
+            sql,
+            ") AS known LEFT JOIN {} AS labels ON labels.contactId = known.contactId \
+             WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY known.contactId \
+             ORDER BY labels.classification_timestamp DESC) = 1",
+            self.classifications
+        );
         sql
     }
 
@@ -219,9 +255,13 @@ impl Sql {
             .iter()
             .map(|column| format!("{column} = staged.tracking.{column}"))
             .collect();
-        for (flag, columns) in [("fetched", &FETCHED[..]), ("transcribed", &TRANSCRIBED)] {
+        for (learned, columns) in [
+            ("staged.fetched", &FETCHED[..]),
+            ("staged.transcribed", &TRANSCRIBED),
+            ("staged.transcribed OR staged.understood", &ANALYSIS_COLUMNS),
+        ] {
             updates.extend(columns.iter().map(|column| {
-                format!("{column} = IF(staged.{flag}, staged.tracking.{column}, known.{column})")
+                format!("{column} = IF({learned}, staged.tracking.{column}, known.{column})")
             }));
         }
         for column in ["fetch_datetime", "raw_response"] {

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use callpipe_core::analysis::Analysis;
 use callpipe_core::call::{Contact, ContactId};
-use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, Outcome, TranscribedCall};
+use callpipe_core::contracts::warehouse::{
+    Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
+};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::{CallProgress, Status};
 use chrono::{DateTime, Utc};
@@ -14,7 +17,8 @@ use serde_json::{Map, Value, json};
 use super::sql;
 use crate::bigquery::wire::{Field, TableSchema};
 use crate::warehouses::stored::{
-    BaselineFlags, ContactColumns, CostColumns, fetch_was_tried, moment,
+    ANALYSIS_COLUMNS, AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns,
+    fetch_was_tried, moment,
 };
 
 /// A row on its way.
@@ -23,6 +27,7 @@ struct StagedRow {
     fetched: bool,
     transcribed: bool,
     classified: bool,
+    understood: bool,
     tracking: Map<String, Value>,
     classification: Map<String, Value>,
 }
@@ -114,6 +119,10 @@ fn set_outcome(row: &mut StagedRow, outcome: &Outcome, archive_base_uri: &str) -
         Change::Classified(call) => {
             row.classified = true;
             row.classification = classification(outcome, call);
+            if let Some(ModelAnalysis { analysis, model }) = &call.analysis {
+                row.understood = true;
+                set_analysis(tracking, analysis, model)?;
+            }
         }
     }
     Ok(())
@@ -189,22 +198,40 @@ fn set_transcribed(
     call: &TranscribedCall,
     at: DateTime<Utc>,
 ) -> Outside<()> {
-    let sentiment = call.analysis.sentiment.as_ref().map(text).transpose()?;
+    let triage = TriageColumns::of(call)?;
     let values = [
         ("transcription", json!(call.conversation)),
         ("transcription_raw", json!(call.plain_text)),
-        ("summary", json!(call.analysis.summary)),
-        ("topics", text(&call.analysis.topics)?),
-        ("intents", text(&call.analysis.intents)?),
-        ("sentiment", json!(sentiment)),
         ("measures", text(&call.measures)?),
         ("duration_s", json!(call.measures.duration_s)),
         ("transcriber_model", json!(call.model)),
         ("transcribed_at", json!(moment(at))),
         ("transcript_key", json!(call.transcript_key)),
         ("reply_keys", json!(call.reply_keys)),
+        ("triage", json!(triage.triage)),
+        ("not_bought_s", json!(triage.not_bought_s)),
+        ("saved_usd", json!(triage.saved_usd)),
+        ("same_audio_as", json!(triage.same_audio_as)),
     ];
     tracking.extend(values.map(|(column, value)| (column.to_owned(), value)));
+    set_analysis(tracking, &call.analysis, &call.model)
+}
+
+fn set_analysis(
+    tracking: &mut Map<String, Value>,
+    analysis: &Analysis,
+    model: &str,
+) -> Outside<()> {
+    let columns = AnalysisColumns::of(analysis, model)?;
+    let values = [
+        json!(columns.summary),
+        json!(columns.topics),
+        json!(columns.intents),
+        json!(columns.sentiment),
+        json!(columns.model),
+    ];
+    let columns = ANALYSIS_COLUMNS.map(str::to_owned);
+    tracking.extend(columns.into_iter().zip(values));
     Ok(())
 }
 
@@ -246,6 +273,7 @@ fn staged(rows: Vec<(ContactId, StagedRow)>, schemas: &Schemas) -> Outside<Stage
             "fetched": row.fetched,
             "transcribed": row.transcribed,
             "classified": row.classified,
+            "understood": row.understood,
             "tracking": fitted_row(row.tracking, &tracking),
             "classification": row.classified.then(|| fitted_row(row.classification, &classification)),
         });
@@ -263,7 +291,8 @@ fn staged(rows: Vec<(ContactId, StagedRow)>, schemas: &Schemas) -> Outside<Stage
 fn staging_schema(tracking: Vec<Field>, classification: Vec<Field>) -> TableSchema {
     let mut fields = vec![Field::required("contactId", "STRING")];
     fields.extend(
-        ["fetched", "transcribed", "classified"].map(|flag| Field::nullable(flag, "BOOLEAN")),
+        ["fetched", "transcribed", "classified", "understood"]
+            .map(|flag| Field::nullable(flag, "BOOLEAN")),
     );
     fields.push(Field::record("tracking", tracking));
     if !classification.is_empty() {

@@ -119,6 +119,15 @@ impl Warehouse for WithoutMirror {
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>> {
         self.fresh().await.progress(filter).await
     }
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage> {
+        let warehouse = self.fresh().await;
+        warehouse.export_page(filter, after, rows_max).await
+    }
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {
         self.fresh().await.value_counts(field).await
     }
@@ -170,6 +179,7 @@ async fn values_have_the_types_of_the_baseline() {
         classification: labels,
         conversation: "Agent: Hello.".into(),
         reply_key: callpipe_core::recording::ArchiveKey::probe("x"),
+        analysis: None,
     };
     let outcome = Outcome {
         contact,
@@ -308,5 +318,69 @@ fn what_is_missing_is_named_with_its_variable() {
             .unwrap()
             .chain()
             .contains("recording_fetch_status")
+    );
+}
+
+#[tokio::test]
+async fn an_export_asks_once_and_turns_the_pages_of_one_result() {
+    let fields = json!([
+        {"name": "contactId", "type": "STRING"}, {"name": "stage", "type": "STRING"},
+        {"name": "stage_status", "type": "STRING"},
+        {"name": "classification", "type": "RECORD", "fields": [
+            {"name": "contactId", "type": "STRING"}, {"name": "call_type", "type": "STRING",
+             "mode": "REPEATED"}, {"name": "llm_model", "type": "STRING"}]},
+    ]);
+    let row = |id: &str, labels: Value| json!({"f": [{"v": id}, {"v": "classify"}, {"v": "done"}, {"v": {"f": labels}}]});
+    let job = json!({"projectId": "p", "jobId": "j", "location": "EU"});
+    let page = |row: Value, token: Value| {
+        json!({"jobComplete": true, "jobReference": job, "schema": {"fields": fields},
+            "rows": [row], "pageToken": token})
+    };
+    let labelled = json!([{"v": "1"}, {"v": [{"v": "complaint"}]}, {"v": "gemini"}]);
+    let (script, endpoint) = Script::serve(vec![
+        (200, json!({"schema": {"fields": columns::tracking()}})),
+        (
+            200,
+            json!({"schema": {"fields": [{"name": "contactId", "type": "STRING"}]}}),
+        ),
+        (200, page(row("1", labelled), json!("next"))),
+        (
+            200,
+            page(
+                row("2", json!([{"v": null}, {"v": []}, {"v": null}])),
+                Value::Null,
+            ),
+        ),
+    ])
+    .await;
+    let warehouse = open(&config(&endpoint));
+    let filter = CallFilter {
+        status: Some("done".into()),
+        ..CallFilter::default()
+    };
+    let first = warehouse.export_page(&filter, None, 1).await.unwrap();
+    let second = warehouse
+        .export_page(&filter, first.next.as_ref(), 1)
+        .await
+        .unwrap();
+    assert_eq!(second.next, None);
+    let labels = first.calls[0].labels.as_ref().unwrap();
+    assert_eq!(labels.values.get("call_type"), Some(&json!(["complaint"])));
+    assert_eq!(labels.model.as_deref(), Some("gemini"));
+    assert_eq!(second.calls[0].contact.id.as_str(), "2");
+    assert_eq!(
+        second.calls[0].labels, None,
+        "a call without labels has none"
+    );
+    let asked = script.asked();
+    let query = asked[2].json();
+    assert_eq!((&query["maxResults"], asked.len()), (&json!(1), 4));
+    let sql = query["query"].as_str().unwrap();
+    assert!(!sql.contains("OFFSET") && !sql.contains(" LIMIT "), "{sql}");
+    assert!(asked[3].path.ends_with("/queries/j"), "{}", asked[3].path);
+    assert!(
+        asked[3].query.contains("pageToken=next"),
+        "{}",
+        asked[3].query
     );
 }

@@ -9,7 +9,7 @@ use callpipe_core::taxonomy::Taxonomy;
 pub(super) type Column = (&'static str, &'static str);
 
 /// The tracking table: the baseline's columns and ours.
-pub(super) const TRACKING: [Column; 40] = [
+pub(super) const TRACKING: [Column; 45] = [
     ("contactId", "TEXT"),
     ("status", "TEXT"),
     ("transcribed", "INTEGER"),
@@ -38,6 +38,7 @@ pub(super) const TRACKING: [Column; 40] = [
     // Ours: what was made of it.
     ("duration_s", "REAL"),
     ("transcriber_model", "TEXT"),
+    ("analysis_model", "TEXT"),
     ("transcribed_at", "TEXT"),
     ("transcript_key", "TEXT"),
     ("reply_keys", "TEXT"),
@@ -46,6 +47,11 @@ pub(super) const TRACKING: [Column; 40] = [
     ("transcribe_cost_usd", "REAL"),
     ("classify_cost_usd", "REAL"),
     ("purchases", "TEXT"),
+    // Ours: what was heard before buying, what was not bought for it, and whose reply it uses.
+    ("triage", "TEXT"),
+    ("not_bought_s", "REAL"),
+    ("saved_usd", "REAL"),
+    ("same_audio_as", "TEXT"),
     ("measures", "TEXT"),
     ("contact_metadata", "TEXT"),
     // The baseline's long texts.

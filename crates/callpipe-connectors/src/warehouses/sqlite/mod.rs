@@ -6,6 +6,7 @@
 mod client;
 mod columns;
 mod config;
+mod export;
 mod map;
 mod report;
 mod save;
@@ -21,8 +22,8 @@ use async_trait::async_trait;
 use callpipe_core::call::{Contact, ContactId, parse_start};
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::warehouse::{
-    Batching, CallDetails, CallFilter, CallRow, Outcome, PendingCall, PendingQuery, Scope, Summary,
-    ValueCount, Warehouse,
+    Batching, CallDetails, CallFilter, CallRow, ExportCursor, ExportPage, Outcome, PendingCall,
+    PendingQuery, Scope, Summary, ValueCount, Warehouse,
 };
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::taxonomy::Taxonomy;
@@ -173,6 +174,19 @@ impl Warehouse for SqliteWarehouse {
         let (filter, base_uri) = (filter.clone(), Arc::clone(&self.archive_base_uri));
         self.report(move |connection, sql| report::progress(connection, sql, &base_uri, &filter))
             .await
+    }
+
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage> {
+        let (filter, after) = (filter.clone(), after.cloned());
+        self.report(move |connection, sql| {
+            export::page(connection, sql, &filter, after.as_ref(), rows_max)
+        })
+        .await
     }
 
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {

@@ -2,8 +2,8 @@
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, FailureGroup, PendingCall, SkipCount, StageCount, StageSpend,
-    Summary, ValueCount,
+    CallDetails, CallFilter, CallRow, FailureGroup, NotBought, PendingCall, SkipCount, StageCount,
+    StageSpend, Summary, ValueCount,
 };
 use callpipe_core::money::Usd;
 use callpipe_core::progress::Stage;
@@ -66,13 +66,34 @@ pub(super) fn summary(
         let (usd, calls) = (Usd::from_dollars(usd), count(row, "calls")?);
         Ok(Some(StageSpend { stage, usd, calls }))
     })?;
+    let (not_bought, same_audio) = not_bought(connection, sql)?;
     Ok(Summary {
         total: counts.iter().map(|count| count.count).sum(),
         counts,
         failures,
         skips,
         spend,
+        not_bought,
+        same_audio,
     })
+}
+
+/// What was not bought, and how many calls have another one's audio.
+fn not_bought(connection: &Connection, sql: &Sql) -> Result<(NotBought, u64), Problem> {
+    let read = |row: &Row<'_>| {
+        let sum = |name| {
+            row.get::<_, Option<f64>>(name)
+                .map(Option::unwrap_or_default)
+        };
+        let not_bought = NotBought {
+            calls: count(row, "calls")?,
+            duration_s: sum("duration_s")?,
+            usd: Usd::from_dollars(sum("usd")?),
+        };
+        Ok((not_bought, count(row, "same_audio")?))
+    };
+    let mut statement = connection.prepare_cached(&sql.not_bought())?;
+    Ok(statement.query_row([], read)?)
 }
 
 /// Calls that match, newest first.
@@ -143,7 +164,7 @@ pub(super) fn value_counts(
 }
 
 /// The conditions of a filter with their values, the limit last.
-fn conditions(filter: &CallFilter) -> (Vec<&'static str>, Vec<SqlValue>) {
+pub(super) fn conditions(filter: &CallFilter) -> (Vec<&'static str>, Vec<SqlValue>) {
     let mut conditions = Vec::new();
     let mut values: Vec<SqlValue> = Vec::new();
     if let Some(stage) = filter.stage {

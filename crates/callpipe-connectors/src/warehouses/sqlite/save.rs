@@ -1,7 +1,10 @@
 //! What is written about calls, in the caller's transaction.
 
+use callpipe_core::analysis::Analysis;
 use callpipe_core::call::Contact;
-use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, Outcome, TranscribedCall};
+use callpipe_core::contracts::warehouse::{
+    Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
+};
 use callpipe_core::failure::Failure;
 use callpipe_core::progress::Status;
 use callpipe_core::recording::Recording;
@@ -13,7 +16,8 @@ use serde_json::Value;
 use super::client::Problem;
 use super::sql::Sql;
 use crate::warehouses::stored::{
-    BaselineFlags, ContactColumns, CostColumns, fetch_was_tried, moment,
+    AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns, fetch_was_tried,
+    moment,
 };
 
 /// Takes up those contacts that are not known, and says how many those were.
@@ -158,24 +162,43 @@ fn save_transcribed(
     outcome: &Outcome,
     call: &TranscribedCall,
 ) -> Result<(), Problem> {
-    let sentiment = call.analysis.sentiment.as_ref().map(json).transpose()?;
+    let triage = TriageColumns::of(call)?;
     connection
         .prepare_cached(&sql.save_transcribed)?
         .execute(named_params! {
             ":contact_id": outcome.contact.id.as_str(),
             ":transcription": call.conversation,
             ":transcription_raw": call.plain_text,
-            ":summary": call.analysis.summary,
-            ":topics": json(&call.analysis.topics)?,
-            ":intents": json(&call.analysis.intents)?,
-            ":sentiment": sentiment,
             ":measures": json(&call.measures)?,
             ":duration_s": call.measures.duration_s,
             ":transcriber_model": call.model,
             ":transcribed_at": moment(outcome.at),
             ":transcript_key": call.transcript_key.as_str(),
             ":reply_keys": json(&call.reply_keys)?,
+            ":triage": triage.triage,
+            ":not_bought_s": triage.not_bought_s,
+            ":saved_usd": triage.saved_usd,
+            ":same_audio_as": triage.same_audio_as,
         })?;
+    save_analysis(connection, sql, outcome, &call.analysis, &call.model)
+}
+
+fn save_analysis(
+    connection: &Connection,
+    sql: &Sql,
+    outcome: &Outcome,
+    analysis: &Analysis,
+    model: &str,
+) -> Result<(), Problem> {
+    let columns = AnalysisColumns::of(analysis, model)?;
+    connection.prepare_cached(&sql.save_analysis)?.execute((
+        columns.summary,
+        columns.topics,
+        columns.intents,
+        columns.sentiment,
+        columns.model,
+        outcome.contact.id.as_str(),
+    ))?;
     Ok(())
 }
 
@@ -208,7 +231,12 @@ fn save_classified(
     connection
         .prepare_cached(&sql.save_classified(&fields))?
         .execute(params_from_iter(values))?;
-    Ok(())
+    match &call.analysis {
+        Some(ModelAnalysis { analysis, model }) => {
+            save_analysis(connection, sql, outcome, analysis, model)
+        }
+        None => Ok(()),
+    }
 }
 
 /// A label as plain text, anything with parts as JSON.

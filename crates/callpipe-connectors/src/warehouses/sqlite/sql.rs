@@ -3,7 +3,9 @@
 use callpipe_core::progress::Stage;
 
 use super::config::SqliteConfig;
-use crate::warehouses::stored::{self, STATE_COLUMNS};
+use crate::warehouses::stored::{
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, STATE_COLUMNS,
+};
 
 /// The views for the questions that are asked every day, with the statements that make them.
 pub(super) struct View {
@@ -44,6 +46,7 @@ pub(super) struct Sql {
     pub(super) save_nothing_found: String,
     pub(super) save_fetched: String,
     pub(super) save_transcribed: String,
+    pub(super) save_analysis: String,
 }
 
 impl Sql {
@@ -65,12 +68,13 @@ impl Sql {
             ),
             save_transcribed: format!(
                 "UPDATE {tracking} SET transcription = :transcription, \
-                 transcription_raw = :transcription_raw, summary = :summary, topics = :topics, \
-                 intents = :intents, sentiment = :sentiment, measures = :measures, \
+                 transcription_raw = :transcription_raw, measures = :measures, \
                  duration_s = :duration_s, transcriber_model = :transcriber_model, \
                  transcribed_at = :transcribed_at, transcript_key = :transcript_key, \
-                 reply_keys = :reply_keys WHERE contactId = :contact_id"
+                 reply_keys = :reply_keys, triage = :triage, not_bought_s = :not_bought_s, \
+                 saved_usd = :saved_usd, same_audio_as = :same_audio_as WHERE contactId = :contact_id"
             ),
+            save_analysis: save_analysis(&tracking),
             tracking_name: config.tracking_table.to_string(),
             classifications_name: config.classifications_table.to_string(),
             classifications: quoted(config.classifications_table.as_str()),
@@ -119,7 +123,7 @@ impl Sql {
 
     fn pending_where(&self, started: &str, order: &str) -> String {
         format!(
-            "SELECT {CALL_COLUMNS}, CASE WHEN stage = 'classify' AND transcript_key IS NULL \
+            "SELECT {CALL_COLUMNS}, {ANALYSIS_MISSING}, CASE WHEN stage = 'classify' AND transcript_key IS NULL \
              THEN transcription END AS conversation FROM {} WHERE stage = ?1 AND stage_status = 'ready' AND {started} \
              AND (not_before IS NULL OR not_before <= ?2) \
              AND (call_date IS NULL OR call_date >= ?3) ORDER BY {order}",
@@ -181,6 +185,15 @@ impl Sql {
         format!("{transcribe} UNION ALL {classify}")
     }
 
+    /// What was not bought, and what was bought for another call.
+    pub(super) fn not_bought(&self) -> String {
+        format!(
+            "SELECT COUNT(not_bought_s) AS calls, SUM(not_bought_s) AS duration_s, \
+             SUM(saved_usd) AS usd, COUNT(same_audio_as) AS same_audio FROM {}",
+            self.tracking
+        )
+    }
+
     pub(super) fn skip_counts(&self) -> String {
         format!(
             "SELECT skip_reason, COUNT(*) AS calls FROM {} WHERE skip_reason IS NOT NULL \
@@ -196,7 +209,8 @@ impl Sql {
 
     /// Calls as the state machine needs them, newest first. The last value is the limit.
     pub(super) fn progress(&self, conditions: &[&str]) -> String {
-        self.select(&format!("{CALL_COLUMNS}, NULL AS conversation"), conditions)
+        let columns = format!("{CALL_COLUMNS}, {ANALYSIS_MISSING}, NULL AS conversation");
+        self.select(&columns, conditions)
     }
 
     fn select(&self, columns: &str, conditions: &[&str]) -> String {
@@ -207,6 +221,27 @@ impl Sql {
             self.tracking,
             all.join(" AND ")
         )
+    }
+
+    /// Calls of an export in the order of their ids: the first value is an id before them all, the
+    /// last one the limit. The plus keeps the conditions from choosing another index than that of
+    /// the ids, by which all rows would be sorted for every page.
+    pub(super) fn exported(&self, conditions: &[&str]) -> String {
+        let mut sql = format!(
+            "SELECT {} FROM {} WHERE contactId > ? AND +stage IS NOT NULL",
+            EXPORTED_COLUMNS.join(", "),
+            self.tracking
+        );
+        for condition in conditions {
+            let plus = if condition.starts_with("contactId") {
+                ""
+            } else {
+                "+"
+            };
+            sql.push_str(&format!(" AND {plus}{condition}"));
+        }
+        sql.push_str(" ORDER BY contactId LIMIT ?");
+        sql
     }
 
     pub(super) fn tracking_row(&self) -> String {
@@ -332,6 +367,16 @@ fn add_contact(tracking: &str) -> String {
          :contact_metadata, 'fetch', 'ready', 0, 0, 0, 0, 0, :now, :now) \
          ON CONFLICT (contactId) DO NOTHING"
     )
+}
+
+/// What was understood, in the order of [`ANALYSIS_COLUMNS`]; the last value is the call's id.
+fn save_analysis(tracking: &str) -> String {
+    let updates: Vec<String> = ANALYSIS_COLUMNS
+        .iter()
+        .map(|column| format!("{column} = ?"))
+        .collect();
+    let updates = updates.join(", ");
+    format!("UPDATE {tracking} SET {updates} WHERE contactId = ?")
 }
 
 fn fill_in_start(tracking: &str) -> String {

@@ -11,6 +11,7 @@ use super::*;
 
 mod adopted;
 mod broken;
+mod export;
 
 const BASE_URI: &str = "file:///data/archive";
 

@@ -4,11 +4,14 @@
 //! no sense is left out and told of in the log, and never stops the others.
 
 mod adopted;
+mod exported;
 mod read;
 mod written;
 
 pub(crate) use adopted::adopt;
+pub(crate) use exported::{EXPORTED_COLUMNS, exported_call};
 pub(crate) use read::{StoredRow, call_row, pending_call};
 pub(crate) use written::{
-    BaselineFlags, ContactColumns, CostColumns, STATE_COLUMNS, fetch_was_tried, moment,
+    ANALYSIS_COLUMNS, ANALYSIS_MISSING, AnalysisColumns, BaselineFlags, ContactColumns,
+    CostColumns, STATE_COLUMNS, TriageColumns, fetch_was_tried, moment,
 };

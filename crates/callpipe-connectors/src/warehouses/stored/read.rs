@@ -37,12 +37,14 @@ pub(crate) fn pending_call(row: &impl StoredRow, archive_base_uri: &str) -> Opti
         Some(uri) if recordings.is_empty() => adopted_audio(&uri, archive_base_uri),
         _ => None,
     };
+    let is_labelled_next = progress.stage == Stage::Classify;
     Some(PendingCall {
         contact,
         progress,
         recordings,
         archived_audio,
         conversation: row.text("conversation"),
+        analysis_missing: is_labelled_next && row.text("analysis_missing").is_some(),
     })
 }
 
@@ -52,7 +54,7 @@ fn adopted_audio(uri: &str, archive_base_uri: &str) -> Option<ArchiveKey> {
     ArchiveKey::adopted(path)
 }
 
-fn contact(row: &impl StoredRow) -> Option<Contact> {
+pub(super) fn contact(row: &impl StoredRow) -> Option<Contact> {
     let id = |name| {
         let text = row.text(name).unwrap_or_default();
         let id = ContactId::parse(&text).ok();
@@ -79,7 +81,7 @@ fn progress(row: &impl StoredRow, contact_id: &ContactId) -> Option<CallProgress
     })
 }
 
-fn stage(row: &impl StoredRow) -> Option<Stage> {
+pub(super) fn stage(row: &impl StoredRow) -> Option<Stage> {
     row.text("stage").and_then(|word| Stage::parse(&word))
 }
 
@@ -101,7 +103,7 @@ fn status(row: &impl StoredRow) -> Option<Status> {
     }
 }
 
-fn last_failure(row: &impl StoredRow) -> Option<LastFailure> {
+pub(super) fn last_failure(row: &impl StoredRow) -> Option<LastFailure> {
     let word = row.text("failure_kind")?;
     Some(LastFailure {
         kind: FailureKind::parse(&word).unwrap_or(FailureKind::Bug),
@@ -132,11 +134,11 @@ pub(crate) fn call_row(row: &impl StoredRow) -> Option<CallRow> {
     })
 }
 
-fn number(row: &impl StoredRow, name: &str) -> u32 {
+pub(super) fn number(row: &impl StoredRow, name: &str) -> u32 {
     let text = row.text(name);
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-fn parsed<T: DeserializeOwned>(row: &impl StoredRow, name: &str) -> Option<T> {
+pub(super) fn parsed<T: DeserializeOwned>(row: &impl StoredRow, name: &str) -> Option<T> {
     serde_json::from_str(&row.text(name)?).ok()
 }

@@ -1,11 +1,14 @@
 //! What is written: contacts, moments, and the baseline's flags.
 
-use callpipe_core::call::Contact;
-use callpipe_core::contracts::warehouse::{Change, Outcome};
+use callpipe_core::analysis::Analysis;
+use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::contracts::warehouse::{Change, Outcome, TranscribedCall};
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
+use callpipe_core::triage::not_bought;
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
 use serde_json::Value;
 
 /// A moment as it is stored: of one length, so that the order of texts is that of time.
@@ -32,6 +35,48 @@ pub(crate) const STATE_COLUMNS: [&str; 16] = [
     "transcribe_cost_usd",
     "classify_cost_usd",
 ];
+
+/// The columns that hold what was understood of a call, and who understood it.
+pub(crate) const ANALYSIS_COLUMNS: [&str; 5] = [
+    "summary",
+    "topics",
+    "intents",
+    "sentiment",
+    "analysis_model",
+];
+
+/// SQL that says something where nothing was understood of a call yet. Of the large columns, only
+/// the smallest is looked at; rows from before `analysis_model` have that one alone.
+pub(crate) const ANALYSIS_MISSING: &str = "CASE WHEN analysis_model IS NULL AND TRIM(COALESCE(summary, '')) = '' \
+     THEN 'yes' END AS analysis_missing";
+
+/// What was understood of a call, as it is stored.
+pub(crate) struct AnalysisColumns {
+    pub(crate) summary: Option<String>,
+    pub(crate) topics: String,
+    pub(crate) intents: String,
+    pub(crate) sentiment: Option<String>,
+    pub(crate) model: Option<String>,
+}
+
+impl AnalysisColumns {
+    /// `model` is who understood it, if anything was.
+    pub(crate) fn of(analysis: &Analysis, model: &str) -> Outside<Self> {
+        let sentiment = analysis.sentiment.as_ref();
+        Ok(Self {
+            summary: analysis.summary.clone(),
+            topics: json(&analysis.topics)?,
+            intents: json(&analysis.intents)?,
+            sentiment: sentiment.map(json).transpose()?,
+            model: (*analysis != Analysis::default()).then(|| model.to_owned()),
+        })
+    }
+}
+
+fn json(value: &impl Serialize) -> Outside<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Failure::bug("a value cannot be written as JSON").with_source(error))
+}
 
 /// A contact as it is stored.
 pub(crate) struct ContactColumns {
@@ -64,14 +109,33 @@ impl CostColumns {
     pub(crate) fn of(progress: &CallProgress) -> Outside<Self> {
         let purchases = &progress.purchases;
         let usd = |stage| spent(purchases, stage).map(Usd::dollars);
-        let json = || serde_json::to_string(purchases);
-        let json = (!purchases.is_empty()).then(json).transpose();
+        let is_any = !purchases.is_empty();
         Ok(Self {
-            purchases: json.map_err(|error| {
-                Failure::bug("purchases cannot be written as JSON").with_source(error)
-            })?,
+            purchases: is_any.then(|| json(purchases)).transpose()?,
             transcribe_usd: usd(Stage::Transcribe),
             classify_usd: usd(Stage::Classify),
+        })
+    }
+}
+
+/// What was heard and decided before buying.
+pub(crate) struct TriageColumns<'a> {
+    /// Recording by recording, as JSON; nothing where nobody listened.
+    pub(crate) triage: Option<String>,
+    pub(crate) not_bought_s: Option<f64>,
+    pub(crate) saved_usd: Option<f64>,
+    pub(crate) same_audio_as: Option<&'a str>,
+}
+
+impl<'a> TriageColumns<'a> {
+    pub(crate) fn of(call: &'a TranscribedCall) -> Outside<Self> {
+        let is_any = !call.triage.is_empty();
+        let not_bought = not_bought(&call.triage);
+        Ok(Self {
+            triage: is_any.then(|| json(&call.triage)).transpose()?,
+            not_bought_s: not_bought.map(|(duration_s, _)| duration_s),
+            saved_usd: not_bought.map(|(_, usd)| usd.dollars()),
+            same_audio_as: call.same_audio_as.as_ref().map(ContactId::as_str),
         })
     }
 }

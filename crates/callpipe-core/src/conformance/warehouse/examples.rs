@@ -8,8 +8,8 @@ use crate::call::{Contact, ContactId, parse_start};
 use crate::classification::Classification;
 use crate::conformance::good;
 use crate::contracts::warehouse::{
-    CallDetails, CallFilter, Change, ClassifiedCall, Outcome, PendingCall, PendingQuery, Scope,
-    TranscribedCall, Warehouse,
+    CallDetails, CallFilter, Change, ClassifiedCall, ModelAnalysis, Outcome, PendingCall,
+    PendingQuery, Scope, TranscribedCall, Warehouse,
 };
 use crate::failure::FailureKind;
 use crate::measures::{Measures, SpeakerMeasures};
@@ -151,6 +151,8 @@ pub(super) fn transcribed(contact: &Contact, conversation: &str) -> TranscribedC
             &Fingerprint::of(&["audio"]),
             1,
         )],
+        triage: Vec::new(),
+        same_audio_as: None,
     }
 }
 
@@ -184,7 +186,28 @@ pub(super) fn classified(conversation: &str, classification: Classification) -> 
         classification,
         conversation: conversation.into(),
         reply_key: ArchiveKey::reply("labeller", &Fingerprint::of(&[conversation]), 1),
+        analysis: None,
     }))
+}
+
+/// The same, understood by the model that labelled it.
+pub(super) fn understood(conversation: &str, classification: Classification) -> Change {
+    let Change::Classified(mut call) = classified(conversation, classification) else {
+        panic!("a classified call is one");
+    };
+    call.analysis = Some(ModelAnalysis {
+        analysis: Analysis {
+            summary: Some("Said by Zoë's model.".into()),
+            topics: vec![Topic {
+                topic: "Saws".into(),
+                confidence: 0.75,
+                text: "a saw".into(),
+            }],
+            ..Analysis::default()
+        },
+        model: "labeller-2".into(),
+    });
+    Change::Classified(call)
 }
 
 /// The ids of calls whose stage can be done at [`now`], as they come.

@@ -3,9 +3,13 @@
 use serde_json::{Value, json};
 
 use super::examples::*;
+use super::export::export_of;
+use crate::analysis::Analysis;
 use crate::call::Contact;
 use crate::conformance::good;
-use crate::contracts::warehouse::{Change, PendingCall, PendingQuery, Scope, Warehouse};
+use crate::contracts::warehouse::{
+    Change, PendingCall, PendingQuery, Scope, TranscribedCall, Warehouse,
+};
 use crate::failure::FailureKind;
 use crate::progress::{CallProgress, SkipReason, Stage, Status};
 use crate::taxonomy::Taxonomy;
@@ -34,7 +38,7 @@ const CONVERSATION: &str = "Agent: Parts, Zoë speaking.\nCustomer: I need a cha
 pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
     let contact = contact("life-1", "2026-03-02T08:00:00+11:00");
     add(warehouse, std::slice::from_ref(&contact)).await;
-    assert_eq!(next(warehouse, Stage::Fetch).await.recordings, []);
+    assert_eq!(next(warehouse, &contact, Stage::Fetch).await.recordings, []);
 
     let fetch = outcome(
         &contact,
@@ -42,7 +46,7 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
         fetched(&contact),
     );
     save(warehouse, &[fetch]).await;
-    let call = next(warehouse, Stage::Transcribe).await;
+    let call = next(warehouse, &contact, Stage::Transcribe).await;
     assert_eq!(
         call.recordings,
         [recording(&contact, 1), recording(&contact, 2)]
@@ -72,8 +76,9 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
         )],
     )
     .await;
-    let call = next(warehouse, Stage::Classify).await;
+    let call = next(warehouse, &contact, Stage::Classify).await;
     assert_eq!(call.conversation, None, "its transcript is in the archive");
+    assert!(!call.analysis_missing, "the transcriber understood it");
     assert_eq!(call.archived_audio, None, "its recordings are known");
     assert_eq!(call.recordings.len(), 2, "what was fetched stays");
     assert_transcribed(&found(warehouse, &contact).await.tracking);
@@ -104,7 +109,10 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
     let mut again = ready(&contact, Stage::Classify);
     again.redo_count = 1;
     save(warehouse, &[outcome(&contact, again.clone(), Change::None)]).await;
-    assert_eq!(next(warehouse, Stage::Classify).await.progress, again);
+    assert_eq!(
+        next(warehouse, &contact, Stage::Classify).await.progress,
+        again
+    );
     let labels = classification(
         &Taxonomy::built_in(),
         &answer(&["complaint"], "not_sales_call"),
@@ -118,14 +126,74 @@ pub(super) async fn a_call_goes_through_all_stages(warehouse: &dyn Warehouse) {
 }
 
 /// The one call whose stage can be done.
-async fn next(warehouse: &dyn Warehouse, stage: Stage) -> PendingCall {
+/// Where the transcriber understood nothing, what the model did takes its columns; labels alone leave
+/// them as they are.
+pub(super) async fn who_labels_may_understand(warehouse: &dyn Warehouse) {
+    let contact = contact("understood-1", "2026-03-02T09:00:00Z");
+    add(warehouse, std::slice::from_ref(&contact)).await;
+    let fetched = outcome(
+        &contact,
+        ready(&contact, Stage::Transcribe),
+        fetched(&contact),
+    );
+    save(warehouse, &[fetched]).await;
+    let call = TranscribedCall {
+        analysis: Analysis::default(),
+        ..transcribed(&contact, CONVERSATION)
+    };
+    let change = Change::Transcribed(Box::new(call));
+    let progress = ready(&contact, Stage::Classify);
+    save(warehouse, &[outcome(&contact, progress, change)]).await;
+    assert!(
+        next(warehouse, &contact, Stage::Classify)
+            .await
+            .analysis_missing
+    );
+    let row = found(warehouse, &contact).await.tracking;
+    assert_eq!(row["analysis_model"], Value::Null);
+
+    let labels = || {
+        classification(
+            &Taxonomy::built_in(),
+            &answer(&["product_enquiry"], "sale_completed"),
+        )
+    };
+    let again = ready(&contact, Stage::Classify);
+    let change = understood(CONVERSATION, labels());
+    save(warehouse, &[outcome(&contact, again, change)]).await;
+    let call = next(warehouse, &contact, Stage::Classify).await;
+    assert!(!call.analysis_missing, "the model has understood it");
+    let done = state(&contact, Stage::Classify, Status::Done);
+    let change = classified(CONVERSATION, labels());
+    save(warehouse, &[outcome(&contact, done, change)]).await;
+    let row = found(warehouse, &contact).await.tracking;
+    assert_eq!(row["summary"], "Said by Zoë's model.");
+    assert_eq!(
+        read(&row["topics"]),
+        json!([{"topic": "Saws", "confidence": 0.75, "text": "a saw"}])
+    );
+    assert_eq!(read(&row["intents"]), json!([]));
+    assert_eq!(row["sentiment"], Value::Null);
+    assert_eq!(row["analysis_model"], "labeller-2");
+    assert_eq!(row["transcriber_model"], "nova-3", "all else stays");
+    assert_eq!(row["transcription"], CONVERSATION);
+
+    let known = export_of(warehouse, &contact).await.transcript;
+    let summary = known.analysis.summary.as_deref();
+    assert_eq!(summary, Some("Said by Zoë's model."));
+    assert_eq!(known.analysis_model.as_deref(), Some("labeller-2"));
+    assert_eq!(known.model.as_deref(), Some("nova-3"));
+}
+
+/// The call that is pending at a stage, and the only one.
+async fn next(warehouse: &dyn Warehouse, contact: &Contact, stage: Stage) -> PendingCall {
     let query = PendingQuery {
         scope: Scope::of(stage),
         now: now(),
         limit: 9,
     };
     let mut calls = good(warehouse.pending(&query).await, "looking for pending calls");
-    assert_eq!(ids(&calls), ["life-1"], "pending at {stage}");
+    assert_eq!(ids(&calls), [contact.id.as_str()], "pending at {stage}");
     calls.remove(0)
 }
 

@@ -1,15 +1,18 @@
 //! Lists and counts.
 
 use super::examples::*;
+use super::export::export_of;
 use crate::call::{Contact, ContactId};
 use crate::conformance::good;
 use crate::contracts::warehouse::{
-    CallFilter, Change, Outcome, StageCount, Summary, ValueCount, Warehouse,
+    CallFilter, Change, Outcome, StageCount, Summary, TranscribedCall, ValueCount, Warehouse,
 };
 use crate::failure::FailureKind;
 use crate::money::Usd;
 use crate::progress::{CallProgress, SkipReason, Stage, Status};
 use crate::taxonomy::Taxonomy;
+use crate::triage::{ChannelHeard, Heard, Reason, RecordingTriage};
+use serde_json::Value;
 
 /// Four calls: one parked, one that waits after the same failure, one skipped, one done.
 fn four_calls() -> Vec<Outcome> {
@@ -246,6 +249,88 @@ pub(super) async fn what_was_spent_adds_up(warehouse: &dyn Warehouse) {
     };
     assert_eq!(columns(&contacts[0]).await, [None, None]);
     assert_eq!(columns(&contacts[2]).await, [Some(0.02), Some(0.001_25)]);
+}
+
+/// What was heard before buying is kept with the call, and what was saved by it is added up.
+pub(super) async fn what_was_not_bought_adds_up(warehouse: &dyn Warehouse) {
+    let before = good(warehouse.summary(now()).await, "adding up");
+    let heard = |bought: bool, cents: u64| RecordingTriage {
+        heard: Heard {
+            format: "WAV with mu-law".into(),
+            duration_s: Some(30.5),
+            listened_s: 30.5,
+            channels: vec![ChannelHeard {
+                speech_s: 0.0,
+                peak_dbfs: -72.25,
+            }],
+        },
+        bought,
+        reason: match bought {
+            true => Reason::Speech,
+            false => Reason::Silent,
+        },
+        saved_usd: (!bought).then(|| Usd::from_micros(cents * 10_000)),
+    };
+    let calls = [
+        (
+            "quiet-1",
+            vec![heard(false, 2), heard(true, 0), heard(false, 3)],
+            None,
+        ),
+        ("quiet-2", vec![heard(true, 0)], Some(id("quiet-1"))),
+        ("quiet-3", Vec::new(), None),
+    ];
+    let outcomes = calls.map(|(name, triage, same_audio_as)| {
+        let contact = contact(name, "");
+        let call = TranscribedCall {
+            triage,
+            same_audio_as,
+            ..transcribed(&contact, "Agent: Hello.")
+        };
+        let done = state(&contact, Stage::Classify, Status::Done);
+        outcome(&contact, done, Change::Transcribed(Box::new(call)))
+    });
+    save(warehouse, &outcomes).await;
+    save(warehouse, &outcomes).await;
+    let after = good(warehouse.summary(now()).await, "adding up");
+    assert_eq!(after.not_bought.calls - before.not_bought.calls, 1);
+    assert_eq!(
+        after.not_bought.duration_s - before.not_bought.duration_s,
+        61.0
+    );
+    let saved = after.not_bought.usd.saturating_sub(before.not_bought.usd);
+    assert_eq!(saved, Usd::from_micros(50_000));
+    assert_eq!(after.same_audio - before.same_audio, 1);
+    let row = async |name: &str| {
+        let found = good(warehouse.find(&id(name)).await, "looking for a call");
+        let Some(details) = found else {
+            panic!("{name} is not there");
+        };
+        details.tracking
+    };
+    let first = row("quiet-1").await;
+    assert_eq!(first["not_bought_s"].as_f64(), Some(61.0));
+    assert_eq!(first["saved_usd"].as_f64(), Some(0.05));
+    // As JSON, or as its text.
+    let triage = match &first["triage"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        value => value.clone(),
+    };
+    assert_eq!(triage[1]["reason"], "speech");
+    assert_eq!(triage[2]["channels"][0]["peak_dbfs"].as_f64(), Some(-72.25));
+    let second = row("quiet-2").await;
+    assert_eq!(second["same_audio_as"], "quiet-1");
+    assert!(second["not_bought_s"].is_null());
+    assert!(row("quiet-3").await["triage"].is_null());
+
+    let known = export_of(warehouse, &contact("quiet-1", "")).await.triage;
+    assert_eq!(
+        known.recordings,
+        [heard(false, 2), heard(true, 0), heard(false, 3)]
+    );
+    assert_eq!((known.not_bought_s, known.saved), (Some(61.0), Some(saved)));
+    let known = export_of(warehouse, &contact("quiet-2", "")).await.triage;
+    assert_eq!(known.same_audio_as, Some(id("quiet-1")));
 }
 
 /// How many calls, and how many of them wait.

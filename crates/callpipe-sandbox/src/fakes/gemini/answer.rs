@@ -3,10 +3,11 @@
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
-use super::schema::Shape;
 use super::validate::field;
-use super::{Target, models, recognise, spoil};
+use super::{Target, models, prompt_text, spoil};
 use crate::corpus::CorpusCall;
+use crate::fakes::schema::Shape;
+use crate::fakes::understood;
 use crate::faults::{Fault, FaultKind};
 use crate::shared::Shared;
 
@@ -47,7 +48,7 @@ pub(super) fn answer(
     } else {
         (text, "STOP")
     };
-    let input = tokens(&recognise::prompt_text(request)) + tokens(&instructions(fields));
+    let input = tokens(&prompt_text(request)) + tokens(&instructions(fields));
     let output = tokens(&text);
     let mut body = json!({
         "candidates": [candidate(shared, config, &text, finish_reason)],
@@ -81,11 +82,10 @@ fn model_text(
     let quote = call
         .and_then(|call| call.turns.first())
         .map_or("", |turn| &turn.text);
-    let truth = call.and_then(|call| serde_json::to_value(call.truth.as_ref()?).ok());
-    let mut value = truth.unwrap_or_else(general_enquiry);
+    let mut value = understood::labels(call);
     let schema = field(config, "responseSchema").or_else(|| field(config, "responseJsonSchema"));
     if let Some(schema) = schema {
-        value = Shape::new(schema, quote).fit(&value);
+        value = Shape::new(schema, quote).fit(&understood::everything(call));
     }
     if let Some(fault) = fault {
         spoil::spoil_value(fault, &mut value);
@@ -99,20 +99,6 @@ fn model_text(
         Some(fault) => spoil::spoil_text(fault, text),
         None => text,
     }
-}
-
-/// What a model says of a conversation in which nothing happens.
-fn general_enquiry() -> Value {
-    json!({
-        "call_type": ["general_enquiry"], "sale_result": "not_sales_call", "no_sale_reasons": [],
-        "product_family": "other", "product_category_detail": ["other"],
-        "problems_detected": [], "delivery_tracking": null, "agent_name": null,
-        "escalation_actions": ["none"],
-        "confidence_scores": {
-            "call_type_confidence": 0.4, "sale_result_confidence": 0.5,
-            "product_classification_confidence": 0.3, "overall_confidence": 0.4,
-        },
-    })
 }
 
 fn candidate(shared: &Shared, config: &Map<String, Value>, text: &str, finish: &str) -> Value {

@@ -28,7 +28,9 @@ fn error(text: &str) -> String {
 }
 
 fn deepgram_key(config: &Config) -> Option<String> {
-    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber;
+    let TranscriberConfig::Deepgram(deepgram) = &config.transcriber else {
+        panic!("transcribed by {:?}", config.transcriber);
+    };
     deepgram.api_key.as_ref().map(|key| key.expose().to_owned())
 }
 
@@ -111,7 +113,9 @@ fn the_environment_alone_is_enough() {
         ("GCP_PROJECT_ID", "p"),
     ];
     let (config, _) = parsed("", &variables).unwrap();
-    let RecordingsConfig::NiceCxone(account) = &config.recordings;
+    let RecordingsConfig::NiceCxone(account) = &config.recordings else {
+        panic!("CXone is the default")
+    };
     assert_eq!(account.access_key_id.as_ref().unwrap().expose(), "id");
     assert_eq!(config.engine.cutoff_date.unwrap().to_string(), "2026-01-31");
     // It fills no role that another system fills: contacts come from CSV here.
@@ -150,8 +154,11 @@ fn what_the_template_shows_of_other_systems_is_true() {
     let template = crate::config::template::TEMPLATE;
     for header in [
         "[contacts.bigquery]",
+        "[recordings.folder]",
+        "[triage]",
         "[archive.gcs]",
         "[transcriber.deepgram.prices]",
+        "[transcriber.whisper]",
         "[warehouse.bigquery]",
     ] {
         let (_, rest) = template.split_once(header).unwrap();
@@ -168,7 +175,21 @@ fn what_the_template_shows_of_other_systems_is_true() {
             let table = value.pointer_mut(&format!("/{path}")).unwrap();
             let table = table.as_object_mut().unwrap();
             for without_default in [
-                "project", "dataset", "location", "table", "bucket", "prefix", "links",
+                "project",
+                "dataset",
+                "location",
+                "table",
+                "bucket",
+                "prefix",
+                "links",
+                "models_directory",
+                "models_endpoint",
+                "prompt",
+                "path",
+                "url",
+                "region",
+                "pattern",
+                "threads",
             ] {
                 table.remove(without_default);
             }

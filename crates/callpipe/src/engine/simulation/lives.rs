@@ -30,8 +30,9 @@ use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
 use crate::engine::spending::Spending;
-use crate::engine::stages::{ClassifyStage, FetchStage, Places, TranscribeStage};
+use crate::engine::stages::{AnalysisWanted, ClassifyStage, FetchStage, Places, TranscribeStage};
 use crate::engine::stop::Stop;
+use crate::engine::triage::Triage;
 use crate::engine::{Ending, Engine, RunReport, Settings, run};
 
 /// A run that is still at work after so long is no use to anybody.
@@ -388,8 +389,10 @@ impl Universe {
                     places: Places::new(transcribe),
                     archive: archive.clone(),
                     paid: paid.clone(),
+                    triage: Triage::OFF,
                 }),
                 Arc::new(ClassifyStage {
+                    analysis: AnalysisWanted::No,
                     classifier: Arc::new(labeller),
                     places: Places::new(classify),
                     archive: archive.clone(),

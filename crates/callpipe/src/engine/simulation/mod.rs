@@ -12,6 +12,7 @@
 
 mod calls;
 mod chance;
+mod exported;
 mod lives;
 mod paid;
 mod store;

@@ -7,8 +7,8 @@ use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::warehouse::{
-    Batching, CallDetails, CallFilter, CallRow, Outcome, PendingCall, PendingQuery, Scope, Summary,
-    ValueCount, Warehouse,
+    Batching, CallDetails, CallFilter, CallRow, ExportCursor, ExportPage, Outcome, PendingCall,
+    PendingQuery, Scope, Summary, ValueCount, Warehouse,
 };
 use callpipe_core::failure::Outside;
 use callpipe_core::taxonomy::Taxonomy;
@@ -87,6 +87,15 @@ impl Warehouse for Reached {
 
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>> {
         self.warehouse.progress(filter).await
+    }
+
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage> {
+        self.warehouse.export_page(filter, after, rows_max).await
     }
 
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {

@@ -3,14 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use callpipe_core::analysis::Analysis;
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::contracts::warehouse::{
-    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, Outcome, PendingCall,
-    PendingQuery, Scope, SkipCount, StageCount, StageSpend, Summary, TranscribedCall, ValueCount,
+    CallDetails, CallFilter, CallRow, Change, ClassifiedCall, FailureGroup, ModelAnalysis,
+    NotBought, Outcome, PendingCall, PendingQuery, Scope, SkipCount, StageCount, StageSpend,
+    Summary, TranscribedCall, ValueCount,
 };
 use callpipe_core::money::{Usd, spent};
 use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
 use callpipe_core::recording::Recording;
+use callpipe_core::triage::not_bought;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -25,7 +28,11 @@ pub(super) struct Row {
     pub(super) recordings: Vec<Recording>,
     raw_metadata: Option<String>,
     tried_at: Option<DateTime<Utc>>,
-    transcribed: Option<Box<TranscribedCall>>,
+    /// What was understood, and by whom.
+    pub(super) analysis: Option<(Analysis, String)>,
+    pub(super) listed_at: Option<DateTime<Utc>>,
+    pub(super) updated_at: Option<DateTime<Utc>>,
+    pub(super) transcribed: Option<(Box<TranscribedCall>, DateTime<Utc>)>,
     pub(super) classified: Option<(Box<ClassifiedCall>, DateTime<Utc>)>,
 }
 
@@ -44,7 +51,10 @@ impl Row {
             recordings: Vec::new(),
             raw_metadata: None,
             tried_at: None,
+            listed_at: None,
+            updated_at: None,
             transcribed: None,
+            analysis: None,
             classified: None,
         }
     }
@@ -63,6 +73,7 @@ impl Row {
             recordings: self.recordings.clone(),
             archived_audio: None,
             conversation: None,
+            analysis_missing: self.progress.stage == Stage::Classify && self.analysis.is_none(),
         }
     }
 
@@ -90,11 +101,16 @@ impl Row {
                 true
             }
             Change::Transcribed(call) => {
-                self.transcribed = Some(call.clone());
+                self.transcribed = Some((call.clone(), outcome.at));
+                let is_understood = call.analysis != Analysis::default();
+                self.analysis = is_understood.then(|| (call.analysis.clone(), call.model.clone()));
                 false
             }
             Change::Classified(call) => {
                 self.classified = Some((call.clone(), outcome.at));
+                if let Some(ModelAnalysis { analysis, model }) = &call.analysis {
+                    self.analysis = Some((analysis.clone(), model.clone()));
+                }
                 false
             }
             Change::None => false,
@@ -104,6 +120,7 @@ impl Row {
             self.tried_at = Some(outcome.at);
         }
         self.progress = outcome.progress.clone();
+        self.updated_at = Some(outcome.at);
     }
 
     fn keep_words(&mut self, words: &Option<String>) {
@@ -134,7 +151,7 @@ impl Row {
             not_before: not_before.map(|moment| moment.to_rfc3339()),
             reason_kind: kind.map(str::to_owned),
             reason: failure.map(|failure| failure.reason.clone()),
-            duration_s: transcribed.map(|call| call.measures.duration_s),
+            duration_s: transcribed.map(|(call, _)| call.measures.duration_s),
         }
     }
 
@@ -151,7 +168,14 @@ impl Row {
         let is_transcribed = progress.stage == Stage::Classify || skipped(SkipReason::NoSpeech);
         let first = self.recordings.first();
         let transcribed = self.transcribed.as_ref();
-        let analysis = transcribed.map(|call| &call.analysis);
+        // Once transcribed, what was not understood is an empty list.
+        let nothing = transcribed.map(|_| Analysis::default());
+        let (analysis, analysis_model) = match self.analysis.clone() {
+            Some((analysis, model)) => (Some(analysis), Some(model)),
+            None => (nothing, None),
+        };
+        let analysis = analysis.as_ref();
+        let left_out = transcribed.and_then(|(call, _)| not_bought(&call.triage));
         let tried_at = self.tried_at.filter(|_| status.is_some());
         json!({
             "contactId": self.contact.id.as_str(),
@@ -163,14 +187,20 @@ impl Row {
             "transcribed": i32::from(is_transcribed),
             "analysed": i32::from(is_transcribed),
             "gemini_analysed": i32::from(progress.status == Status::Done),
-            "transcription": transcribed.map(|call| call.conversation.as_str()),
-            "transcription_raw": transcribed.map(|call| call.plain_text.as_str()),
+            "transcription": transcribed.map(|(call, _)| call.conversation.as_str()),
+            "transcription_raw": transcribed.map(|(call, _)| call.plain_text.as_str()),
             "summary": analysis.map(|analysis| &analysis.summary),
             "topics": analysis.map(|analysis| &analysis.topics),
             "intents": analysis.map(|analysis| &analysis.intents),
             "sentiment": analysis.map(|analysis| &analysis.sentiment),
+            "analysis_model": analysis_model,
+            "transcriber_model": transcribed.map(|(call, _)| call.model.as_str()),
             "transcribe_cost_usd": spent(&progress.purchases, Stage::Transcribe),
             "classify_cost_usd": spent(&progress.purchases, Stage::Classify),
+            "triage": transcribed.map(|(call, _)| &call.triage).filter(|triage| !triage.is_empty()),
+            "not_bought_s": left_out.map(|(duration_s, _)| duration_s),
+            "saved_usd": left_out.map(|(_, usd)| usd),
+            "same_audio_as": transcribed.and_then(|(call, _)| call.same_audio_as.clone()),
         })
     }
 
@@ -232,12 +262,13 @@ impl Tables {
         }
     }
 
-    pub(super) fn add(&mut self, contacts: &[Contact]) -> u64 {
+    pub(super) fn add(&mut self, contacts: &[Contact], now: DateTime<Utc>) -> u64 {
         let mut added = 0;
         for contact in contacts {
             added += u64::from(!self.rows.contains_key(&contact.id));
             self.unlink(&contact.id);
             let row = self.row(contact);
+            row.listed_at.get_or_insert(now);
             if row.contact.started_at.is_none() {
                 row.contact.started_at = contact.started_at;
             }
@@ -279,7 +310,7 @@ impl Tables {
         self.ready.get(&scope.stage).map_or(0, BTreeSet::len) as u64
     }
 
-    fn matching(&self, filter: &CallFilter) -> Vec<&Row> {
+    pub(super) fn matching(&self, filter: &CallFilter) -> Vec<&Row> {
         let is_wanted = |row: &&Row| {
             let listed = row.listed();
             filter.stage.is_none_or(|stage| stage == listed.stage)
@@ -367,7 +398,30 @@ impl Tables {
             failures: failures.into_values().collect(),
             skips: skips.into_iter().map(skip).collect(),
             spend: self.spend(),
+            not_bought: self.not_bought(),
+            same_audio: self
+                .transcribed()
+                .filter(|call| call.same_audio_as.is_some())
+                .count() as u64,
         }
+    }
+
+    fn transcribed(&self) -> impl Iterator<Item = &TranscribedCall> {
+        self.rows
+            .values()
+            .filter_map(|row| row.transcribed.as_ref())
+            .map(|(call, _)| call.as_ref())
+    }
+
+    fn not_bought(&self) -> NotBought {
+        let left_out = self
+            .transcribed()
+            .filter_map(|call| not_bought(&call.triage));
+        left_out.fold(NotBought::default(), |sum, (duration_s, usd)| NotBought {
+            calls: sum.calls + 1,
+            duration_s: sum.duration_s + duration_s,
+            usd: sum.usd + usd,
+        })
     }
 
     fn spend(&self) -> Vec<StageSpend> {

@@ -9,8 +9,8 @@ use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::conformance::chance::Seeded;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::warehouse::{
-    Batching, CallDetails, CallFilter, CallRow, Change, Outcome, PendingCall, PendingQuery, Scope,
-    Summary, ValueCount, Warehouse,
+    Batching, CallDetails, CallFilter, CallRow, Change, ExportCursor, ExportPage, Outcome,
+    PendingCall, PendingQuery, Scope, Summary, ValueCount, Warehouse,
 };
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
@@ -181,8 +181,9 @@ impl Warehouse for MemoryWarehouse {
         Ok(())
     }
 
-    async fn add_contacts(&self, contacts: &[Contact], _now: DateTime<Utc>) -> Outside<u64> {
-        self.ask("add", |tables| Ok(tables.add(contacts))).await
+    async fn add_contacts(&self, contacts: &[Contact], now: DateTime<Utc>) -> Outside<u64> {
+        self.ask("add", |tables| Ok(tables.add(contacts, now)))
+            .await
     }
 
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
@@ -238,6 +239,19 @@ impl Warehouse for MemoryWarehouse {
     async fn progress(&self, filter: &CallFilter) -> Outside<Vec<PendingCall>> {
         self.ask("progress", |tables| Ok(tables.progress(filter)))
             .await
+    }
+
+    async fn export_page(
+        &self,
+        filter: &CallFilter,
+        after: Option<&ExportCursor>,
+        rows_max: usize,
+    ) -> Outside<ExportPage> {
+        self.ask(
+            "export",
+            |tables| Ok(tables.export(filter, after, rows_max)),
+        )
+        .await
     }
 
     async fn value_counts(&self, field: &str) -> Outside<Vec<ValueCount>> {

@@ -1,25 +1,29 @@
-//! Classify: buys the labels of a conversation, and stores only what passed the check.
+//! Classify: buys the labels of a conversation, and stores only what passed the check. Where the
+//! transcriber understood nothing, the same model is asked what the call is about.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::CheckReport;
-use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use callpipe_core::contracts::classifier::Classifier;
 use callpipe_core::contracts::pace::Pace;
-use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, PendingCall};
-use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, ModelAnalysis, PendingCall};
+use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
-use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
+use super::question::{Labels, Understanding};
+use super::{Places, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CONVERSATION_BYTES, Usual};
-use crate::engine::paid::{Order, PaidReplies, Purchases};
+use crate::engine::paid::{PaidReplies, Purchases};
 
 /// The classify stage.
 pub struct ClassifyStage {
     /// Who classifies.
     pub classifier: Arc<dyn Classifier>,
+    /// Whether and how hard the classifier's model is asked what calls are about.
+    pub analysis: AnalysisWanted,
     /// Where transcripts come from.
     pub archive: Archive,
     /// The replies that were bought so far.
@@ -28,11 +32,17 @@ pub struct ClassifyStage {
     pub places: Places,
 }
 
-/// What came of asking one model.
-enum Asked {
-    Answered(Box<ClassifiedCall>),
-    Useless(UnusableAnswer),
-    Retired(Failure),
+/// Whether the classifier's model is asked what calls are about of which nothing is understood yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnalysisWanted {
+    /// Never.
+    No,
+    /// Where it is missing.
+    Yes {
+        /// So many failed attempts at a call put it off for its analysis; after them, it is saved
+        /// without one.
+        attempts_max: u32,
+    },
 }
 
 #[async_trait]
@@ -46,12 +56,24 @@ impl StageWork for ClassifyStage {
     }
 
     fn usual(&self) -> Usual {
+        let labels_usd = self.classifier.usual_price(USUAL_CONVERSATION_BYTES);
+        let analyst = self
+            .classifier
+            .analyst()
+            .filter(|_| self.analysis != AnalysisWanted::No);
+        let (requests, usd) = match analyst {
+            Some(analyst) => {
+                let usd = analyst.usual_analysis_price(USUAL_CONVERSATION_BYTES);
+                (2, labels_usd.zip(usd).map(|(labels, usd)| labels + usd))
+            }
+            None => (1, labels_usd),
+        };
         Usual {
             pace: Some(Pace::InFlight {
                 requests_max: self.classifier.in_flight_max(),
-                usual_delay: self.classifier.usual_delay(),
+                usual_delay: self.classifier.usual_delay() * requests,
             }),
-            usd: self.classifier.usual_price(USUAL_CONVERSATION_BYTES),
+            usd,
         }
     }
 
@@ -61,38 +83,24 @@ impl StageWork for ClassifyStage {
         self.classifier.check().await
     }
 
-    /// The first model gets a second try, each further one a single one. When no answer is of use,
-    /// the call is left to a person.
+    /// When no answer is of use, the call is left to a person.
     async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked> {
         let conversation = self.conversation(call).await?;
-        let mut useless = None;
-        let mut retired = None;
-        let mut tries = REPLIES_MAX;
-        for model in self.classifier.models() {
-            let asked = self.ask(call, &conversation, &model, tries, purchases);
-            match asked.await? {
-                Asked::Answered(classified) => {
-                    return Ok(Worked {
-                        change: Change::Classified(classified),
-                        verdict: Verdict::GoesOn,
-                    });
-                }
-                Asked::Useless(answer) => {
-                    tries = 1;
-                    useless = Some(answer);
-                }
-                Asked::Retired(failure) => retired = Some(failure),
-            }
-        }
-        Err(match (useless, retired) {
-            (Some(answer), _) => Failure::new(FailureKind::UnusableReply, answer.to_string())
-                .with_hint("read the transcript; `callpipe calls retry` asks the models anew"),
-            (None, Some(failure)) => failure,
-            (None, None) => Failure::new(
-                FailureKind::ModelRetired,
-                "every configured model is retired",
-            )
-            .with_hint("name a model that is in service under `models` in callpipe.toml"),
+        let labels = Labels {
+            classifier: self.classifier.as_ref(),
+            conversation: &conversation,
+        };
+        let labelled = self.answered(&labels, call, purchases).await?;
+        let analysis = self.analysis(call, &conversation, purchases).await?;
+        let classified = ClassifiedCall {
+            classification: labelled.answer,
+            conversation,
+            reply_key: labelled.reply_key,
+            analysis,
+        };
+        Ok(Worked {
+            change: Change::Classified(Box::new(classified)),
+            verdict: Verdict::GoesOn,
         })
     }
 }
@@ -114,65 +122,50 @@ impl ClassifyStage {
         }
     }
 
-    async fn ask(
+    /// What the call is about, if that is wanted and not known. An analysis that cannot be had puts
+    /// the call off a few times and never costs it its labels.
+    async fn analysis(
         &self,
         call: &PendingCall,
         conversation: &str,
-        model: &ModelName,
-        tries: u32,
         purchases: &Purchases,
-    ) -> Outside<Asked> {
-        let fingerprint = self.classifier.fingerprint(conversation, model);
-        let tries_before = tries * call.progress.redo_count;
-        let mut useless = None;
-        for number in 1..=tries_before + tries {
-            let effort = if number == 1 {
-                Effort::Usual
-            } else {
-                Effort::Enlarged
-            };
-            let key = ArchiveKey::reply(self.classifier.name(), &fingerprint, number);
-            let order = Order {
-                key: key.clone(),
-                stage: Stage::Classify,
-                contact_id: &call.contact.id,
-                price_max: self.classifier.price_max(conversation, model, effort),
-                price: &|reply| self.classifier.price(reply, model),
-                purchases,
-            };
-            let buy = async {
-                let _place = self.places.take().await;
-                self.classifier.buy(conversation, model, effort).await
-            };
-            let reply = match self.paid.get_or_buy(order, buy).await {
-                Ok(reply) => reply,
-                Err(failure) if failure.kind == FailureKind::ModelRetired => {
-                    tracing::warn!(%model, reason = failure.chain(), "model is not in service: the next one is asked");
-                    return Ok(Asked::Retired(failure));
-                }
-                Err(failure) => return Err(failure),
-            };
-            let answer = match self.classifier.read(&reply, model) {
-                Ok(classification) => {
-                    let conversation = conversation.to_owned();
-                    let classified = ClassifiedCall {
-                        classification,
-                        conversation,
-                        reply_key: key,
-                    };
-                    return Ok(Asked::Answered(Box::new(classified)));
-                }
-                Err(answer) => answer,
-            };
-            // A refusal is not asked for again, except by a person.
-            let refused = matches!(answer, UnusableAnswer::Blocked { .. }) && number > tries_before;
-            useless = Some(answer);
-            if refused {
-                break;
+    ) -> Outside<Option<ModelAnalysis>> {
+        let AnalysisWanted::Yes { attempts_max } = self.analysis else {
+            return Ok(None);
+        };
+        let Some(analyst) = self.classifier.analyst().filter(|_| call.analysis_missing) else {
+            return Ok(None);
+        };
+        let understanding = Understanding {
+            analyst,
+            conversation,
+        };
+        match self.answered(&understanding, call, purchases).await {
+            Ok(understood) => Ok(Some(ModelAnalysis {
+                analysis: understood.answer,
+                model: understood.model.0,
+            })),
+            Err(failure) if is_put_off(&failure, call.progress.attempt, attempts_max) => {
+                Err(failure)
+            }
+            Err(failure) => {
+                tracing::info!(
+                    contact_id = call.contact.id.as_str(),
+                    reason = failure.chain(),
+                    "the call is labelled without summary, topics, intents and sentiment"
+                );
+                Ok(None)
             }
         }
-        useless
-            .map(Asked::Useless)
-            .ok_or_else(|| Failure::bug("no model was asked"))
+    }
+}
+
+/// Whether a call waits for its analysis rather than being saved without.
+fn is_put_off(failure: &Failure, attempts_before: u32, attempts_max: u32) -> bool {
+    match (failure.kind, failure.kind.blame()) {
+        // The run ends or waits, and no attempt is counted.
+        (FailureKind::OverBudget | FailureKind::StoreFailed, _) => true,
+        (_, Blame::Moment | Blame::Setup) => attempts_before + 1 < attempts_max,
+        (_, Blame::Call) => false,
     }
 }

@@ -4,6 +4,7 @@
 mod classify;
 mod fetch;
 mod places;
+mod question;
 mod transcribe;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use callpipe_core::progress::{SkipReason, Stage};
 use super::estimate::Usual;
 use super::paid::Purchases;
 
-pub use classify::ClassifyStage;
+pub use classify::{AnalysisWanted, ClassifyStage};
 pub use fetch::FetchStage;
 pub use places::Places;
 pub use transcribe::TranscribeStage;

@@ -1,10 +1,11 @@
 //! Transcribe: buys the words of each recording once, keeps the reply, and reads it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use callpipe_connectors::archive::Archive;
 use callpipe_core::analysis::Analysis;
+use callpipe_core::call::ContactId;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::pace::Pace;
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
@@ -13,11 +14,13 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::measures::measures;
 use callpipe_core::progress::{SkipReason, Stage};
 use callpipe_core::recording::{ArchiveKey, Recording};
-use callpipe_core::transcript::Transcript;
+use callpipe_core::transcript::{RecordingTranscript, Transcript};
+use callpipe_core::triage::{RecordingTriage, decide};
 
 use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
 use crate::engine::paid::{Order, PaidReplies, Purchases};
+use crate::engine::triage::{Listened, Triage};
 
 /// The transcribe stage.
 pub struct TranscribeStage {
@@ -29,6 +32,18 @@ pub struct TranscribeStage {
     pub paid: PaidReplies,
     /// How many requests the transcriber takes at once.
     pub places: Places,
+    /// How recordings are listened to before anything is bought.
+    pub triage: Triage,
+}
+
+/// What there is about one recording.
+struct Part {
+    transcribed: TranscribedRecording,
+    /// Nothing where nothing was bought.
+    reply_key: Option<ArchiveKey>,
+    triage: Option<RecordingTriage>,
+    /// The other call that the reply was bought for.
+    bought_for: Option<ContactId>,
 }
 
 #[async_trait]
@@ -59,20 +74,26 @@ impl StageWork for TranscribeStage {
 
     async fn work(&self, call: &PendingCall, purchases: &Purchases) -> Outside<Worked> {
         let mut parts = Vec::with_capacity(call.recordings.len());
-        let mut reply_keys = Vec::with_capacity(call.recordings.len());
         for recording in &call.recordings {
-            let (part, reply_key) = self.transcribed(call, recording, purchases).await?;
-            for warning in &part.warnings {
+            let part = self.transcribed(call, recording, purchases).await?;
+            for warning in &part.transcribed.warnings {
                 tracing::info!(
                     contact_id = call.contact.id.as_str(),
                     warning,
                     "the transcriber warns"
                 );
             }
+            if let Some(other) = &part.bought_for {
+                let (contact_id, other) = (call.contact.id.as_str(), other.as_str());
+                tracing::info!(
+                    contact_id,
+                    other,
+                    "another call has the same audio: its transcript is used"
+                );
+            }
             parts.push(part);
-            reply_keys.push(reply_key);
         }
-        let transcribed = self.put_together(call, parts, reply_keys).await?;
+        let transcribed = self.put_together(call, parts).await?;
         let verdict = match transcribed.plain_text.is_empty() {
             true => Verdict::EndsHere(SkipReason::NoSpeech),
             false => Verdict::GoesOn,
@@ -92,7 +113,7 @@ impl TranscribeStage {
         call: &PendingCall,
         recording: &Recording,
         purchases: &Purchases,
-    ) -> Outside<(TranscribedRecording, ArchiveKey)> {
+    ) -> Outside<Part> {
         let fingerprint = self.transcriber.fingerprint(recording);
         let replies_max = REPLIES_MAX * (call.progress.redo_count + 1);
         let mut last_failure = None;
@@ -106,9 +127,27 @@ impl TranscribeStage {
                 price: &|reply| self.transcriber.price(reply),
                 purchases,
             };
-            let reply = self.paid.get_or_buy(order, self.buy(recording)).await?;
-            match self.transcriber.read(&reply, recording) {
-                Ok(part) => return Ok((part, key)),
+            let triage = Mutex::new(None);
+            let reply = self
+                .paid
+                .get_or_buy_if(order, self.listen(recording, &triage), |listened| {
+                    self.buy(recording, listened)
+                })
+                .await?;
+            let triage = triage.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let Some(reply) = reply else {
+                return Ok(not_bought(recording, triage));
+            };
+            match self.transcriber.read(&reply.bytes, recording) {
+                Ok(transcribed) => {
+                    let bought_for = reply.bought_for.filter(|id| *id != call.contact.id);
+                    return Ok(Part {
+                        transcribed,
+                        reply_key: Some(key),
+                        triage,
+                        bought_for,
+                    });
+                }
                 Err(failure) if failure.kind == FailureKind::UnusableReply => {
                     last_failure = Some(failure)
                 }
@@ -118,9 +157,53 @@ impl TranscribeStage {
         Err(last_failure.unwrap_or_else(|| Failure::bug("no reply was asked for")))
     }
 
-    async fn buy(&self, recording: &Recording) -> Outside<bytes::Bytes> {
+    /// Listens to a recording and notes what was heard. None where nobody speaks.
+    async fn listen(
+        &self,
+        recording: &Recording,
+        noted: &Mutex<Option<RecordingTriage>>,
+    ) -> Outside<Option<Listened>> {
+        if self.triage.looks_away(recording) {
+            return Ok(Some(Listened::default()));
+        }
+        let bytes = self.audio(recording).await?;
+        let listened = self
+            .triage
+            .listen(recording, recording.size_bytes, bytes)
+            .await?;
+        let (Some(heard), Some(thresholds)) = (&listened.heard, &self.triage.thresholds) else {
+            return Ok(Some(listened));
+        };
+        let reason = decide(heard, thresholds);
+        let saved_usd = || {
+            let duration_s = heard.duration_s.unwrap_or(heard.listened_s);
+            let channels = u32::try_from(heard.channels.len()).unwrap_or(1);
+            self.transcriber.usual_price(duration_s, channels)
+        };
+        let triage = RecordingTriage {
+            heard: heard.clone(),
+            bought: reason.buys(),
+            reason,
+            saved_usd: (!reason.buys()).then(saved_usd).flatten(),
+        };
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(triage);
+        Ok(reason.buys().then_some(listened))
+    }
+
+    async fn buy(&self, recording: &Recording, listened: Listened) -> Outside<bytes::Bytes> {
         let _place = self.places.take().await;
-        if let Some(link) = self.archive.link(&recording.key).await {
+        if let Some(converted) = &listened.instead {
+            let audio = Audio::Stream(converted.stream());
+            return self
+                .transcriber
+                .buy(&converted.recording(recording), audio)
+                .await;
+        }
+        let link = match self.transcriber.takes_links() {
+            true => self.archive.link(&recording.key).await,
+            false => None,
+        };
+        if let Some(link) = link {
             let bought = self.transcriber.buy(recording, Audio::Link(link)).await;
             match bought {
                 // Not every bucket lets strangers in, signed link or not.
@@ -151,21 +234,24 @@ impl TranscribeStage {
         Ok(bytes)
     }
 
-    async fn put_together(
-        &self,
-        call: &PendingCall,
-        parts: Vec<TranscribedRecording>,
-        reply_keys: Vec<ArchiveKey>,
-    ) -> Outside<TranscribedCall> {
-        let model = parts
-            .first()
-            .map(|part| part.model.clone())
-            .unwrap_or_default();
+    async fn put_together(&self, call: &PendingCall, parts: Vec<Part>) -> Outside<TranscribedCall> {
+        let bought = parts.iter().find(|part| part.reply_key.is_some());
+        let model = bought.map(|part| part.transcribed.model.clone());
+        let same_audio_as = parts.iter().find_map(|part| part.bought_for.clone());
+        let reply_keys = parts
+            .iter()
+            .filter_map(|part| part.reply_key.clone())
+            .collect();
+        let triage = parts
+            .iter()
+            .filter_map(|part| part.triage.clone())
+            .collect();
         let (recordings, analyses): (Vec<_>, Vec<_>) = parts
             .into_iter()
             .map(|part| {
-                let duration_s = part.transcript.duration_s;
-                (part.transcript, (part.analysis, duration_s))
+                let transcribed = part.transcribed;
+                let duration_s = transcribed.transcript.duration_s;
+                (transcribed.transcript, (transcribed.analysis, duration_s))
             })
             .unzip();
         let transcript = Transcript { recordings };
@@ -178,9 +264,11 @@ impl TranscribeStage {
             plain_text: transcript.plain_text(),
             analysis: Analysis::merged(analyses),
             measures: measures(&transcript),
-            model,
+            model: model.unwrap_or_default(),
             transcript_key,
             reply_keys,
+            triage,
+            same_audio_as,
         })
     }
 }
@@ -189,6 +277,32 @@ impl TranscribeStage {
 /// on its way is no such failure: it may be charged, and is not to be bought again at once.
 fn is_about_the_link(failure: &Failure) -> bool {
     failure.kind == FailureKind::CorruptTransfer && !failure.perhaps_charged
+}
+
+/// A recording on which nobody speaks: a transcript without words.
+fn not_bought(recording: &Recording, triage: Option<RecordingTriage>) -> Part {
+    let heard = triage
+        .as_ref()
+        .map(|triage| triage.heard.clone())
+        .unwrap_or_default();
+    Part {
+        transcribed: TranscribedRecording {
+            transcript: RecordingTranscript {
+                recording: recording.key.clone(),
+                duration_s: heard.duration_s.unwrap_or(heard.listened_s),
+                channels: u32::try_from(heard.channels.len()).unwrap_or(1).max(1),
+                language: None,
+                turns: Vec::new(),
+            },
+            analysis: Analysis::default(),
+            model: String::new(),
+            request_id: None,
+            warnings: Vec::new(),
+        },
+        reply_key: None,
+        triage,
+        bought_for: None,
+    }
 }
 
 #[cfg(test)]

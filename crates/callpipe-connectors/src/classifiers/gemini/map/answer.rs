@@ -1,5 +1,6 @@
-//! From a reply to a classification, or to why there is none.
+//! From a reply to a classification or an analysis, or to why there is none.
 
+use callpipe_core::analysis::{Analysis, check};
 use callpipe_core::classification::Classification;
 use callpipe_core::contracts::classifier::UnusableAnswer;
 use callpipe_core::taxonomy::Taxonomy;
@@ -7,9 +8,7 @@ use serde_json::Value;
 
 use super::super::wire::{Candidate, Reply};
 use super::word;
-
-/// The longest name of a model that is stored.
-const MODEL_CHARS_MAX: usize = 100;
+use crate::classifiers::text::{is_model_name, object_of, unfenced};
 
 /// How a candidate ends when the model, or a guard beside it, refuses the content.
 const REFUSALS: [&str; 5] = [
@@ -26,31 +25,41 @@ pub(in super::super) fn classification(
     taxonomy: &Taxonomy,
     model_asked: &str,
 ) -> Result<Classification, UnusableAnswer> {
+    let (answer, model) = answer(reply, model_asked)?;
+    Classification::from_answer(taxonomy, &answer, &model).map_err(|off| UnusableAnswer::Faulty {
+        model: model_asked.to_owned(),
+        reason: format!("the answer does not keep to the taxonomy: {off}"),
+    })
+}
+
+/// Reads a reply that is an analysis, and checks its form.
+pub(in super::super) fn analysis(
+    reply: &[u8],
+    model_asked: &str,
+) -> Result<Analysis, UnusableAnswer> {
+    let (answer, _) = answer(reply, model_asked)?;
+    check::check(&answer).map_err(|off| UnusableAnswer::Faulty {
+        model: model_asked.to_owned(),
+        reason: format!("the analysis does not keep to its form: {off}"),
+    })
+}
+
+/// What the model answered, and which model it was.
+fn answer(reply: &[u8], model_asked: &str) -> Result<(Value, String), UnusableAnswer> {
     let faulty = |reason: &str| UnusableAnswer::Faulty {
         model: model_asked.to_owned(),
         reason: reason.to_owned(),
     };
-    // A struct would be made of a list as well.
-    let is_list = reply.trim_ascii_start().first() == Some(&b'[');
-    let reply = serde_json::from_slice(reply).ok().filter(|_| !is_list);
-    let reply: Reply = reply.ok_or_else(|| faulty("the reply is not its JSON"))?;
+    let reply: Reply = object_of(reply).ok_or_else(|| faulty("the reply is not its JSON"))?;
     let text = answer_text(&reply, model_asked)?;
     let answer: Value =
         serde_json::from_str(unfenced(&text)).map_err(|_| faulty("the answer is not JSON"))?;
     let model = reply
         .model_version
         .as_deref()
-        .filter(|version| is_name(version))
+        .filter(|version| is_model_name(version))
         .unwrap_or(model_asked);
-    Classification::from_answer(taxonomy, &answer, model)
-        .map_err(|off| faulty(&format!("the answer does not keep to the taxonomy: {off}")))
-}
-
-/// Whether a text can be the name of a model: it is stored and shown.
-fn is_name(text: &str) -> bool {
-    !text.trim().is_empty()
-        && text.chars().count() <= MODEL_CHARS_MAX
-        && !text.contains(char::is_control)
+    Ok((answer, model.to_owned()))
 }
 
 /// What the model wrote, if it wrote it to the end.
@@ -97,17 +106,4 @@ fn spoken(candidate: &Candidate) -> String {
         .filter(|part| part.thought != Some(true))
         .filter_map(|part| part.text.as_deref())
         .collect()
-}
-
-/// The inside of a code fence, where the whole text is one.
-fn unfenced(text: &str) -> &str {
-    let text = text.trim().trim_start_matches('\u{feff}');
-    let inside = text
-        .strip_prefix("```")
-        .and_then(|rest| rest.strip_suffix("```"))
-        .and_then(|rest| rest.split_once('\n'));
-    match inside {
-        Some((language, inside)) if language.trim().chars().all(char::is_alphanumeric) => inside,
-        _ => text,
-    }
 }

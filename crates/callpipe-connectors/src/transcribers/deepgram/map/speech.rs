@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use callpipe_core::recording::{Participant, Role};
+use callpipe_core::recording::Participant;
 use callpipe_core::transcript::{Speaker, SpokenWord, Word};
 
 use super::super::wire::{self, Results};
+use crate::transcribers::sides::role;
 
 /// The longest recording that words are placed in when its length is not known, in seconds.
 const TIME_S_MAX: f64 = 24.0 * 3600.0;
@@ -135,28 +136,4 @@ fn word(word: &wire::Word, previous_end_s: f64, time_s_max: f64) -> Option<Word>
         end_s,
         confidence: word.confidence.unwrap_or(0.0).clamp(0.0, 1.0),
     })
-}
-
-/// Whose channel it is. Where the recording's source tells it of one of two channels, the other is
-/// the other side's; where it tells nothing, the agent is first, as contact centres record.
-fn role(channel: u32, channel_count: usize, participants: &[Participant]) -> Role {
-    let told = |channel: u32| {
-        participants
-            .iter()
-            .find(|participant| participant.channel == Some(channel))
-            .map(|participant| participant.role)
-    };
-    if let Some(role) = told(channel) {
-        return role;
-    }
-    let other = match channel {
-        0 | 1 if channel_count == 2 => told(1 - channel),
-        _ => None,
-    };
-    match (other, channel) {
-        (Some(Role::Agent), _) => Role::Customer,
-        (Some(Role::Customer), _) => Role::Agent,
-        (None, 0) => Role::Agent,
-        (None, _) => Role::Customer,
-    }
 }

@@ -7,7 +7,7 @@ const DEPTH_MAX: usize = 16;
 
 /// Fits values into one schema.
 #[derive(Debug)]
-pub(super) struct Shape<'a> {
+pub(in crate::fakes) struct Shape<'a> {
     /// Where `$ref` points into.
     root: &'a Value,
     /// Stands in for texts of which the corpus knows nothing, such as evidence.
@@ -15,12 +15,12 @@ pub(super) struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    pub(super) fn new(root: &'a Value, quote: &'a str) -> Shape<'a> {
+    pub(in crate::fakes) fn new(root: &'a Value, quote: &'a str) -> Shape<'a> {
         Shape { root, quote }
     }
 
     /// The value with the schema's properties and no others.
-    pub(super) fn fit(&self, value: &Value) -> Value {
+    pub(in crate::fakes) fn fit(&self, value: &Value) -> Value {
         self.fit_part(Some(value), self.root, 0)
     }
 

@@ -1,7 +1,5 @@
 //! Tells from the text of a prompt alone which call of the corpus it is about.
 
-use serde_json::Value;
-
 use crate::corpus::{Corpus, CorpusCall};
 
 /// Shorter sentences are said in every call.
@@ -105,14 +103,6 @@ fn normal(text: &str) -> String {
         normal.push(' ');
     }
     normal
-}
-
-/// All text of the request's contents.
-pub(super) fn prompt_text(request: &Value) -> String {
-    let contents = request["contents"].as_array().into_iter().flatten();
-    let parts = contents.flat_map(|content| content["parts"].as_array().into_iter().flatten());
-    let texts: Vec<&str> = parts.filter_map(|part| part["text"].as_str()).collect();
-    texts.join("\n")
 }
 
 #[cfg(test)]

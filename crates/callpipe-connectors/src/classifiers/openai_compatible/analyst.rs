@@ -1,0 +1,56 @@
+//! The same model as who understands a conversation where the transcriber does not.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use callpipe_core::analysis::{Analysis, prompt};
+use callpipe_core::contracts::analyst::Analyst;
+use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use callpipe_core::failure::Outside;
+use callpipe_core::money::Usd;
+use callpipe_core::recording::Fingerprint;
+use callpipe_core::taxonomy::prompt::question;
+
+use super::{OpenAiCompatibleClassifier, Task, client, map};
+
+/// What is the same for every analysis.
+pub(super) fn task() -> Task {
+    Task::new(prompt::instruction(), prompt::schema())
+}
+
+#[async_trait]
+impl Analyst for OpenAiCompatibleClassifier {
+    fn analysis_fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
+        let of = [model.0.as_str(), prompt::PROMPT_VERSION];
+        self.fingerprint_of(&self.analysing, &of, &question(conversation))
+    }
+
+    async fn buy_analysis(
+        &self,
+        conversation: &str,
+        model: &ModelName,
+        effort: Effort,
+    ) -> Outside<Bytes> {
+        self.ask(&self.analysing, conversation, model, effort).await
+    }
+
+    fn read_analysis(&self, reply: &[u8], model: &ModelName) -> Result<Analysis, UnusableAnswer> {
+        map::analysis(reply, &model.0)
+    }
+
+    fn analysis_price_max(
+        &self,
+        conversation: &str,
+        model: &ModelName,
+        effort: Effort,
+    ) -> Option<Usd> {
+        let output_tokens_max = client::output_tokens_max(&self.config, effort);
+        let request_bytes = self.analysing.request_bytes(conversation.len());
+        Some(self.prices(model)?.max(request_bytes, output_tokens_max))
+    }
+
+    fn usual_analysis_price(&self, conversation_bytes: usize) -> Option<Usd> {
+        let model = self.models().into_iter().next()?;
+        let request_bytes = self.analysing.request_bytes(conversation_bytes);
+        Some(self.prices(&model)?.usual(request_bytes))
+    }
+}

@@ -1,0 +1,284 @@
+//! Listens to a recording before its transcript is bought: whether it is whole, whether anybody
+//! speaks, and in which form it is sent.
+//!
+//! Only what is clearly of no use is left out. What cannot be decoded here is bought unheard; what is
+//! damaged is refused, since nobody could transcribe it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use callpipe_audio::{
+    AudioProblem, Decoder, Facts, Input, SNIFF_BYTES, SpeechMeter, WavWriter, sniff,
+};
+use callpipe_connectors::archive::AudioStream;
+use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::recording::Recording;
+use callpipe_core::triage::{ChannelHeard, Heard, Thresholds};
+use futures::{StreamExt, TryStreamExt, stream};
+use tempfile::NamedTempFile;
+
+/// Nearly all recordings are smaller, and are listened to in memory. Larger ones go through a file.
+const MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What is read of a converted recording at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// How recordings are listened to.
+#[derive(Debug, Clone, Copy)]
+pub struct Triage {
+    /// From when on a transcript is bought; none where nobody listens.
+    pub thresholds: Option<Thresholds>,
+}
+
+/// A recording that was listened to; or not, as it is by default.
+#[derive(Debug, Default)]
+pub(super) struct Listened {
+    /// What was heard; nothing where nobody listened.
+    pub(super) heard: Option<Heard>,
+    /// What is sent instead of what is archived.
+    pub(super) instead: Option<Converted>,
+}
+
+/// A recording in a form that every transcriber takes: a plain WAV.
+#[derive(Debug)]
+pub(super) struct Converted {
+    file: Arc<NamedTempFile>,
+    size_bytes: u64,
+}
+
+impl Triage {
+    /// Nobody listens: recordings are sent unheard.
+    pub const OFF: Self = Self { thresholds: None };
+
+    /// Whether a recording is sent as it is without a look at it: nobody listens, and what it is said
+    /// to be every transcriber takes.
+    pub(super) fn looks_away(&self, recording: &Recording) -> bool {
+        const TAKEN: [&str; 7] = [
+            "audio/mp4",
+            "video/mp4",
+            "audio/mpeg",
+            "audio/ogg",
+            "audio/webm",
+            "audio/flac",
+            "audio/aac",
+        ];
+        self.thresholds.is_none() && TAKEN.contains(&recording.content_type.as_str())
+    }
+
+    /// Listens to a recording of so many bytes. `Rejected` where it is damaged or no audio,
+    /// `Unsupported` where it would have to be converted and cannot be.
+    pub(super) async fn listen(
+        &self,
+        recording: &Recording,
+        size_bytes: u64,
+        bytes: AudioStream,
+    ) -> Outside<Listened> {
+        let doing = format!("listening to {}", recording.key);
+        let name = recording.key.file_name().to_owned();
+        let thresholds = self.thresholds;
+        let (head, bytes) = match thresholds {
+            Some(_) => (None, bytes),
+            None => {
+                let (head, bytes) = head(bytes).await?;
+                // Of what nobody can tell, nobody knows better here.
+                let needs_conversion =
+                    sniff(&head, &name).is_ok_and(|format| !format.is_widely_understood());
+                if !needs_conversion {
+                    return Ok(Listened::default());
+                }
+                (Some(head), bytes)
+            }
+        };
+        let bytes = stream::iter(head.map(Ok)).chain(bytes).boxed();
+        let held = Held::take(bytes, size_bytes)
+            .await
+            .map_err(|failure| failure.context(&doing))?;
+        let listened = tokio::task::spawn_blocking(move || listen(&held, &name, thresholds));
+        let listened = listened.await.map_err(|error| {
+            Failure::new(
+                FailureKind::Rejected,
+                format!("{doing}: it cannot be decoded"),
+            )
+            .with_source(error)
+        })?;
+        listened.map_err(|problem| problem.into_failure(&doing))
+    }
+}
+
+impl Converted {
+    /// The recording as it is sent.
+    pub(super) fn recording(&self, original: &Recording) -> Recording {
+        Recording {
+            content_type: "audio/wav".into(),
+            size_bytes: self.size_bytes,
+            ..original.clone()
+        }
+    }
+
+    /// Its bytes.
+    pub(super) fn stream(&self) -> AudioStream {
+        let kept = Arc::clone(&self.file);
+        let chunks = stream::try_unfold((kept, None::<File>), |(kept, file)| async move {
+            let read = tokio::task::spawn_blocking(move || -> io::Result<_> {
+                let mut file = match file {
+                    Some(file) => file,
+                    None => kept.reopen()?,
+                };
+                let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+                (&mut file)
+                    .take(CHUNK_BYTES as u64)
+                    .read_to_end(&mut chunk)?;
+                Ok((chunk, kept, file))
+            });
+            let read = read.await.map_err(io::Error::other).flatten();
+            let (chunk, kept, file) = read.map_err(|error| temporary(&error))?;
+            Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), (kept, Some(file)))))
+        });
+        chunks.boxed()
+    }
+}
+
+/// A recording at hand, in memory or in a file of ours.
+struct Held {
+    input: Input,
+    _file: Option<NamedTempFile>,
+}
+
+impl Held {
+    async fn take(mut bytes: AudioStream, size_bytes: u64) -> Outside<Self> {
+        if size_bytes <= MEMORY_BYTES_MAX {
+            let chunks: Vec<Bytes> = bytes.try_collect().await?;
+            let whole = match <[Bytes; 1]>::try_from(chunks) {
+                Ok([whole]) => whole,
+                Err(chunks) => chunks.concat().into(),
+            };
+            return Ok(Self {
+                input: Input::Memory(whole),
+                _file: None,
+            });
+        }
+        let mut file = NamedTempFile::new().map_err(|error| temporary(&error))?;
+        while let Some(chunk) = bytes.try_next().await? {
+            let written =
+                tokio::task::spawn_blocking(move || file.write_all(&chunk).map(|()| file));
+            let written = written.await.map_err(io::Error::other).flatten();
+            file = written.map_err(|error| temporary(&error))?;
+        }
+        Ok(Self {
+            input: Input::File(file.path().to_owned()),
+            _file: Some(file),
+        })
+    }
+}
+
+fn temporary(error: &io::Error) -> Failure {
+    Failure::new(
+        FailureKind::StoreFailed,
+        "keeping a copy of a recording while it is listened to",
+    )
+    .with_source(error.to_string())
+    .with_hint("make room where temporary files lie (TMPDIR)")
+}
+
+/// The first bytes of a stream, and what comes after them.
+async fn head(mut bytes: AudioStream) -> Outside<(Bytes, AudioStream)> {
+    let mut head = Vec::new();
+    while head.len() < SNIFF_BYTES {
+        match bytes.try_next().await? {
+            Some(chunk) => head.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    Ok((head.into(), bytes))
+}
+
+fn listen(
+    held: &Held,
+    name: &str,
+    thresholds: Option<Thresholds>,
+) -> Result<Listened, AudioProblem> {
+    let facts = callpipe_audio::inspect(&held.input, name)?;
+    let is_sent_as_it_is = facts.format.is_widely_understood();
+    let heard = match thresholds.map(|thresholds| heard(&held.input, &facts, &thresholds)) {
+        Some(Ok(heard)) => Some(heard),
+        Some(Err(AudioProblem::Io(error))) => return Err(error.into()),
+        // Who is asked to transcribe it may know better.
+        Some(Err(_)) if is_sent_as_it_is => Some(unheard(&facts)),
+        Some(Err(problem)) => return Err(problem),
+        None => None,
+    };
+    let speaks = |heard: &Heard| {
+        thresholds.is_none_or(|thresholds| callpipe_core::triage::decide(heard, &thresholds).buys())
+    };
+    let instead = match !is_sent_as_it_is && heard.as_ref().is_none_or(speaks) {
+        true => Some(converted(&held.input, facts)?),
+        false => None,
+    };
+    Ok(Listened { heard, instead })
+}
+
+/// Listens until it is clear whether anybody speaks.
+fn heard(input: &Input, facts: &Facts, thresholds: &Thresholds) -> Result<Heard, AudioProblem> {
+    let mut meter = SpeechMeter::new(thresholds.level_dbfs_min);
+    let mut decoder = Decoder::of(input, facts.clone())?;
+    let mut is_whole = true;
+    while let Some(block) = decoder.next_block()? {
+        meter.add(&block);
+        let long_enough = facts.duration_s.unwrap_or(0.0).max(meter.listened_s());
+        if meter.speech_s() >= thresholds.speech_s_min && long_enough >= thresholds.duration_s_min {
+            is_whole = false;
+            break;
+        }
+    }
+    let listened_s = meter.listened_s();
+    let channel = |heard: callpipe_audio::Heard| ChannelHeard {
+        speech_s: rounded(heard.speech_s),
+        peak_dbfs: rounded(heard.peak_dbfs),
+    };
+    Ok(Heard {
+        format: facts.format.to_string(),
+        duration_s: facts
+            .duration_s
+            .or(is_whole.then_some(listened_s))
+            .map(rounded),
+        listened_s: rounded(listened_s),
+        channels: meter.heard().into_iter().map(channel).collect(),
+    })
+}
+
+fn unheard(facts: &Facts) -> Heard {
+    Heard {
+        format: facts.format.to_string(),
+        duration_s: facts.duration_s.map(rounded),
+        ..Heard::default()
+    }
+}
+
+/// To thousandths: what is stored is read by people.
+fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
+
+fn converted(input: &Input, facts: Facts) -> Result<Converted, AudioProblem> {
+    let file = NamedTempFile::new()?;
+    let mut decoder = Decoder::of(input, facts)?;
+    let mut writer = None;
+    while let Some(block) = decoder.next_block()? {
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(WavWriter::begin(
+                io::BufWriter::new(file.reopen()?),
+                &block,
+            )?),
+        };
+        writer.add(&block)?;
+    }
+    writer.ok_or(AudioProblem::Empty)?.end()?.flush()?;
+    let size_bytes = file.as_file().metadata()?.len();
+    Ok(Converted {
+        file: Arc::new(file),
+        size_bytes,
+    })
+}
