@@ -3,8 +3,8 @@
 //!
 //! What stands outside of braces must be there as it is. `{name}` is some text without a slash,
 //! `{name:%Y%m%d}` a date or time in that form, `{*}` text that does not matter. A pattern without a
-//! slash is about the file's name alone, whatever directory it is in; one that ends in a part, and
-//! not in an ending such as `.wav`, fits files with any ending.
+//! slash is about the file's name alone, whatever directory it is in; one without an ending such as
+//! `.wav`, or with `.{*}`, fits files with any ending.
 
 use callpipe_core::call::parse_start;
 use chrono::format::{Item, StrftimeItems};
@@ -84,10 +84,9 @@ impl Pattern {
             tokens.push(token);
         }
         checked(&tokens)?;
-        let last = tokens.last();
         Ok(Self {
             is_about_path: text.trim().trim_start_matches('/').contains('/'),
-            has_ending: matches!(last, Some(Token::Literal(literal)) if literal.contains('.')),
+            has_ending: has_ending(&tokens),
             tokens,
         })
     }
@@ -108,6 +107,15 @@ impl Pattern {
         let mut values = Vec::new();
         let mut failed = vec![false; (self.tokens.len() + 1) * (text.len() + 1)];
         fits(&self.tokens, text, 0, &mut values, &mut failed).then(|| told(values, offset))?
+    }
+}
+
+/// Whether a pattern says how files end: `.wav`, or `.{*}` for any ending.
+fn has_ending(tokens: &[Token]) -> bool {
+    match tokens {
+        [.., Token::Literal(literal)] => literal.contains('.'),
+        [.., Token::Literal(literal), Token::Part { .. }] => literal.ends_with('.'),
+        _ => false,
     }
 }
 
@@ -357,6 +365,20 @@ mod tests {
             told.others
                 .contains(&("agent".into(), "Ada Lovelace".into()))
         );
+    }
+
+    #[test]
+    fn any_ending_can_be_written_down_or_left_out() {
+        for pattern in ["{contactId}_{agent}", "{contactId}_{agent}.{*}"] {
+            for path in ["700_ada.wav", "700_ada.mp3"] {
+                let told = read(pattern, path).unwrap();
+                assert_eq!(told.contact_id, "700");
+                assert_eq!(told.others, [("agent".to_owned(), "ada".to_owned())]);
+            }
+        }
+        assert_eq!(read("{contactId}_{agent}.wav", "700_ada.mp3"), None);
+        let kind = read("{contactId}.{kind}", "700.mp3").unwrap();
+        assert_eq!(kind.others, [("kind".to_owned(), "mp3".to_owned())]);
     }
 
     #[test]
