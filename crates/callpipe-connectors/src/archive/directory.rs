@@ -2,11 +2,14 @@
 //! a verb returns, and whatever a killed program left unfinished lies below `staging/`, where it is
 //! found and swept.
 
+mod root;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,12 +24,13 @@ use object_store::{
 };
 
 use crate::random;
+use root::Root;
 
 /// Files below a root. Small objects are written here; everything else is `object_store`'s own.
 #[derive(Debug)]
 pub(super) struct DirectoryStore {
     files: LocalFileSystem,
-    root: PathBuf,
+    root: Arc<Root>,
     /// The folder for what is unfinished, with `/` between its parts.
     staging: String,
 }
@@ -36,9 +40,16 @@ impl DirectoryStore {
     pub(super) fn new(root: &Path, staging: &str) -> Result<Self> {
         Ok(Self {
             files: LocalFileSystem::new_with_prefix(root)?.with_fsync(true),
-            root: root.to_owned(),
+            root: Arc::new(Root::at(root).map_err(of_the_directory)?),
             staging: staging.to_owned(),
         })
+    }
+
+    /// Fails where another directory stands in the place of this one, or none.
+    async fn expect_there(&self) -> Result<()> {
+        let root = Arc::clone(&self.root);
+        let there = tokio::task::spawn_blocking(move || root.expect_there());
+        there.await?.map_err(of_the_directory)
     }
 }
 
@@ -66,6 +77,22 @@ pub(super) fn sweep(root: &Path, is_left: &dyn Fn(&str) -> bool) -> io::Result<u
     Ok(swept)
 }
 
+/// Whether what is staged can be named in each of these folders, as far as they are there: one of them
+/// may be a disk of its own, or may not be written to.
+pub(super) fn try_folders(root: &Path, staging: &str, folders: &[&str]) -> io::Result<()> {
+    let root = Root::at(root)?;
+    for folder in folders.iter().map(|folder| root.path().join(folder)) {
+        if folder.is_dir() {
+            let staging = root.path().join(staging);
+            let probe = folder.join(format!(".{}", random::name()));
+            let nothing = PutPayload::default();
+            write(&root, &staging, &probe, &nothing, &PutMode::Create)?;
+            fs::remove_file(&probe)?;
+        }
+    }
+    Ok(())
+}
+
 fn is_in_use(error: &io::Error) -> bool {
     let kinds = [ErrorKind::DirectoryNotEmpty, ErrorKind::NotFound];
     kinds.contains(&error.kind())
@@ -87,7 +114,7 @@ fn asks_for_more_than_all(options: &GetOptions) -> bool {
 
 /// Opens a file. Of one that is no longer than a chunk the bytes come with it: changes of threads
 /// are most of what reading small files costs.
-fn open(path: PathBuf, location: ObjectPath) -> Result<GetResult> {
+fn open(root: &Root, path: PathBuf, location: ObjectPath) -> Result<GetResult> {
     let opened = File::open(&path).and_then(|file| {
         let metadata = file.metadata()?;
         match metadata.is_dir() {
@@ -96,10 +123,7 @@ fn open(path: PathBuf, location: ObjectPath) -> Result<GetResult> {
         }
     });
     let (file, metadata) = opened.map_err(|source| match source.kind() {
-        ErrorKind::NotFound => Error::NotFound {
-            path: location.to_string(),
-            source: source.into(),
-        },
+        ErrorKind::NotFound => not_found(root, &location, source),
         _ => of_the_directory(source),
     })?;
     let size_bytes = metadata.len();
@@ -121,6 +145,17 @@ fn open(path: PathBuf, location: ObjectPath) -> Result<GetResult> {
         attributes: Default::default(),
         extensions: Default::default(),
     })
+}
+
+/// Nothing is missing in a directory that is not there itself.
+fn not_found(root: &Root, location: &ObjectPath, source: io::Error) -> Error {
+    match root.expect_there() {
+        Ok(()) => Error::NotFound {
+            path: location.to_string(),
+            source: source.into(),
+        },
+        Err(error) => of_the_directory(error),
+    }
 }
 
 /// The bytes of a file that has grown meanwhile are more than its entry says: readers notice.
@@ -161,19 +196,31 @@ const WRITES_MAX: usize = 5;
 
 /// Writes a file under another name in a folder and gives it its own when it is whole. If somebody
 /// sweeps the folder meanwhile, it is written again.
-fn write(folder: &Path, path: &Path, payload: &PutPayload, mode: &PutMode) -> io::Result<()> {
+fn write(
+    root: &Root,
+    folder: &Path,
+    path: &Path,
+    payload: &PutPayload,
+    mode: &PutMode,
+) -> io::Result<()> {
     let mut writes = 1;
     loop {
         let staged = folder.join(random::name());
-        match write_once(&staged, path, payload, mode) {
+        match write_once(root, &staged, path, payload, mode) {
             Err(error) if error.kind() == ErrorKind::NotFound && writes < WRITES_MAX => writes += 1,
             written => return written,
         }
     }
 }
 
-fn write_once(staged: &Path, path: &Path, payload: &PutPayload, mode: &PutMode) -> io::Result<()> {
-    let written = in_folder(staged, || {
+fn write_once(
+    root: &Root,
+    staged: &Path,
+    path: &Path,
+    payload: &PutPayload,
+    mode: &PutMode,
+) -> io::Result<()> {
+    let written = in_folder(root, staged, || {
         let mut file = File::create_new(staged)?;
         for chunk in payload {
             file.write_all(chunk)?;
@@ -181,7 +228,7 @@ fn write_once(staged: &Path, path: &Path, payload: &PutPayload, mode: &PutMode) 
         file.sync_all()
     });
     let named = written.and_then(|()| {
-        in_folder(path, || match mode {
+        in_folder(root, path, || match mode {
             PutMode::Overwrite => fs::rename(staged, path),
             _ => rename_to_new(staged, path),
         })
@@ -219,9 +266,10 @@ fn link_to_new(staged: &Path, path: &Path) -> io::Result<()> {
 }
 
 /// Does something with a file, and makes its folder first where that is missing.
-fn in_folder<T>(path: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+fn in_folder<T>(root: &Root, path: &Path, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
     match (work(), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
+            root.expect_there()?;
             make_folder(folder)?;
             work()
         }
@@ -267,10 +315,12 @@ impl ObjectStore for DirectoryStore {
             return self.files.put_opts(location, payload, options).await;
         }
         let path = self.files.path_to_filesystem(location)?;
-        let folder = self.root.join(&self.staging);
+        let folder = self.root.path().join(&self.staging);
+        let root = Arc::clone(&self.root);
         let location = location.to_string();
-        let written =
-            tokio::task::spawn_blocking(move || write(&folder, &path, &payload, &options.mode));
+        let written = tokio::task::spawn_blocking(move || {
+            write(&root, &folder, &path, &payload, &options.mode)
+        });
         match written.await? {
             Ok(()) => Ok(PutResult {
                 e_tag: None,
@@ -290,6 +340,7 @@ impl ObjectStore for DirectoryStore {
         location: &ObjectPath,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        self.expect_there().await?;
         self.files.put_multipart_opts(location, options).await
     }
 
@@ -298,8 +349,8 @@ impl ObjectStore for DirectoryStore {
             return self.files.get_opts(location, options).await;
         }
         let path = self.files.path_to_filesystem(location)?;
-        let location = location.clone();
-        tokio::task::spawn_blocking(move || open(path, location)).await?
+        let (root, location) = (Arc::clone(&self.root), location.clone());
+        tokio::task::spawn_blocking(move || open(&root, path, location)).await?
     }
 
     async fn get_ranges(&self, location: &ObjectPath, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -327,6 +378,7 @@ impl ObjectStore for DirectoryStore {
         to: &ObjectPath,
         options: CopyOptions,
     ) -> Result<()> {
+        self.expect_there().await?;
         self.files.copy_opts(from, to, options).await
     }
 

@@ -100,6 +100,12 @@ fn hint(kind: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("let the user that runs callpipe write to the archive's directory")
         }
+        io::ErrorKind::StaleNetworkFileHandle => {
+            Some("the archive was moved, or its disk taken away: bring it back where it was")
+        }
+        io::ErrorKind::CrossesDevices => {
+            Some("a folder of the archive lies on another disk: let all of it be on one")
+        }
         io::ErrorKind::AlreadyExists
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory => {

@@ -46,6 +46,9 @@ use gcs::Links;
 /// The folder of all that is unfinished, with a folder for each worker.
 const STAGING: &str = "staging";
 
+/// The folders of what is kept for good.
+const FOLDERS: [&str; 3] = ["recordings", "replies", "transcripts"];
+
 /// The worker that nobody has named: leases, and commands that are no runs. In a directory it writes
 /// small objects alone, which may be swept at any time: they are written again.
 pub const STAGING_DEFAULT: &str = "commands";
@@ -211,6 +214,7 @@ impl Archive {
         let probed = self.probe(&key).await;
         let removed = self.delete(&key).await;
         probed.and(removed)?;
+        self.try_folders().await?;
         let report = format!("{} can be written, read and listed", self.description);
         let signer = match &self.links {
             Some(links) => links.account().await,
@@ -220,6 +224,23 @@ impl Archive {
             Some(account) => format!("{report}; links are signed by {account}"),
             None => report,
         })
+    }
+
+    /// In a directory each folder is tried, since each may be a disk of its own.
+    async fn try_folders(&self) -> Outside<()> {
+        let Some(root) = self.root.clone() else {
+            return Ok(());
+        };
+        let (staging, doing) = (
+            self.staging.clone(),
+            format!("checking {}", self.description),
+        );
+        let tried =
+            tokio::task::spawn_blocking(move || directory::try_folders(&root, &staging, &FOLDERS));
+        let tried = tried
+            .await
+            .map_err(|error| Failure::bug(format!("{doing} broke off")).with_source(error))?;
+        tried.map_err(|error| failures::from_io(&error, &doing))
     }
 
     /// As much as an object that can be read at once: a disk that has room for a few bytes and for no

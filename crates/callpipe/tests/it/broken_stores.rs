@@ -192,6 +192,36 @@ async fn an_archive_that_becomes_read_only() {
 }
 
 #[tokio::test]
+async fn an_archive_that_is_taken_away_and_brought_back() {
+    let bench = bench().await;
+    let mut running = Running::start(&bench);
+    until_deepgram_was_asked(&bench, 10).await;
+    let (here, elsewhere) = (bench.path("data"), bench.path("elsewhere"));
+    std::fs::rename(&here, &elsewhere).unwrap();
+    let line = running.until_it_says("stage is paused").await;
+    assert!(line.contains("bring it back"), "{line}");
+    assert!(!here.exists(), "it was made anew");
+    std::fs::rename(&elsewhere, &here).unwrap();
+    running.end().await.expect_code(0);
+    assert_mended(&bench, "after the archive was brought back").await;
+}
+
+#[tokio::test]
+async fn an_archive_with_a_disk_in_it() {
+    let Some(bench) = bench_with_mounts("an archive on two disks").await else {
+        return;
+    };
+    std::fs::create_dir(bench.path("data/recordings")).unwrap();
+    bench.mount("mount -t tmpfs tmpfs data/recordings").await;
+    let mut running = Running::start(&bench);
+    let line = running.until_it_says("stage is paused").await;
+    assert!(line.contains("let all of it be on one"), "{line}");
+    bench.mount("umount data/recordings").await;
+    running.end().await.expect_code(0);
+    assert_mended(&bench, "after the disk was taken out").await;
+}
+
+#[tokio::test]
 async fn a_database_that_another_program_locks() {
     let bench = bench().await;
     let mut running = Running::start(&bench);

@@ -97,6 +97,48 @@ async fn what_is_swept_while_it_is_written_is_written_again() {
     assert_eq!(files(&staging).len(), 0);
 }
 
+/// Its disk was taken away, or somebody moved it: what is not found may be there all the same, and
+/// nothing is written into another directory of its name.
+#[tokio::test]
+async fn an_archive_that_is_gone_is_not_made_anew() {
+    let (directory, archive) = on_disk();
+    let (here, elsewhere) = (
+        directory.path().join("archive"),
+        directory.path().join("elsewhere"),
+    );
+    archive
+        .put_recording(&audio_key(), megabytes(2))
+        .await
+        .unwrap();
+    fs::rename(&here, &elsewhere).unwrap();
+    for stands_in_its_place in [false, true] {
+        if stands_in_its_place {
+            fs::create_dir(&here).unwrap();
+        }
+        let failures = [
+            archive.read_recording(&audio_key()).await.err(),
+            archive.reply(&reply_key()).await.err(),
+            archive.put_reply(&reply_key(), kept(b"{}")).await.err(),
+            archive
+                .put_recording(&audio_key(), megabytes(2))
+                .await
+                .err(),
+            archive.check().await.err(),
+        ];
+        for failure in failures {
+            let failure = failure.unwrap();
+            assert_eq!(failure.kind, FailureKind::StoreFailed, "{failure:?}");
+            assert!(failure.hint.unwrap().contains("bring it back"));
+        }
+        assert_eq!(here.exists(), stands_in_its_place);
+    }
+    assert_eq!(files(&here).len(), 0, "something was written there");
+    fs::remove_dir(&here).unwrap();
+    fs::rename(&elsewhere, &here).unwrap();
+    archive.put_reply(&reply_key(), kept(b"{}")).await.unwrap();
+    assert!(archive.read_recording(&audio_key()).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_recording_that_is_cut_while_it_is_read_is_no_endless_stream() {
     let (directory, archive) = on_disk();
