@@ -41,7 +41,7 @@ pub async fn transcriber(
     assert_eq!(transcribed, again, "reading twice gives the same");
     assert_transcript(&transcribed, recording);
     let price = transcriber.price(&reply);
-    if let Some(price_max) = transcriber.price_max(recording) {
+    if let Some(price_max) = transcriber.price_max(recording, None) {
         assert!(price <= price_max, "{price} is more than {price_max}");
     }
     assert_eq!(transcriber.price(b"not JSON"), Usd::ZERO, "no figures");

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Outside};
 use crate::money::Usd;
 use crate::recording::{Fingerprint, Recording};
 use crate::transcript::RecordingTranscript;
+use crate::triage::Heard;
 
 /// A link that lets who holds it read a recording for a while. Not for logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,8 +83,9 @@ pub trait Transcriber: Send + Sync {
         Usd::ZERO
     }
 
-    /// More than the answer for this recording can cost; none where no price is known.
-    fn price_max(&self, _recording: &Recording) -> Option<Usd> {
+    /// More than the answer for this recording can cost, by what was heard on it where it was listened
+    /// to; none where no price is known.
+    fn price_max(&self, _recording: &Recording, _heard: Option<&Heard>) -> Option<Usd> {
         Some(Usd::ZERO)
     }
 

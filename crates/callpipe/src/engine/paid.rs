@@ -44,9 +44,7 @@ pub struct Order<'a> {
     pub stage: Stage,
     /// The call that needs it.
     pub contact_id: &'a ContactId,
-    /// More than it can cost; none where that is not known.
-    pub price_max: Option<Usd>,
-    /// What a reply cost.
+    /// What a reply cost, by its own figures.
     pub price: &'a (dyn Fn(&[u8]) -> Usd + Sync),
     /// Where the purchase is noted.
     pub purchases: &'a Purchases,
@@ -64,6 +62,14 @@ impl Order<'_> {
             });
         }
     }
+}
+
+/// A reply that is wanted, on a closer look.
+pub struct Wanted<Look> {
+    /// What the look gave, with which it is bought.
+    pub look: Look,
+    /// More than it can cost; none where that is not known.
+    pub price_max: Option<Usd>,
 }
 
 /// The paid replies of the archive.
@@ -87,28 +93,37 @@ impl PaidReplies {
     }
 
     /// The reply that is needed: the one that is kept, or else a bought one, which is kept before it
-    /// is given out. `OverBudget` where it may not be bought.
-    pub async fn get_or_buy<Buy>(&self, order: Order<'_>, buy: Buy) -> Outside<Bytes>
+    /// is given out. `OverBudget` where it may not be bought, which is so as well where `price_max`,
+    /// more than it can cost, is not known.
+    pub async fn get_or_buy<Buy>(
+        &self,
+        order: Order<'_>,
+        price_max: Option<Usd>,
+        buy: Buy,
+    ) -> Outside<Bytes>
     where
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
-        let wanted = async { Ok(Some(())) };
+        let wanted = async move {
+            let look = ();
+            Ok(Some(Wanted { look, price_max }))
+        };
         let reply = self.get_or_buy_if(order, wanted, |()| buy).await?;
         let reply = reply.ok_or_else(|| Failure::bug("a reply was not wanted in the end"))?;
         Ok(reply.bytes)
     }
 
     /// The reply that is needed: the one that is kept; or else a bought one if, on a closer look, it
-    /// is wanted. What the look gives is what is bought with. None where it is not wanted.
-    pub async fn get_or_buy_if<Look, Wanted, Buy>(
+    /// is wanted. None where it is not.
+    pub async fn get_or_buy_if<Look, Looking, Buy>(
         &self,
         order: Order<'_>,
-        wanted: Wanted,
+        wanted: Looking,
         buy: impl FnOnce(Look) -> Buy + Send,
     ) -> Outside<Option<KeptReply>>
     where
         Look: Send,
-        Wanted: Future<Output = Outside<Option<Look>>> + Send,
+        Looking: Future<Output = Outside<Option<Wanted<Look>>>> + Send,
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
         let lock = self.lock(&order.key);
@@ -119,25 +134,25 @@ impl PaidReplies {
         reply
     }
 
-    async fn get_or_buy_alone<Look, Wanted, Buy>(
+    async fn get_or_buy_alone<Look, Looking, Buy>(
         &self,
         order: &Order<'_>,
-        wanted: Wanted,
+        wanted: Looking,
         buy: impl FnOnce(Look) -> Buy + Send,
     ) -> Outside<Option<KeptReply>>
     where
         Look: Send,
-        Wanted: Future<Output = Outside<Option<Look>>> + Send,
+        Looking: Future<Output = Outside<Option<Wanted<Look>>>> + Send,
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
         if let Some(reply) = self.archive.reply(&order.key).await? {
             order.note(&reply, (order.price)(&reply.bytes));
             return Ok(Some(reply));
         }
-        let Some(look) = wanted.await? else {
+        let Some(Wanted { look, price_max }) = wanted.await? else {
             return Ok(None);
         };
-        let set_aside = self.spending.set_aside(order.price_max).await?;
+        let set_aside = self.spending.set_aside(price_max).await?;
         let bytes = match buy(look).await {
             Ok(bytes) => bytes,
             Err(failure) => {
@@ -204,6 +219,8 @@ mod tests {
     use super::super::monitor::Monitor;
     use super::*;
 
+    const MOST: Option<Usd> = Some(Usd::from_micros(1_000_000));
+
     fn paid(budget_usd: Option<f64>) -> PaidReplies {
         let budget = budget_usd.map(Usd::from_dollars);
         let spending = Spending::new(budget, Arc::new(Monitor::default()));
@@ -224,7 +241,6 @@ mod tests {
             key: key(),
             stage: Stage::Transcribe,
             contact_id,
-            price_max: Some(Usd::from_dollars(1.0)),
             price: &price,
             purchases,
         }
@@ -252,15 +268,17 @@ mod tests {
         let (one, other) = (id("1"), id("2"));
         let (of_one, of_other) = (Purchases::default(), Purchases::default());
         let (first, second) = tokio::join!(
-            paid.get_or_buy(order(&one, &of_one), buy()),
-            paid.get_or_buy(order(&other, &of_other), buy())
+            paid.get_or_buy(order(&one, &of_one), MOST, buy()),
+            paid.get_or_buy(order(&other, &of_other), MOST, buy())
         );
         assert_eq!(
             (first.unwrap(), second.unwrap()),
             (Bytes::from_static(b"{}"), Bytes::from_static(b"{}"))
         );
         let found_again = Purchases::default();
-        let again = paid.get_or_buy(order(&one, &found_again), buy()).await;
+        let again = paid
+            .get_or_buy(order(&one, &found_again), MOST, buy())
+            .await;
         again.unwrap();
         assert_eq!(bought.load(Ordering::SeqCst), 1);
         assert_eq!((cents(of_one), cents(of_other)), (2, 0));
@@ -273,10 +291,10 @@ mod tests {
         let paid = paid(Some(1.0));
         let (one, purchases) = (id("1"), Purchases::default());
         let broken = async { Err(Failure::new(FailureKind::Unavailable, "503")) };
-        let failed = paid.get_or_buy(order(&one, &purchases), broken).await;
+        let failed = paid.get_or_buy(order(&one, &purchases), MOST, broken).await;
         assert_eq!(failed.unwrap_err().kind, FailureKind::Unavailable);
         let late = async { Ok(Bytes::from_static(b"late")) };
-        let bought = paid.get_or_buy(order(&one, &purchases), late).await;
+        let bought = paid.get_or_buy(order(&one, &purchases), MOST, late).await;
         assert_eq!(bought.unwrap(), Bytes::from_static(b"late"));
         assert_eq!(cents(purchases), 4);
     }
@@ -286,16 +304,16 @@ mod tests {
         let paid = paid(Some(1.0));
         let (one, purchases) = (id("1"), Purchases::default());
         let buy = || async { Ok(Bytes::from_static(b"{}")) };
-        paid.get_or_buy(order(&one, &purchases), buy())
+        paid.get_or_buy(order(&one, &purchases), MOST, buy())
             .await
             .unwrap();
         let next = Order {
             key: ArchiveKey::reply("deepgram", &Fingerprint::of(&["more"]), 1),
             ..order(&one, &purchases)
         };
-        let refused = paid.get_or_buy(next, buy()).await.unwrap_err();
+        let refused = paid.get_or_buy(next, MOST, buy()).await.unwrap_err();
         assert_eq!(refused.kind, FailureKind::OverBudget);
-        let kept = paid.get_or_buy(order(&one, &purchases), buy()).await;
+        let kept = paid.get_or_buy(order(&one, &purchases), MOST, buy()).await;
         assert!(kept.is_ok());
     }
 
@@ -316,10 +334,10 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(400)).await;
             std::fs::remove_file(&in_the_way).unwrap();
         };
-        let (reply, ()) = tokio::join!(paid.get_or_buy(order(&one, &purchases), buy), mend);
+        let (reply, ()) = tokio::join!(paid.get_or_buy(order(&one, &purchases), MOST, buy), mend);
         assert_eq!(reply.unwrap(), Bytes::from_static(b"{}"));
         let buy = async { panic!("bought again") };
-        let again = paid.get_or_buy(order(&one, &purchases), buy).await;
+        let again = paid.get_or_buy(order(&one, &purchases), MOST, buy).await;
         assert_eq!(again.unwrap(), Bytes::from_static(b"{}"));
     }
 }

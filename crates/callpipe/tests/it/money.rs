@@ -126,8 +126,11 @@ async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
             .sum::<f64>();
         let ran = bench.run(&["run", "--budget", &budget.to_string()]).await;
         let ran = ran.expect_code(0);
+        // Little is left for either stage, and which of the two finds that out first is chance.
         assert!(
-            ran.stdout.contains("The budget is used up at transcribe"),
+            ["transcribe", "classify"].iter().any(|stage| ran
+                .stdout
+                .contains(&format!("The budget is used up at {stage}"))),
             "{}",
             ran.stdout
         );
@@ -143,10 +146,8 @@ async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
             charged <= budget,
             "run {number} spent {charged} of {budget}"
         );
-        // What was lost is allowed for with the most that it can have cost, and which recordings that
-        // falls on is chance.
         assert!(
-            charged > budget / 6.0,
+            charged > budget * 2.0 / 3.0,
             "run {number} spent {charged} of {budget}"
         );
     }

@@ -19,6 +19,7 @@ use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcr
 use callpipe_core::failure::{FailureKind, Outside};
 use callpipe_core::money::Usd;
 use callpipe_core::recording::{Fingerprint, Recording};
+use callpipe_core::triage::Heard;
 
 pub use config::{DeepgramConfig, DeepgramPrices, ENDPOINT_DEFAULT, LANGUAGE_AUTO};
 
@@ -94,8 +95,8 @@ impl Transcriber for DeepgramTranscriber {
         price::of_reply(reply, &self.config)
     }
 
-    fn price_max(&self, recording: &Recording) -> Option<Usd> {
-        Some(price::max(recording.size_bytes, &self.config))
+    fn price_max(&self, recording: &Recording, heard: Option<&Heard>) -> Option<Usd> {
+        Some(price::max(recording.size_bytes, heard, &self.config))
     }
 
     fn usual_delay(&self, duration_s: f64) -> Duration {

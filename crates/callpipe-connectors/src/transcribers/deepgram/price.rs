@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use callpipe_core::money::Usd;
+use callpipe_core::triage::Heard;
 
 use super::client;
 use super::config::{DeepgramConfig, LANGUAGE_MULTI};
@@ -15,6 +16,10 @@ use super::wire::{self, Metadata};
 /// No recording of speech has fewer bytes a second, all channels together: the codecs of telephony
 /// begin at 4.75 kbit/s (AMR), and a container adds to that.
 const BYTES_PER_SECOND_MIN: u64 = 500;
+
+/// By so much, and a second, Deepgram may find a recording longer than its container says: decoders do
+/// not agree on what lies before the first sample and behind the last.
+const LENGTH_SLACK: f64 = 1.1;
 
 /// As many channels as recordings of calls have.
 const CHANNELS_MAX: u32 = 2;
@@ -47,11 +52,21 @@ pub(super) fn of_reply(reply: &[u8], config: &DeepgramConfig) -> Usd {
     audio(duration_s, channels, config) + understanding(input_tokens, output_tokens, config)
 }
 
-/// More than a recording of so many bytes can cost.
-pub(super) fn max(size_bytes: u64, config: &DeepgramConfig) -> Usd {
-    let duration_s = size_bytes.div_ceil(BYTES_PER_SECOND_MIN) as f64;
+/// More than a recording of so many bytes can cost: by its own length and channels where it was
+/// listened to, else by the narrowest codec.
+pub(super) fn max(size_bytes: u64, heard: Option<&Heard>, config: &DeepgramConfig) -> Usd {
+    let longest_s = size_bytes.div_ceil(BYTES_PER_SECOND_MIN) as f64;
+    let duration_s = heard.and_then(|heard| heard.duration_s);
+    let duration_s = duration_s.map_or(longest_s, |duration_s| {
+        (duration_s * LENGTH_SLACK + 1.0).min(longest_s)
+    });
+    let channels = heard.map_or(0, |heard| heard.channels.len());
+    let channels = match u32::try_from(channels) {
+        Ok(channels) if channels > 0 => channels,
+        _ => CHANNELS_MAX,
+    };
     let tokens = duration_s * TOKENS_PER_SECOND_MAX * FEATURES;
-    audio(duration_s, CHANNELS_MAX, config) + understanding(tokens, tokens, config)
+    audio(duration_s, channels, config) + understanding(tokens, tokens, config)
 }
 
 /// What a recording usually costs.

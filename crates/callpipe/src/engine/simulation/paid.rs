@@ -17,6 +17,7 @@ use callpipe_core::progress::Stage;
 use callpipe_core::recording::{Fingerprint, Recording, Role};
 use callpipe_core::taxonomy::Taxonomy;
 use callpipe_core::transcript::{RecordingTranscript, Speaker, SpokenWord, Word, turns_from_words};
+use callpipe_core::triage::Heard;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -271,7 +272,7 @@ impl Transcriber for Listener {
         price(reply)
     }
 
-    fn price_max(&self, _recording: &Recording) -> Option<Usd> {
+    fn price_max(&self, _recording: &Recording, _heard: Option<&Heard>) -> Option<Usd> {
         Some(PRICE)
     }
 

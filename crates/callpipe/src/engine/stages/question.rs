@@ -110,7 +110,6 @@ impl ClassifyStage {
                 key: reply_key.clone(),
                 stage: Stage::Classify,
                 contact_id: &call.contact.id,
-                price_max: question.price_max(&model, effort),
                 price: &|reply| self.classifier.price(reply, &model),
                 purchases,
             };
@@ -118,7 +117,8 @@ impl ClassifyStage {
                 let _place = self.places.take().await;
                 question.buy(&model, effort).await
             };
-            let reply = match self.paid.get_or_buy(order, buy).await {
+            let price_max = question.price_max(&model, effort);
+            let reply = match self.paid.get_or_buy(order, price_max, buy).await {
                 Ok(reply) => reply,
                 Err(failure) if failure.kind == FailureKind::ModelRetired => {
                     tracing::warn!(%model, reason = failure.chain(), "model is not in service: the next one is asked");

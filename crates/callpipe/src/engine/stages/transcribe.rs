@@ -19,7 +19,7 @@ use callpipe_core::triage::{RecordingTriage, decide};
 
 use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
-use crate::engine::paid::{Order, PaidReplies, Purchases};
+use crate::engine::paid::{Order, PaidReplies, Purchases, Wanted};
 use crate::engine::triage::{Listened, Triage};
 
 /// The transcribe stage.
@@ -123,7 +123,6 @@ impl TranscribeStage {
                 key: key.clone(),
                 stage: Stage::Transcribe,
                 contact_id: &call.contact.id,
-                price_max: self.transcriber.price_max(recording),
                 price: &|reply| self.transcriber.price(reply),
                 purchases,
             };
@@ -162,9 +161,18 @@ impl TranscribeStage {
         &self,
         recording: &Recording,
         noted: &Mutex<Option<RecordingTriage>>,
-    ) -> Outside<Option<Listened>> {
+    ) -> Outside<Option<Wanted<Listened>>> {
+        let wanted = |listened: Listened| {
+            let price_max = self
+                .transcriber
+                .price_max(recording, listened.heard.as_ref());
+            Some(Wanted {
+                look: listened,
+                price_max,
+            })
+        };
         if self.triage.looks_away(recording) {
-            return Ok(Some(Listened::default()));
+            return Ok(wanted(Listened::default()));
         }
         let bytes = self.audio(recording).await?;
         let listened = self
@@ -172,7 +180,7 @@ impl TranscribeStage {
             .listen(recording, recording.size_bytes, bytes)
             .await?;
         let (Some(heard), Some(thresholds)) = (&listened.heard, &self.triage.thresholds) else {
-            return Ok(Some(listened));
+            return Ok(wanted(listened));
         };
         let reason = decide(heard, thresholds);
         let saved_usd = || {
@@ -187,7 +195,10 @@ impl TranscribeStage {
             saved_usd: (!reason.buys()).then(saved_usd).flatten(),
         };
         *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(triage);
-        Ok(reason.buys().then_some(listened))
+        Ok(match reason.buys() {
+            true => wanted(listened),
+            false => None,
+        })
     }
 
     async fn buy(&self, recording: &Recording, listened: Listened) -> Outside<bytes::Bytes> {
