@@ -22,6 +22,9 @@ use tempfile::NamedTempFile;
 /// Nearly all recordings are smaller, and are listened to in memory. Larger ones go through a file.
 const MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// A recording that is no larger is kept in memory until it is sent, instead of being read twice.
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+
 /// What is read of a converted recording at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -39,6 +42,8 @@ pub(super) struct Listened {
     pub(super) heard: Option<Heard>,
     /// What is sent instead of what is archived.
     pub(super) instead: Option<Converted>,
+    /// What is archived, where it is small.
+    pub(super) kept: Option<Bytes>,
 }
 
 /// A recording in a form that every transcriber takes: a plain WAV.
@@ -171,6 +176,13 @@ impl Held {
             _file: Some(file),
         })
     }
+
+    fn small(&self) -> Option<Bytes> {
+        match &self.input {
+            Input::Memory(whole) if whole.len() <= KEPT_BYTES_MAX => Some(whole.clone()),
+            _ => None,
+        }
+    }
 }
 
 fn temporary(error: &io::Error) -> Failure {
@@ -216,7 +228,12 @@ fn listen(
         true => Some(converted(&held.input, facts)?),
         false => None,
     };
-    Ok(Listened { heard, instead })
+    let kept = held.small();
+    Ok(Listened {
+        heard,
+        instead,
+        kept,
+    })
 }
 
 /// Listens until it is clear whether anybody speaks.

@@ -16,6 +16,7 @@ use callpipe_core::progress::{SkipReason, Stage};
 use callpipe_core::recording::{ArchiveKey, Recording};
 use callpipe_core::transcript::{RecordingTranscript, Transcript};
 use callpipe_core::triage::{RecordingTriage, decide};
+use futures::{StreamExt, stream};
 
 use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
@@ -225,8 +226,11 @@ impl TranscribeStage {
                 bought => return bought,
             }
         }
-        let audio = Audio::Stream(self.audio(recording).await?);
-        self.transcriber.buy(recording, audio).await
+        let bytes = match listened.kept {
+            Some(kept) => stream::iter([Ok(kept)]).boxed(),
+            None => self.audio(recording).await?,
+        };
+        self.transcriber.buy(recording, Audio::Stream(bytes)).await
     }
 
     async fn audio(
