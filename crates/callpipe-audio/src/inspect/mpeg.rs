@@ -144,11 +144,7 @@ pub(super) fn facts(
     let (mut first, mut samples, mut stray_bytes) = (None::<Frame>, 0, 0);
     while position < size_bytes {
         let head = window.at(source, position)?;
-        if first.is_some()
-            && (head.starts_with(b"TAG")
-                || head.starts_with(b"APETAGEX")
-                || head.starts_with(b"LYRICS"))
-        {
+        if first.is_some() && is_trailer(head) {
             break;
         }
         let like_first = |frame: &Frame| {
@@ -181,21 +177,32 @@ pub(super) fn facts(
             }
         }
     }
-    let Some(first) = first else {
-        return Err(cut_off(&format, "no whole frame is there"));
-    };
+    match first {
+        Some(first) => Ok(told_by(&first, samples)),
+        None => Err(cut_off(&format, "no whole frame is there")),
+    }
+}
+
+/// Whether what follows the frames begins here.
+fn is_trailer(head: &[u8]) -> bool {
+    let marks = [&b"TAG"[..], b"APETAGEX", b"LYRICS"];
+    marks.iter().any(|mark| head.starts_with(mark))
+}
+
+/// What a stream is that begins with this frame and has so many samples.
+fn told_by(first: &Frame, samples: u64) -> Facts {
     let (container, codec, priming_samples) = match first.kind {
         Frames::Mpeg => (Container::Mp3, Codec::Mpeg, 0),
         Frames::Adts => (Container::Adts, Codec::Aac, AAC_PRIMING_SAMPLES_USUAL),
     };
-    Ok(Facts {
+    Facts {
         format: AudioFormat::new(container, codec),
         duration_s: Some(samples as f64 / f64::from(first.rate_hz)),
         channels: Some(first.channels.max(1)),
         sample_rate_hz: Some(first.rate_hz),
         priming_samples,
         plain: None,
-    })
+    }
 }
 
 /// Where the frames begin: behind ID3v2 tags, of which there may be several.
