@@ -38,7 +38,7 @@ pub use bounded::DOCUMENT_BYTES_MAX;
 pub use documents::KeptReply;
 pub(crate) use failures::from_store;
 pub use gcs::GcsConfig;
-pub use recordings::{AudioStream, StoredAudio};
+pub use recordings::{AudioStream, StoredAudio, split};
 pub use s3::S3Config;
 
 use gcs::Links;

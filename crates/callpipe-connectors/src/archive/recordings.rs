@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use callpipe_core::contracts::transcriber::AudioLink;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::recording::{ArchiveKey, Sha256Hex};
@@ -19,6 +19,18 @@ use crate::random;
 
 /// Bytes of audio on their way. Ends with an error if they do not arrive whole.
 pub type AudioStream = BoxStream<'static, Result<Bytes, Failure>>;
+
+/// The first bytes of a stream, that many unless it has fewer, and what comes after them.
+pub async fn split(mut bytes: AudioStream, head_bytes: usize) -> Outside<(Bytes, AudioStream)> {
+    let mut head = BytesMut::new();
+    while head.len() < head_bytes {
+        match bytes.try_next().await? {
+            Some(chunk) => head.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    Ok((head.freeze(), bytes))
+}
 
 /// So much of every recording may wait in memory. Many recordings are smaller.
 const SMALL_PART_BYTES: usize = 256 * 1024;

@@ -11,7 +11,8 @@ use futures::StreamExt;
 use futures::stream;
 use tokio::io::AsyncReadExt;
 
-use super::files::{File, FileStream, cut_short, gone, is_refused_name};
+use super::files::{File, cut_short, gone, is_refused_name};
+use crate::archive::AudioStream;
 
 /// Deeper folders are a mistake.
 const DEPTH_MAX: usize = 64;
@@ -135,7 +136,7 @@ impl Directory {
     }
 
     /// The bytes of a file. The stream fails if they are not as many as the file had at first.
-    pub(super) async fn read(&self, path: &str) -> Outside<(u64, FileStream)> {
+    pub(super) async fn read(&self, path: &str) -> Outside<(u64, AudioStream)> {
         let doing = "reading a recording of the folder";
         let true_path = self.inside(path)?.ok_or_else(gone)?;
         let file = tokio::fs::File::open(true_path).await;

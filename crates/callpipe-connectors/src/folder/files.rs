@@ -6,18 +6,15 @@ use bytes::Bytes;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, Utc};
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::config::FolderConfig;
 use super::directory::Directory;
-use crate::archive::{Archive, GcsConfig, S3Config, from_store};
+use crate::archive::{Archive, AudioStream, GcsConfig, S3Config, from_store};
 use crate::google::Identity;
-
-/// Bytes on their way.
-pub(crate) type FileStream = BoxStream<'static, Result<Bytes, Failure>>;
 
 /// A file beside a recording that is longer than this is no description of it.
 const SMALL_BYTES_MAX: u64 = 1024 * 1024;
@@ -117,7 +114,7 @@ impl Files {
     }
 
     /// The size and the bytes of a file.
-    pub(super) async fn read(&self, path: &str) -> Outside<(u64, FileStream)> {
+    pub(super) async fn read(&self, path: &str) -> Outside<(u64, AudioStream)> {
         let doing = "reading a recording of the folder";
         match self {
             Self::Directory(directory) => directory.read(path).await,
@@ -242,7 +239,7 @@ pub(super) fn is_refused_name(path: &str) -> bool {
 }
 
 /// A stream that fails if it has not as many bytes as was said.
-fn counted(bytes: FileStream, size_bytes: u64) -> FileStream {
+fn counted(bytes: AudioStream, size_bytes: u64) -> AudioStream {
     stream::try_unfold((bytes, size_bytes), |(mut bytes, left)| async move {
         match (bytes.try_next().await?, left) {
             (Some(chunk), left) if chunk.len() as u64 <= left => {

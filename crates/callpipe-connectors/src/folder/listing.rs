@@ -13,9 +13,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
 
 use super::config::FolderConfig;
-use super::files::{File, FileStream, Files};
+use super::files::{File, Files};
 use super::map::{self, Candidate, Described};
 use super::pattern::{Pattern, without_ending};
+use crate::archive::AudioStream;
 use crate::google::Identity;
 
 /// So many descriptions beside recordings are read at once.
@@ -119,7 +120,7 @@ impl Folder {
     }
 
     /// The bytes of a file.
-    pub(crate) async fn read(&self, path: &str) -> Outside<(u64, FileStream)> {
+    pub(crate) async fn read(&self, path: &str) -> Outside<(u64, AudioStream)> {
         self.files.read(path).await
     }
 

@@ -18,5 +18,4 @@ mod tests;
 pub use config::FolderConfig;
 pub use listing::Folder;
 
-pub(crate) use files::FileStream;
 pub(crate) use map::{Part, parts_of};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use callpipe_audio::{SNIFF_BYTES, sniff};
 use callpipe_connectors::archive::{Archive, KeptReply};
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
 use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
@@ -20,6 +21,7 @@ use super::run::{self, RunArguments};
 use super::{Context, models, signals};
 use crate::assemble;
 use crate::config::{Config, TranscriberConfig};
+use crate::engine::triage::Triage;
 use crate::exit::Exit;
 use writer::Writer;
 
@@ -218,7 +220,7 @@ impl FileWork {
         };
         let audio = tokio::fs::read(file).await.map_err(unreadable)?;
         let audio = bytes::Bytes::from(audio);
-        let recording = recording(file, &audio);
+        let recording = recording(file, &audio)?;
         let fingerprint = self.transcriber.fingerprint(&recording);
         let key = ArchiveKey::reply(self.transcriber.name(), &fingerprint, 1);
         let kept = match &self.keep {
@@ -228,9 +230,13 @@ impl FileWork {
         if let Some(kept) = kept {
             return self.transcriber.read(&kept.bytes, &recording);
         }
-        let stream = Audio::Stream(stream::iter([Ok(audio)]).boxed());
+        let looked_at = Triage::look(&recording, audio.clone()).await?;
+        let (sent, bytes) = match looked_at.instead {
+            Some(converted) => (converted.recording(&recording), converted.stream()),
+            None => (recording.clone(), stream::iter([Ok(audio)]).boxed()),
+        };
         let mut reply = KeptReply {
-            bytes: self.transcriber.buy(&recording, stream).await?,
+            bytes: self.transcriber.buy(&sent, Audio::Stream(bytes)).await?,
             bought_for: None,
         };
         if let Some(archive) = &self.keep {
@@ -240,28 +246,22 @@ impl FileWork {
     }
 }
 
-fn recording(file: &Path, audio: &[u8]) -> Recording {
+/// A file as a recording. What it is, its first bytes tell.
+fn recording(file: &Path, audio: &[u8]) -> Outside<Recording> {
     let name = file
         .file_name()
         .unwrap_or(file.as_os_str())
         .to_string_lossy();
-    let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
-    let content_type = match extension.to_str().unwrap_or_default() {
-        "wav" => "audio/wav",
-        "mp3" => "audio/mpeg",
-        "mp4" | "m4a" => "audio/mp4",
-        "ogg" | "opus" => "audio/ogg",
-        "flac" => "audio/flac",
-        "webm" => "audio/webm",
-        _ => "application/octet-stream",
-    };
-    Recording {
+    let head = &audio[..audio.len().min(SNIFF_BYTES)];
+    let format = sniff(head, &name)
+        .map_err(|problem| problem.into_failure(&format!("reading {}", file.display())))?;
+    Ok(Recording {
         key: ArchiveKey::probe(&name),
         media_type: "file".into(),
-        content_type: content_type.into(),
+        content_type: format.content_type().into(),
         sha256: Sha256Hex::of(audio),
         size_bytes: audio.len() as u64,
         started_at: None,
         participants: Vec::new(),
-    }
+    })
 }

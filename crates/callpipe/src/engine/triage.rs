@@ -12,7 +12,7 @@ use bytes::Bytes;
 use callpipe_audio::{
     AudioProblem, Decoder, Facts, Input, SNIFF_BYTES, SpeechMeter, WavWriter, sniff,
 };
-use callpipe_connectors::archive::AudioStream;
+use callpipe_connectors::archive::{AudioStream, split};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::recording::Recording;
 use callpipe_core::triage::{ChannelHeard, Heard, Thresholds};
@@ -37,18 +37,18 @@ pub struct Triage {
 
 /// A recording that was listened to; or not, as it is by default.
 #[derive(Debug, Default)]
-pub(super) struct Listened {
+pub struct Listened {
     /// What was heard; nothing where nobody listened.
-    pub(super) heard: Option<Heard>,
+    pub heard: Option<Heard>,
     /// What is sent instead of what is archived.
-    pub(super) instead: Option<Converted>,
+    pub instead: Option<Converted>,
     /// What is archived, where it is small.
-    pub(super) kept: Option<Bytes>,
+    pub kept: Option<Bytes>,
 }
 
 /// A recording in a form that every transcriber takes: a plain WAV.
 #[derive(Debug)]
-pub(super) struct Converted {
+pub struct Converted {
     file: Arc<NamedTempFile>,
     size_bytes: u64,
 }
@@ -72,6 +72,18 @@ impl Triage {
         self.thresholds.is_none() && TAKEN.contains(&recording.content_type.as_str())
     }
 
+    /// Looks whether a recording is whole, and converts what not every transcriber takes, without
+    /// listening to it. Fails as listening does.
+    pub async fn look(recording: &Recording, whole: Bytes) -> Outside<Listened> {
+        let held = Held {
+            input: Input::Memory(whole),
+            _file: None,
+        };
+        let name = recording.key.file_name().to_owned();
+        let doing = format!("looking at {name}");
+        heard_in(held, name, None, &doing).await
+    }
+
     /// Listens to a recording of so many bytes. `Rejected` where it is damaged or no audio,
     /// `Unsupported` where it would have to be converted and cannot be.
     pub(super) async fn listen(
@@ -86,7 +98,7 @@ impl Triage {
         let (head, bytes) = match thresholds {
             Some(_) => (None, bytes),
             None => {
-                let (head, bytes) = head(bytes).await?;
+                let (head, bytes) = split(bytes, SNIFF_BYTES).await?;
                 // Of what nobody can tell, nobody knows better here.
                 let needs_conversion =
                     sniff(&head, &name).is_ok_and(|format| !format.is_widely_understood());
@@ -100,21 +112,13 @@ impl Triage {
         let held = Held::take(bytes, size_bytes)
             .await
             .map_err(|failure| failure.context(&doing))?;
-        let listened = tokio::task::spawn_blocking(move || listen(&held, &name, thresholds));
-        let listened = listened.await.map_err(|error| {
-            Failure::new(
-                FailureKind::Rejected,
-                format!("{doing}: it cannot be decoded"),
-            )
-            .with_source(error)
-        })?;
-        listened.map_err(|problem| problem.into_failure(&doing))
+        heard_in(held, name, thresholds, &doing).await
     }
 }
 
 impl Converted {
     /// The recording as it is sent.
-    pub(super) fn recording(&self, original: &Recording) -> Recording {
+    pub fn recording(&self, original: &Recording) -> Recording {
         Recording {
             content_type: "audio/wav".into(),
             size_bytes: self.size_bytes,
@@ -123,7 +127,7 @@ impl Converted {
     }
 
     /// Its bytes.
-    pub(super) fn stream(&self) -> AudioStream {
+    pub fn stream(&self) -> AudioStream {
         let kept = Arc::clone(&self.file);
         let chunks = stream::try_unfold((kept, None::<File>), |(kept, file)| async move {
             let read = tokio::task::spawn_blocking(move || -> io::Result<_> {
@@ -194,16 +198,19 @@ fn temporary(error: &io::Error) -> Failure {
     .with_hint("make room where temporary files lie (TMPDIR)")
 }
 
-/// The first bytes of a stream, and what comes after them.
-async fn head(mut bytes: AudioStream) -> Outside<(Bytes, AudioStream)> {
-    let mut head = Vec::new();
-    while head.len() < SNIFF_BYTES {
-        match bytes.try_next().await? {
-            Some(chunk) => head.extend_from_slice(&chunk),
-            None => break,
-        }
-    }
-    Ok((head.into(), bytes))
+/// The same off the runtime's threads. A decoder that panics has met no sound recording.
+async fn heard_in(
+    held: Held,
+    name: String,
+    thresholds: Option<Thresholds>,
+    doing: &str,
+) -> Outside<Listened> {
+    let listened = tokio::task::spawn_blocking(move || listen(&held, &name, thresholds));
+    let listened = listened.await.map_err(|error| {
+        let message = format!("{doing}: it cannot be decoded");
+        Failure::new(FailureKind::Rejected, message).with_source(error)
+    })?;
+    listened.map_err(|problem| problem.into_failure(doing))
 }
 
 fn listen(

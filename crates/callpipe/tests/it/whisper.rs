@@ -124,6 +124,31 @@ async fn files_are_transcribed_by_a_vendor_and_what_was_paid_for_is_kept_on_requ
     bench.run(&["transcribe", "call.mp4"]).await.expect_code(75);
 }
 
+#[tokio::test]
+async fn files_that_are_damaged_or_no_audio_are_named_and_not_paid_for() {
+    let bench = Bench::new(world(61, 1), unlimited()).await;
+    let corpus = callpipe_sandbox::Corpus::embedded().unwrap();
+    let audio = corpus.audio(&corpus.calls()[0]);
+    for (name, bytes, problem) in [
+        ("cut.mp4", &audio[..audio.len() / 2], "it is cut off"),
+        ("empty.wav", b"", "it is empty"),
+        (
+            "page.mp3",
+            b"<html>404</html>",
+            "it is no audio but a web page",
+        ),
+    ] {
+        std::fs::write(bench.path(name), bytes).unwrap();
+        let ran = bench.run(&["transcribe", name]).await.expect_code(70);
+        assert!(
+            ran.stderr.contains(problem) && ran.stderr.contains(name),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(bench.sandbox.journal().purchases().len(), 0);
+}
+
 #[cfg(not(feature = "whisper"))]
 #[tokio::test]
 async fn a_build_without_it_says_how_to_get_it() {

@@ -9,7 +9,6 @@ mod tests;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
 use callpipe_audio::{AudioFormat, AudioProblem, SNIFF_BYTES, sniff};
 use callpipe_core::call::Contact;
 use callpipe_core::contracts::CheckReport;
@@ -20,7 +19,8 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::SkipReason;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::folder::{FileStream, Folder, Part, parts_of};
+use crate::archive::split;
+use crate::folder::{Folder, Part, parts_of};
 
 /// The word for what the recordings are.
 const MEDIA_TYPE: &str = "voice-only";
@@ -85,7 +85,7 @@ impl FolderRecordings {
 
     async fn format(&self, path: &str) -> Outside<Result<AudioFormat, AudioProblem>> {
         let (_, bytes) = self.folder.read(path).await?;
-        let (head, _) = head(bytes).await?;
+        let (head, _) = split(bytes, SNIFF_BYTES).await?;
         Ok(sniff(&head, path))
     }
 
@@ -190,7 +190,7 @@ impl RecordingSource for FolderRecordings {
     async fn open(&self, reference: &RecordingReference) -> Outside<OpenRecording> {
         let path = &reference.locator.0;
         let (_, bytes) = self.folder.read(path).await?;
-        let (head, rest) = head(bytes).await?;
+        let (head, rest) = split(bytes, SNIFF_BYTES).await?;
         let format = sniff(&head, path)
             .map_err(|problem| problem.into_failure("reading a recording of the folder"))?;
         let extension = match format.extension() {
@@ -210,18 +210,6 @@ fn nothing(reason: SkipReason) -> Found {
         recordings: Err(reason),
         raw_metadata: None,
     }
-}
-
-/// The first bytes of a file, and what comes after them.
-async fn head(mut bytes: FileStream) -> Outside<(Bytes, FileStream)> {
-    let mut head = BytesMut::new();
-    while head.len() < SNIFF_BYTES {
-        match bytes.try_next().await? {
-            Some(chunk) => head.extend_from_slice(&chunk),
-            None => break,
-        }
-    }
-    Ok((head.freeze(), bytes))
 }
 
 /// The ending of a raw stream's name, which alone tells what it is.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::conformance;
 use serde_json::json;
