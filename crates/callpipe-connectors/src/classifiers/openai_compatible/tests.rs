@@ -3,6 +3,7 @@
 mod answering;
 mod asking;
 mod damaged;
+mod kept;
 mod pricing;
 mod refusing;
 mod sandbox;
