@@ -1,7 +1,9 @@
 //! Who labels conversations.
 
 pub mod gemini;
+mod models;
 pub mod openai_compatible;
+mod task;
 mod text;
 mod token_prices;
 

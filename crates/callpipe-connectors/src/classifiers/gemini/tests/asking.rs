@@ -263,7 +263,7 @@ fn what_changes_the_answer_changes_the_fingerprint_and_nothing_else_does() {
 fn the_prompt_is_the_taxonomys() {
     let classifier = classifier(config("{}"));
     assert_eq!(
-        classifier.instruction,
+        classifier.labelling.instruction,
         prompt::instruction(&Taxonomy::built_in())
     );
 }
