@@ -1,9 +1,15 @@
 //! What is the same for every call that a model is asked about: the instruction and the form of the
 //! answer.
 
+use std::num::NonZeroU32;
+
 use callpipe_core::analysis;
+use callpipe_core::contracts::classifier::Effort;
 use callpipe_core::taxonomy::{self, Taxonomy};
 use serde_json::Value;
+
+/// How much more room a second try is given.
+const ENLARGED_TIMES: u32 = 4;
 
 /// The words around a conversation in a request, in bytes.
 const QUESTION_BYTES: usize = 512;
@@ -48,4 +54,13 @@ impl Task {
     pub(super) fn request_bytes(&self, conversation_bytes: usize) -> usize {
         self.instruction.len() + self.schema_text.len() + QUESTION_BYTES + conversation_bytes
     }
+}
+
+/// How long an answer may become, in tokens, where it is so many `usual`ly.
+pub(super) fn room(usual: NonZeroU32, effort: Effort) -> u32 {
+    let times = match effort {
+        Effort::Usual => 1,
+        Effort::Enlarged => ENLARGED_TIMES,
+    };
+    usual.get().saturating_mul(times)
 }
