@@ -1,5 +1,6 @@
 //! Who labels conversations.
 
+mod answer;
 pub mod gemini;
 mod models;
 pub mod openai_compatible;
