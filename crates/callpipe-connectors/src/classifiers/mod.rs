@@ -5,6 +5,8 @@ pub mod gemini;
 mod models;
 pub mod openai_compatible;
 mod task;
+#[cfg(test)]
+mod testing;
 mod text;
 mod token_prices;
 
