@@ -37,6 +37,19 @@ pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<
     })
 }
 
+/// The body of an answer that is paid for, which is never empty. Where it does not come whole, the
+/// other side had worked on it, and may charge for it all the same.
+pub async fn paid_body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
+    let body = body(response, bytes_max, doing)
+        .await
+        .map_err(Failure::perhaps_charged)?;
+    if body.is_empty() {
+        let message = format!("{doing}: the answer is empty");
+        return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
+    }
+    Ok(body)
+}
+
 async fn whole(mut response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response
@@ -113,6 +126,27 @@ mod tests {
         let failure = body(of("123456"), 5, "asking").await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Rejected);
         assert_eq!(failure.message, "asking: the answer is larger than 5 bytes");
+    }
+
+    #[tokio::test]
+    async fn what_is_paid_for_is_not_empty_and_may_be_charged_where_it_is_not_whole() {
+        assert_eq!(paid_body(of("12345"), 5, "asking").await.unwrap(), "12345");
+        for (text, kind, message) in [
+            (
+                "",
+                FailureKind::CorruptTransfer,
+                "asking: the answer is empty",
+            ),
+            (
+                "123456",
+                FailureKind::Rejected,
+                "asking: the answer is larger than 5 bytes",
+            ),
+        ] {
+            let failure = paid_body(of(text), 5, "asking").await.unwrap_err();
+            assert_eq!((failure.kind, failure.message.as_str()), (kind, message));
+            assert!(failure.perhaps_charged, "{text}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 
-pub use body::body;
+pub use body::{body, paid_body};
 pub use endpoint::{Endpoint, EndpointError, NearEndpoint};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -135,6 +135,21 @@ pub async fn success(
         status,
         body,
     }))
+}
+
+/// What a refusal means, and what to do about it.
+pub type Meaning = (FailureKind, Option<&'static str>);
+
+/// A refusal as a vendor's folder understands it. `by_status` is its meaning by the status alone;
+/// its wish to be left alone is kept. `told` follows its message: words of the body that are fit for
+/// a log.
+pub fn understood(by_status: &Failure, (kind, hint): Meaning, told: &str) -> Failure {
+    let message = format!("{}{told}", by_status.message);
+    let failure = Failure::new(kind, message).with_retry_after(by_status.retry_after);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }
 
 /// For how long the other side wants to be left alone: seconds or a date.

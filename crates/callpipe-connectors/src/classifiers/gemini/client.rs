@@ -14,6 +14,7 @@ use url::Url;
 use super::config::GeminiConfig;
 use super::map;
 use super::wire::{Content, GenerationConfig, Request, SafetySetting, TextPart, ThinkingConfig};
+use crate::classifiers::task;
 use crate::google::Identity;
 use crate::http::{self, Endpoint};
 
@@ -26,9 +27,6 @@ const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// No model writes more.
 const OUTPUT_TOKENS_MAX: u32 = 65_536;
-
-/// How much more room a second try is given.
-const ENLARGED_TIMES: u32 = 4;
 
 /// Calls are labelled, not shown to anybody: an angry caller is no reason to refuse one. What can
 /// be switched off is off.
@@ -100,14 +98,7 @@ impl GeminiClient {
                 return Err(failure.context(model));
             }
         };
-        let reply = http::body(response, REPLY_BYTES_MAX, DOING)
-            .await
-            .map_err(Failure::perhaps_charged)?;
-        if reply.is_empty() {
-            let message = format!("{DOING}: the answer is empty");
-            return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
-        }
-        Ok(reply)
+        http::paid_body(response, REPLY_BYTES_MAX, DOING).await
     }
 
     pub(super) fn url(&self, location: &str, model: &ModelName) -> Url {
@@ -158,14 +149,8 @@ fn setting_missing(key: &str, hint: &str) -> Failure {
 
 /// How long an answer may become, in tokens.
 pub(super) fn output_tokens_max(config: &GeminiConfig, effort: Effort) -> u32 {
-    let times = match effort {
-        Effort::Usual => 1,
-        Effort::Enlarged => ENLARGED_TIMES,
-    };
-    let usual = config.max_output_tokens.get();
-    usual
-        .saturating_mul(times)
-        .min(OUTPUT_TOKENS_MAX.max(usual))
+    let usual = config.max_output_tokens;
+    task::room(usual, effort).min(OUTPUT_TOKENS_MAX.max(usual.get()))
 }
 
 /// The body of a request. No sampling parameters: newer models ignore or refuse them.

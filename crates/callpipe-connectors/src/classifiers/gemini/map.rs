@@ -6,6 +6,7 @@ mod failure;
 use serde_json::Value;
 
 use super::config::ThinkingLevel;
+use crate::classifiers::text;
 
 pub(super) use answer::{analysis, classification};
 pub(super) use failure::refusal;
@@ -44,10 +45,5 @@ pub(super) fn thinking_level(level: ThinkingLevel) -> &'static str {
 
 /// A word of Google's as it may stand in a log: capitals and underscores, as its enums are.
 fn word(text: &str) -> &str {
-    let is_plain = !text.is_empty()
-        && text.len() <= 50
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    if is_plain { text } else { "an unknown reason" }
+    text::word(text, u8::is_ascii_uppercase)
 }

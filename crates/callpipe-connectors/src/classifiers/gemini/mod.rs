@@ -8,8 +8,7 @@ mod map;
 mod price;
 mod wire;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,21 +21,18 @@ use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
-use callpipe_core::taxonomy::{Taxonomy, prompt, schema};
-use serde_json::Value;
+use callpipe_core::taxonomy::{Taxonomy, prompt};
 
+use crate::classifiers::TokenPrices;
+use crate::classifiers::models::{Checked, Models};
+use crate::classifiers::task::Task;
 use crate::google::Identity;
 
 pub use config::{GeminiConfig, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
 
-use analyst::Analysing;
 use client::GeminiClient;
 
 const NAME: &str = "gemini";
-
-/// What `check` has labelled.
-const CHECK_CONVERSATION: &str = "Agent: Good morning, parts counter, how can I help?\n\
-                                  Customer: Hello, what are your opening hours on Saturday?";
 
 /// Beginnings of the names of models that Google has switched off, or closed to new projects.
 const RETIRED_PREFIXES: [&str; 3] = ["gemini-1", "gemini-2.0", "gemini-2.5"];
@@ -44,19 +40,14 @@ const RETIRED_PREFIXES: [&str; 3] = ["gemini-1", "gemini-2.0", "gemini-2.5"];
 /// How long a label of a call takes: an assumption, since Google documents none.
 const USUAL_DELAY: Duration = Duration::from_secs(3);
 
-/// The words around a conversation in a request, in bytes.
-const QUESTION_BYTES: usize = 512;
-
 /// Gemini as a classifier.
 pub struct GeminiClassifier {
     config: GeminiConfig,
     client: GeminiClient,
     taxonomy: Arc<Taxonomy>,
-    instruction: String,
-    schema: Value,
-    schema_text: String,
-    analysis: Analysing,
-    retired: Mutex<BTreeSet<String>>,
+    labelling: Task,
+    analysing: Task,
+    models: Models,
 }
 
 impl GeminiClassifier {
@@ -67,70 +58,52 @@ impl GeminiClassifier {
         taxonomy: Arc<Taxonomy>,
         clock: Arc<dyn Clock>,
     ) -> Outside<Self> {
-        if config.models.is_empty() || config.models.iter().any(|model| model.trim().is_empty()) {
+        let models = Models::named(&config.models).ok_or_else(|| {
             let message = "`classifier.gemini.models` is empty or has an empty name";
-            return Err(Failure::new(FailureKind::Denied, message)
-                .with_hint(format!("name models such as {}", MODELS_DEFAULT.join(", "))));
-        }
-        let client = GeminiClient::new(&config, identity, clock)?;
-        let schema = map::with_property_ordering(schema::schema(&taxonomy));
+            Failure::new(FailureKind::Denied, message)
+                .with_hint(format!("name models such as {}", MODELS_DEFAULT.join(", ")))
+        })?;
         Ok(Self {
-            client,
-            instruction: prompt::instruction(&taxonomy),
-            schema_text: schema.to_string(),
-            schema,
-            analysis: Analysing::new(),
+            client: GeminiClient::new(&config, identity, clock)?,
+            labelling: Task::labelling(&taxonomy, map::with_property_ordering),
+            analysing: Task::analysing(map::with_property_ordering),
             taxonomy,
             config,
-            retired: Mutex::default(),
+            models,
         })
     }
 
-    fn retired(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // A set of names: whole whatever a panicking holder was doing.
-        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks a model about a conversation, by an instruction and a schema.
+    /// Asks a model about a conversation. One that is retired is remembered.
     async fn ask(
         &self,
-        (instruction, schema): (&str, &Value),
+        task: &Task,
         conversation: &str,
         model: &ModelName,
         effort: Effort,
     ) -> Outside<Bytes> {
         let question = prompt::question(conversation);
+        let (instruction, schema) = (&task.instruction, &task.schema);
         let request = client::request(&self.config, instruction, &question, schema, effort);
         let reply = self.client.generate(&self.config, model, &request).await;
-        if let Err(failure) = &reply
-            && failure.kind == FailureKind::ModelRetired
-        {
-            self.retired().insert(model.0.clone());
-        }
-        reply
+        self.models.noting(reply, model)
     }
 
-    /// The model that is asked first.
-    fn usual_model(&self) -> Option<ModelName> {
-        self.models().into_iter().next()
+    /// What makes an answer what it is. `names` are those of the question, with the model's last.
+    fn fingerprint_of(&self, task: &Task, names: &[&str], conversation: &str) -> Fingerprint {
+        let thinking = self.config.thinking_level.map(map::thinking_level);
+        let question = prompt::question(conversation);
+        let asked = [
+            task.instruction.as_str(),
+            &question,
+            &task.schema_text,
+            task.prompt_version,
+            thinking.unwrap_or_default(),
+        ];
+        Fingerprint::of(&[&[NAME], names, &asked].concat())
     }
 
-    /// The bytes of a request that count as tokens.
-    fn request_bytes(&self, conversation_bytes: usize) -> usize {
-        self.instruction.len() + self.schema_text.len() + QUESTION_BYTES + conversation_bytes
-    }
-
-    /// Asks one model to label the check's conversation, a second time with more room.
-    async fn try_out(&self, model: &ModelName) -> Outside<Result<(), UnusableAnswer>> {
-        let mut last = Ok(());
-        for effort in [Effort::Usual, Effort::Enlarged] {
-            let reply = self.buy(CHECK_CONVERSATION, model, effort).await?;
-            last = self.read(&reply, model).map(|_| ());
-            if last.is_ok() {
-                break;
-            }
-        }
-        Ok(last)
+    fn prices(&self, model: &ModelName) -> Option<TokenPrices> {
+        price::of_model(model, &self.config.prices)
     }
 
     fn report(&self, answered: &ModelName, gone: &[&ModelName]) -> CheckReport {
@@ -139,12 +112,10 @@ impl GeminiClassifier {
         for model in gone {
             report.push_str(&format!("; {model} is retired or not offered here"));
         }
-        let models = self.config.models.iter();
-        for model in models.filter(|model| !gone.iter().any(|gone| gone.0 == **model)) {
-            if RETIRED_PREFIXES
-                .iter()
-                .any(|prefix| model.starts_with(prefix))
-            {
+        let is_offered = |model: &&ModelName| !gone.contains(model);
+        for model in self.models.all().iter().filter(is_offered) {
+            let mut retired = RETIRED_PREFIXES.iter();
+            if retired.any(|prefix| model.0.starts_with(prefix)) {
                 report.push_str(&format!("; {model} is being switched off by Google"));
             }
         }
@@ -163,63 +134,35 @@ impl Classifier for GeminiClassifier {
     }
 
     async fn check(&self) -> Outside<CheckReport> {
-        // All of the configured models: access may have been given since one was found retired.
-        let models: Vec<ModelName> = self.config.models.iter().cloned().map(ModelName).collect();
-        let mut gone = Vec::new();
-        let mut unusable = None;
-        for model in &models {
-            match self.try_out(model).await {
-                Ok(Ok(())) => {
-                    self.retired().remove(&model.0);
-                    return Ok(self.report(model, &gone));
-                }
-                Ok(Err(answer)) => unusable = Some(answer),
-                Err(failure) if failure.kind == FailureKind::ModelRetired => gone.push(model),
-                Err(failure) => return Err(failure),
-            }
-        }
-        Err(match unusable {
-            Some(answer) => Failure::new(FailureKind::UnusableReply, answer.to_string()).with_hint(
-                "raise `classifier.gemini.max_output_tokens`, lower `thinking_level`, or name \
+        match self.models.check(self).await? {
+            Checked::Labels { answered, gone } => Ok(self.report(answered, &gone)),
+            Checked::Useless(answer) => {
+                let failure = Failure::new(FailureKind::UnusableReply, answer.to_string());
+                Err(failure.with_hint(
+                    "raise `classifier.gemini.max_output_tokens`, lower `thinking_level`, or name \
                      another model",
-            ),
-            None => {
-                let message = format!("none of {} exists here", self.config.models.join(", "));
-                Failure::new(FailureKind::ModelRetired, message).with_hint(
+                ))
+            }
+            Checked::AllGone => {
+                let message = format!("none of {} exists here", self.models);
+                Err(Failure::new(FailureKind::ModelRetired, message).with_hint(
                     "check `classifier.gemini.models`, `project` and `location` (most models are \
                      in `global` only)",
-                )
+                ))
             }
-        })
+        }
     }
 
     fn models(&self) -> Vec<ModelName> {
-        let retired = self.retired();
-        self.config
-            .models
-            .iter()
-            .filter(|model| !retired.contains(*model))
-            .cloned()
-            .map(ModelName)
-            .collect()
+        self.models.in_service()
     }
 
     fn fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
-        let thinking = self.config.thinking_level.map(map::thinking_level);
-        Fingerprint::of(&[
-            NAME,
-            &model.0,
-            &self.instruction,
-            &prompt::question(conversation),
-            &self.schema_text,
-            prompt::PROMPT_VERSION,
-            thinking.unwrap_or_default(),
-        ])
+        self.fingerprint_of(&self.labelling, &[&model.0], conversation)
     }
 
     async fn buy(&self, conversation: &str, model: &ModelName, effort: Effort) -> Outside<Bytes> {
-        let asked = (self.instruction.as_str(), &self.schema);
-        self.ask(asked, conversation, model, effort).await
+        self.ask(&self.labelling, conversation, model, effort).await
     }
 
     fn read(&self, reply: &[u8], model: &ModelName) -> Result<Classification, UnusableAnswer> {
@@ -227,14 +170,14 @@ impl Classifier for GeminiClassifier {
     }
 
     fn price(&self, reply: &[u8], model: &ModelName) -> Usd {
-        let prices = price::of_model(model, &self.config.prices);
+        let prices = self.prices(model);
         prices.map_or(Usd::ZERO, |prices| price::of_reply(&prices, reply))
     }
 
     fn price_max(&self, conversation: &str, model: &ModelName, effort: Effort) -> Option<Usd> {
-        let prices = price::of_model(model, &self.config.prices)?;
         let output_tokens_max = client::output_tokens_max(&self.config, effort);
-        Some(prices.max(self.request_bytes(conversation.len()), output_tokens_max))
+        let request_bytes = self.labelling.request_bytes(conversation.len());
+        Some(self.prices(model)?.max(request_bytes, output_tokens_max))
     }
 
     fn usual_delay(&self) -> Duration {
@@ -242,9 +185,8 @@ impl Classifier for GeminiClassifier {
     }
 
     fn usual_price(&self, conversation_bytes: usize) -> Option<Usd> {
-        let model = self.usual_model()?;
-        let prices = price::of_model(&model, &self.config.prices)?;
-        Some(prices.usual(self.request_bytes(conversation_bytes)))
+        let prices = self.prices(&self.models.usual()?)?;
+        Some(prices.usual(self.labelling.request_bytes(conversation_bytes)))
     }
 
     fn analyst(&self) -> Option<&dyn Analyst> {

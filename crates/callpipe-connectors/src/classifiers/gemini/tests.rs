@@ -11,26 +11,16 @@ mod wire_level;
 
 use std::sync::Arc;
 
-use callpipe_core::contracts::clock::Clock;
 use callpipe_core::taxonomy::Taxonomy;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{GeminiClassifier, GeminiConfig};
+use crate::classifiers::testing::Standing;
 use crate::google::{GoogleConfig, Identity};
 use crate::http::Endpoint;
 use crate::secret::Secret;
 
 const TOKEN: &str = "sandbox-google-token";
-
-/// A clock that stands.
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-    }
-}
 
 /// Settings as JSON: the form does not matter to them.
 fn config(text: &str) -> GeminiConfig {
@@ -63,25 +53,6 @@ fn classifier(config: GeminiConfig) -> GeminiClassifier {
 fn classifier_as(config: GeminiConfig, identity: &Identity) -> GeminiClassifier {
     let taxonomy = Arc::new(Taxonomy::built_in());
     GeminiClassifier::new(config, identity, taxonomy, Arc::new(Standing)).unwrap()
-}
-
-/// A usual answer by the built-in taxonomy.
-fn labels() -> Value {
-    json!({
-        "call_type": ["general_enquiry"],
-        "sale_result": "not_sales_call",
-        "no_sale_reasons": [],
-        "product_family": "other",
-        "product_category_detail": [],
-        "problems_detected": [],
-        "delivery_tracking": null,
-        "agent_name": "Priya",
-        "escalation_actions": ["none"],
-        "confidence_scores": {
-            "call_type_confidence": 0.9, "sale_result_confidence": 0.9,
-            "product_classification_confidence": 0.5, "overall_confidence": 0.8,
-        },
-    })
 }
 
 /// A reply whose text is this, ended so.

@@ -2,26 +2,19 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use callpipe_core::analysis::{Analysis, prompt};
+use callpipe_core::analysis::Analysis;
 use callpipe_core::contracts::analyst::Analyst;
-use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
+use callpipe_core::contracts::classifier::{Effort, ModelName, UnusableAnswer};
 use callpipe_core::failure::Outside;
 use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
-use callpipe_core::taxonomy::prompt::question;
 
-use super::{OpenAiCompatibleClassifier, Task, client, map};
-
-/// What is the same for every analysis.
-pub(super) fn task() -> Task {
-    Task::new(prompt::instruction(), prompt::schema())
-}
+use super::{OpenAiCompatibleClassifier, client, map};
 
 #[async_trait]
 impl Analyst for OpenAiCompatibleClassifier {
     fn analysis_fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
-        let of = [model.0.as_str(), prompt::PROMPT_VERSION];
-        self.fingerprint_of(&self.analysing, &of, &question(conversation))
+        self.fingerprint_of(&self.analysing, conversation, model)
     }
 
     async fn buy_analysis(
@@ -49,8 +42,7 @@ impl Analyst for OpenAiCompatibleClassifier {
     }
 
     fn usual_analysis_price(&self, conversation_bytes: usize) -> Option<Usd> {
-        let model = self.models().into_iter().next()?;
-        let request_bytes = self.analysing.request_bytes(conversation_bytes);
-        Some(self.prices(&model)?.usual(request_bytes))
+        let prices = self.prices(&self.models.usual()?)?;
+        Some(prices.usual(self.analysing.request_bytes(conversation_bytes)))
     }
 }

@@ -14,13 +14,11 @@ use serde_json::Value;
 use super::config::{ENDPOINT_DEFAULT, OpenAiCompatibleConfig, StructuredOutput};
 use super::map::{self, InOrder, Objection};
 use super::wire::{Message, NamedSchema, Request, ResponseFormat};
+use crate::classifiers::task;
 use crate::http::{self, ErrorAnswer, NearEndpoint};
 use crate::secret::{self, Secret};
 
 const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// How much more room a second try is given.
-const ENLARGED_TIMES: u32 = 4;
 
 /// Whose newer models refuse the older name of the limit.
 const OPENAI_HOST: &str = "api.openai.com";
@@ -140,13 +138,7 @@ impl OpenAiClient {
             Ok(response) => response,
             Err(answer) => return Ok(Err(answer)),
         };
-        let reply = http::body(response, REPLY_BYTES_MAX, DOING)
-            .await
-            .map_err(Failure::perhaps_charged)?;
-        if reply.is_empty() {
-            let message = format!("{DOING}: the answer is empty");
-            return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
-        }
+        let reply = http::paid_body(response, REPLY_BYTES_MAX, DOING).await?;
         Ok(Ok(reply))
     }
 
@@ -187,11 +179,7 @@ fn endpoint(config: &OpenAiCompatibleConfig, api_key: Option<&Secret>) -> Outsid
 
 /// How long an answer may become, in tokens.
 pub(super) fn output_tokens_max(config: &OpenAiCompatibleConfig, effort: Effort) -> u32 {
-    let times = match effort {
-        Effort::Usual => 1,
-        Effort::Enlarged => ENLARGED_TIMES,
-    };
-    config.max_output_tokens.get().saturating_mul(times)
+    task::room(config.max_output_tokens, effort)
 }
 
 /// The body of a request.

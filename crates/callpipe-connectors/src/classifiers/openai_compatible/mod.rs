@@ -9,8 +9,7 @@ mod map;
 mod price;
 mod wire;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,10 +22,11 @@ use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
-use callpipe_core::taxonomy::{Taxonomy, prompt, schema};
-use serde_json::Value;
+use callpipe_core::taxonomy::{Taxonomy, prompt};
 
 use crate::classifiers::TokenPrices;
+use crate::classifiers::models::{Checked, Models};
+use crate::classifiers::task::Task;
 
 pub use config::{ENDPOINT_DEFAULT, OpenAiCompatibleConfig, StructuredOutput};
 
@@ -34,38 +34,8 @@ use client::{Asked, OpenAiClient};
 
 const NAME: &str = "openai_compatible";
 
-/// What `check` has labelled.
-const CHECK_CONVERSATION: &str = "Agent: Good morning, parts counter, how can I help?\n\
-                                  Customer: Hello, what are your opening hours on Saturday?";
-
 /// How long an answer takes: an assumption, of a middling model on one graphics card.
 const USUAL_DELAY: Duration = Duration::from_secs(8);
-
-/// The words around a conversation in a request, in bytes.
-const QUESTION_BYTES: usize = 512;
-
-/// What is the same for every call that is asked about.
-struct Task {
-    instruction: String,
-    schema: Value,
-    schema_text: String,
-}
-
-impl Task {
-    fn new(instruction: String, schema: Value) -> Self {
-        let schema = map::strict(schema);
-        Self {
-            instruction,
-            schema_text: schema.to_string(),
-            schema,
-        }
-    }
-
-    /// The bytes of a request that count as tokens.
-    fn request_bytes(&self, conversation_bytes: usize) -> usize {
-        self.instruction.len() + self.schema_text.len() + QUESTION_BYTES + conversation_bytes
-    }
-}
 
 /// A model behind the chat-completions API as a classifier.
 pub struct OpenAiCompatibleClassifier {
@@ -74,7 +44,7 @@ pub struct OpenAiCompatibleClassifier {
     taxonomy: Arc<Taxonomy>,
     labelling: Task,
     analysing: Task,
-    retired: Mutex<BTreeSet<String>>,
+    models: Models,
 }
 
 impl OpenAiCompatibleClassifier {
@@ -84,24 +54,19 @@ impl OpenAiCompatibleClassifier {
         taxonomy: Arc<Taxonomy>,
         clock: Arc<dyn Clock>,
     ) -> Outside<Self> {
-        if config.models.is_empty() || config.models.iter().any(|model| model.trim().is_empty()) {
+        let models = Models::named(&config.models).ok_or_else(|| {
             let message = "`classifier.openai_compatible.models` is empty or has an empty name";
-            return Err(Failure::new(FailureKind::Denied, message)
-                .with_hint("name the models that the server has: GET /v1/models lists them"));
-        }
+            Failure::new(FailureKind::Denied, message)
+                .with_hint("name the models that the server has: GET /v1/models lists them")
+        })?;
         Ok(Self {
             client: OpenAiClient::new(&config, clock)?,
-            labelling: Task::new(prompt::instruction(&taxonomy), schema::schema(&taxonomy)),
-            analysing: analyst::task(),
+            labelling: Task::labelling(&taxonomy, map::strict),
+            analysing: Task::analysing(map::strict),
             taxonomy,
             config,
-            retired: Mutex::default(),
+            models,
         })
-    }
-
-    fn retired(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // A set of names: whole whatever a panicking holder was doing.
-        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks a model about a conversation. One that does not exist is remembered.
@@ -118,26 +83,19 @@ impl OpenAiCompatibleClassifier {
             schema: &task.schema,
         };
         let complete = self.client.complete(&self.config, model, &asked, effort);
-        let reply = complete.await;
-        if let Err(failure) = &reply
-            && failure.kind == FailureKind::ModelRetired
-        {
-            self.retired().insert(model.0.clone());
-        }
-        reply
+        self.models.noting(complete.await, model)
     }
 
     /// What makes an answer what it is. The server is no part of it: it may move.
-    fn fingerprint_of(&self, task: &Task, of: &[&str; 2], question: &str) -> Fingerprint {
-        let [model, version] = of;
+    fn fingerprint_of(&self, task: &Task, conversation: &str, model: &ModelName) -> Fingerprint {
         let temperature = self.config.temperature.map(|number| number.to_string());
         Fingerprint::of(&[
             NAME,
-            model,
+            &model.0,
             &task.instruction,
-            question,
+            &prompt::question(conversation),
             &task.schema_text,
-            version,
+            task.prompt_version,
             self.config.structured_output.as_str(),
             &temperature.unwrap_or_default(),
         ])
@@ -145,19 +103,6 @@ impl OpenAiCompatibleClassifier {
 
     fn prices(&self, model: &ModelName) -> Option<TokenPrices> {
         price::of_model(model, &self.config, self.client.endpoint().is_near())
-    }
-
-    /// Asks one model to label the check's conversation, a second time with more room.
-    async fn try_out(&self, model: &ModelName) -> Outside<Result<(), UnusableAnswer>> {
-        let mut last = Ok(());
-        for effort in [Effort::Usual, Effort::Enlarged] {
-            let reply = self.buy(CHECK_CONVERSATION, model, effort).await?;
-            last = self.read(&reply, model).map(|_| ());
-            if last.is_ok() {
-                break;
-            }
-        }
-        Ok(last)
     }
 
     fn report(&self, answered: &ModelName, gone: &[&ModelName]) -> CheckReport {
@@ -188,48 +133,30 @@ impl Classifier for OpenAiCompatibleClassifier {
     }
 
     async fn check(&self) -> Outside<CheckReport> {
-        // All of the configured models: one may have been pulled since it was found missing.
-        let models: Vec<ModelName> = self.config.models.iter().cloned().map(ModelName).collect();
-        let mut gone = Vec::new();
-        let mut unusable = None;
-        for model in &models {
-            match self.try_out(model).await {
-                Ok(Ok(())) => {
-                    self.retired().remove(&model.0);
-                    return Ok(self.report(model, &gone));
-                }
-                Ok(Err(answer)) => unusable = Some(answer),
-                Err(failure) if failure.kind == FailureKind::ModelRetired => gone.push(model),
-                Err(failure) => return Err(failure),
+        match self.models.check(self).await? {
+            Checked::Labels { answered, gone } => Ok(self.report(answered, &gone)),
+            Checked::Useless(answer) => {
+                let failure = Failure::new(FailureKind::UnusableReply, answer.to_string());
+                Err(failure.with_hint(
+                    "raise `classifier.openai_compatible.max_output_tokens`, or name another model",
+                ))
             }
-        }
-        Err(match unusable {
-            Some(answer) => Failure::new(FailureKind::UnusableReply, answer.to_string()).with_hint(
-                "raise `classifier.openai_compatible.max_output_tokens`, or name another model",
-            ),
-            None => {
-                let message = format!("none of {} exists here", self.config.models.join(", "));
-                Failure::new(FailureKind::ModelRetired, message).with_hint(
+            Checked::AllGone => {
+                let message = format!("none of {} exists here", self.models);
+                Err(Failure::new(FailureKind::ModelRetired, message).with_hint(
                     "check `classifier.openai_compatible.models` against what `GET /v1/models` \
                      lists",
-                )
+                ))
             }
-        })
+        }
     }
 
     fn models(&self) -> Vec<ModelName> {
-        let retired = self.retired();
-        let models = self.config.models.iter();
-        models
-            .filter(|model| !retired.contains(*model))
-            .cloned()
-            .map(ModelName)
-            .collect()
+        self.models.in_service()
     }
 
     fn fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
-        let of = [model.0.as_str(), prompt::PROMPT_VERSION];
-        self.fingerprint_of(&self.labelling, &of, &prompt::question(conversation))
+        self.fingerprint_of(&self.labelling, conversation, model)
     }
 
     async fn buy(&self, conversation: &str, model: &ModelName, effort: Effort) -> Outside<Bytes> {
@@ -256,9 +183,8 @@ impl Classifier for OpenAiCompatibleClassifier {
     }
 
     fn usual_price(&self, conversation_bytes: usize) -> Option<Usd> {
-        let model = self.models().into_iter().next()?;
-        let request_bytes = self.labelling.request_bytes(conversation_bytes);
-        Some(self.prices(&model)?.usual(request_bytes))
+        let prices = self.prices(&self.models.usual()?)?;
+        Some(prices.usual(self.labelling.request_bytes(conversation_bytes)))
     }
 
     fn analyst(&self) -> Option<&dyn Analyst> {

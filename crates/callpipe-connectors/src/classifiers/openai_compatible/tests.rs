@@ -11,23 +11,13 @@ mod wire_level;
 
 use std::sync::Arc;
 
-use callpipe_core::contracts::clock::Clock;
 use callpipe_core::taxonomy::Taxonomy;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{OpenAiCompatibleClassifier, OpenAiCompatibleConfig};
+use crate::classifiers::testing::Standing;
 
 const KEY: &str = "sandbox-openai-key";
-
-/// A clock that stands.
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-    }
-}
 
 /// Settings as JSON: the form does not matter to them. On this machine and with the sandbox's
 /// models, unless they say otherwise.
@@ -43,25 +33,6 @@ fn config(settings: Value) -> OpenAiCompatibleConfig {
 fn classifier(config: OpenAiCompatibleConfig) -> OpenAiCompatibleClassifier {
     let taxonomy = Arc::new(Taxonomy::built_in());
     OpenAiCompatibleClassifier::new(config, taxonomy, Arc::new(Standing)).unwrap()
-}
-
-/// A usual answer by the built-in taxonomy.
-fn labels() -> Value {
-    json!({
-        "call_type": ["general_enquiry"],
-        "sale_result": "not_sales_call",
-        "no_sale_reasons": [],
-        "product_family": "other",
-        "product_category_detail": [],
-        "problems_detected": [],
-        "delivery_tracking": null,
-        "agent_name": "Priya",
-        "escalation_actions": ["none"],
-        "confidence_scores": {
-            "call_type_confidence": 0.9, "sale_result_confidence": 0.9,
-            "product_classification_confidence": 0.5, "overall_confidence": 0.8,
-        },
-    })
 }
 
 /// A reply whose content is this, ended so.

@@ -214,14 +214,7 @@ impl DeepgramClient {
                 return Err(refusal(&refused, answer.failure));
             }
         };
-        let reply = http::body(response, REPLY_BYTES_MAX, DOING)
-            .await
-            .map_err(Failure::perhaps_charged)?;
-        if reply.is_empty() {
-            let message = format!("{DOING}: the answer is empty");
-            return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
-        }
-        Ok(reply)
+        http::paid_body(response, REPLY_BYTES_MAX, DOING).await
     }
 }
 

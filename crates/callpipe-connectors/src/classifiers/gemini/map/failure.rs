@@ -6,6 +6,7 @@ use callpipe_core::failure::{Failure, FailureKind};
 
 use super::super::wire::{ErrorReply, ErrorStatus};
 use super::word;
+use crate::http::{self, Meaning};
 
 const TOKEN_HINT: &str = "renew the access token: `export GOOGLE_ACCESS_TOKEN=$(gcloud auth print-access-token)`, or unset \
      it and run `gcloud auth application-default login`";
@@ -25,24 +26,14 @@ pub(in super::super) fn refusal(status: u16, body: &[u8], by_status: Failure) ->
     let said = serde_json::from_slice::<ErrorReply>(body)
         .unwrap_or_default()
         .error;
-    let (kind, hint) = meaning(status, &said, by_status.kind);
-    let mut message = by_status.message.clone();
-    if !said.status.is_empty() {
-        message.push(' ');
-        message.push_str(word(&said.status));
-    }
-    let failure = Failure::new(kind, message).with_retry_after(by_status.retry_after);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
+    let told = match said.status.as_str() {
+        "" => String::new(),
+        status => format!(" {}", word(status)),
+    };
+    http::understood(&by_status, meaning(status, &said, by_status.kind), &told)
 }
 
-fn meaning(
-    status: u16,
-    said: &ErrorStatus,
-    by_status: FailureKind,
-) -> (FailureKind, Option<&'static str>) {
+fn meaning(status: u16, said: &ErrorStatus, by_status: FailureKind) -> Meaning {
     match status {
         // Every call would be refused for the same reason, so that none of them is to blame.
         400 if said.status == "FAILED_PRECONDITION" => {

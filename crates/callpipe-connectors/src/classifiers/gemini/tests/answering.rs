@@ -1,46 +1,16 @@
 //! Answers that are used, and answers that never become a classification.
 
-use callpipe_core::classification::Classification;
-use callpipe_core::contracts::classifier::UnusableAnswer;
-use callpipe_core::taxonomy::Taxonomy;
 use serde_json::{Value, json};
 
 use super::super::map::classification;
-use super::{labels, reply};
+use super::reply;
+use crate::classifiers::testing::{Reader, labels};
 
-fn read(reply: &Value) -> Result<Classification, UnusableAnswer> {
-    read_bytes(reply.to_string().as_bytes())
-}
-
-fn read_bytes(reply: &[u8]) -> Result<Classification, UnusableAnswer> {
-    classification(reply, &Taxonomy::built_in(), "asked-model")
-}
-
-#[track_caller]
-fn faulty(reply: &Value) -> String {
-    match read(reply) {
-        Err(UnusableAnswer::Faulty { model, reason }) => {
-            assert_eq!(model, "asked-model");
-            reason
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[track_caller]
-fn blocked(reply: &Value) -> String {
-    match read(reply) {
-        Err(UnusableAnswer::Blocked { model, reason }) => {
-            assert_eq!(model, "asked-model");
-            reason
-        }
-        other => panic!("{other:?}"),
-    }
-}
+const READER: Reader = Reader(classification);
 
 #[test]
 fn a_whole_answer_is_a_classification() {
-    let classification = read(&reply(&labels().to_string(), "STOP")).unwrap();
+    let classification = READER.read(&reply(&labels().to_string(), "STOP")).unwrap();
     assert_eq!(json!(classification.values()), labels());
     assert_eq!(classification.model, "gemini-3.5-flash-lite@default");
     assert_eq!(classification.taxonomy_version, "v1.0");
@@ -51,7 +21,7 @@ fn without_a_version_the_model_is_the_one_that_was_asked() {
     for version in [json!(null), json!(" "), json!("x".repeat(101))] {
         let mut reply = reply(&labels().to_string(), "STOP");
         reply["modelVersion"] = version;
-        assert_eq!(read(&reply).unwrap().model, "asked-model");
+        assert_eq!(READER.read(&reply).unwrap().model, "asked-model");
     }
 }
 
@@ -66,9 +36,9 @@ fn parts_are_joined_and_thoughts_skipped() {
         { "inlineData": {} },
         { "text": second, "thought": false },
     ]);
-    assert!(read(&reply).is_ok());
+    assert!(READER.read(&reply).is_ok());
     reply["candidates"][0]["content"]["parts"] = json!([{ "text": text, "thought": true }]);
-    assert_eq!(faulty(&reply), "the answer is empty");
+    assert_eq!(READER.faulty(&reply), "the answer is empty");
 }
 
 #[test]
@@ -80,7 +50,7 @@ fn a_fence_around_a_whole_answer_is_taken_off() {
         format!("\n ```JSON\r\n{text}```"),
         format!("\u{feff}{text}"),
     ] {
-        assert!(read(&reply(&fenced, "STOP")).is_ok(), "{fenced}");
+        assert!(READER.read(&reply(&fenced, "STOP")).is_ok(), "{fenced}");
     }
     for broken in [
         format!("```json\n{text}"),
@@ -92,7 +62,7 @@ fn a_fence_around_a_whole_answer_is_taken_off() {
         "``````".to_owned(),
     ] {
         assert_eq!(
-            faulty(&reply(&broken, "STOP")),
+            READER.faulty(&reply(&broken, "STOP")),
             "the answer is not JSON",
             "{broken}"
         );
@@ -110,12 +80,12 @@ fn a_refused_prompt_is_blocked() {
     ] {
         let mut refused = json!({ "promptFeedback": { "blockReason": reason },
             "usageMetadata": { "promptTokenCount": 7 } });
-        assert_eq!(blocked(&refused), reason);
+        assert_eq!(READER.blocked(&refused), reason);
         refused["candidates"] = json!([]);
-        assert_eq!(blocked(&refused), reason);
+        assert_eq!(READER.blocked(&refused), reason);
     }
     let nothing = json!({ "promptFeedback": { "blockReason": "BLOCKED_REASON_UNSPECIFIED" } });
-    assert_eq!(faulty(&nothing), "the reply has no candidates");
+    assert_eq!(READER.faulty(&nothing), "the reply has no candidates");
 }
 
 #[test]
@@ -128,7 +98,7 @@ fn how_it_ended_is_looked_at_before_what_it_says() {
         "BLOCKLIST",
         "MODEL_ARMOR",
     ] {
-        assert_eq!(blocked(&reply(&text, reason)), reason);
+        assert_eq!(READER.blocked(&reply(&text, reason)), reason);
     }
     for reason in [
         "MAX_TOKENS",
@@ -138,14 +108,17 @@ fn how_it_ended_is_looked_at_before_what_it_says() {
         "MALFORMED_FUNCTION_CALL",
     ] {
         assert_eq!(
-            faulty(&reply(&text, reason)),
+            READER.faulty(&reply(&text, reason)),
             format!("it ended with {reason}")
         );
     }
     // A word that Google has not used so far, and one that is no word.
-    assert_eq!(faulty(&reply(&text, "TOO_LOUD")), "it ended with TOO_LOUD");
     assert_eq!(
-        faulty(&reply(&text, "my card is 4111")),
+        READER.faulty(&reply(&text, "TOO_LOUD")),
+        "it ended with TOO_LOUD"
+    );
+    assert_eq!(
+        READER.faulty(&reply(&text, "my card is 4111")),
         "it ended with an unknown reason"
     );
     let mut bare = reply(&text, "SAFETY");
@@ -153,17 +126,17 @@ fn how_it_ended_is_looked_at_before_what_it_says() {
         .as_object_mut()
         .unwrap()
         .remove("content");
-    assert_eq!(blocked(&bare), "SAFETY");
+    assert_eq!(READER.blocked(&bare), "SAFETY");
 }
 
 #[test]
 fn nothing_is_not_an_answer() {
-    assert_eq!(faulty(&json!({})), "the reply has no candidates");
+    assert_eq!(READER.faulty(&json!({})), "the reply has no candidates");
     assert_eq!(
-        faulty(&json!({ "candidates": [] })),
+        READER.faulty(&json!({ "candidates": [] })),
         "the reply has no candidates"
     );
-    assert_eq!(faulty(&reply(" \n", "STOP")), "the answer is empty");
+    assert_eq!(READER.faulty(&reply(" \n", "STOP")), "the answer is empty");
     for candidate in [
         json!({ "finishReason": "STOP" }),
         json!({ "finishReason": "STOP", "content": {} }),
@@ -172,7 +145,7 @@ fn nothing_is_not_an_answer() {
         json!({}),
     ] {
         assert_eq!(
-            faulty(&json!({ "candidates": [candidate] })),
+            READER.faulty(&json!({ "candidates": [candidate] })),
             "the answer is empty"
         );
     }
@@ -207,7 +180,7 @@ fn what_is_off_the_taxonomy_is_faulty() {
         (reply("[]", "STOP"), "answer: is not a JSON object"),
         (reply("null", "STOP"), "answer: is not a JSON object"),
     ] {
-        assert_eq!(faulty(&reply), format!("{beginning}{end}"));
+        assert_eq!(READER.faulty(&reply), format!("{beginning}{end}"));
     }
 }
 
@@ -224,10 +197,13 @@ fn hostile_bytes_do_no_harm_and_are_not_repeated() {
         "{\"call_type\": [\"my_card_is_four\"]}",
         "{\"my card\": 1e999}",
     ] {
-        assert!(!faulty(&reply(text, "STOP")).contains("card"), "{text}");
+        assert!(
+            !READER.faulty(&reply(text, "STOP")).contains("card"),
+            "{text}"
+        );
     }
     // The later of two answers counts, and it is checked like any other.
-    assert!(read(&reply(&twice, "STOP")).is_ok());
+    assert!(READER.read(&reply(&twice, "STOP")).is_ok());
     let bytes: [&[u8]; 6] = [
         b"",
         b"my card",
@@ -237,9 +213,6 @@ fn hostile_bytes_do_no_harm_and_are_not_repeated() {
         deep.as_bytes(),
     ];
     for bytes in bytes {
-        match read_bytes(bytes) {
-            Err(UnusableAnswer::Faulty { reason, .. }) => assert!(!reason.contains("card")),
-            other => panic!("{other:?}"),
-        }
+        assert!(!READER.faulty_bytes(bytes).contains("card"));
     }
 }

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::super::client::{self, GeminiClient};
 use super::super::map::with_property_ordering;
-use super::{Standing, TOKEN, classifier, config, identity};
+use super::{TOKEN, classifier, config, identity};
 use crate::classifiers::gemini::{GeminiClassifier, GeminiConfig};
+use crate::classifiers::testing::Standing;
 use crate::google::Identity;
 
 fn url(text: &str, model: &str) -> String {
@@ -263,7 +264,7 @@ fn what_changes_the_answer_changes_the_fingerprint_and_nothing_else_does() {
 fn the_prompt_is_the_taxonomys() {
     let classifier = classifier(config("{}"));
     assert_eq!(
-        classifier.instruction,
+        classifier.labelling.instruction,
         prompt::instruction(&Taxonomy::built_in())
     );
 }

@@ -1,18 +1,14 @@
 //! Answers that no model should give: none stops the program, tells of the call, or becomes a label.
 
-use callpipe_core::classification::Classification;
-use callpipe_core::contracts::classifier::{Classifier, ModelName};
+use callpipe_core::contracts::classifier::ModelName;
 use callpipe_core::failure::{Failure, FailureKind};
-use callpipe_core::money::Usd;
 use callpipe_core::taxonomy::Taxonomy;
 use serde_json::{Value, json};
 
 use super::super::map;
-use super::{classifier, config, labels, reply};
-use crate::damage::{self, MARKER, assert_discreet};
-
-/// No answer costs so much.
-const PRICE_MAX: Usd = Usd::from_micros(1_000_000_000);
+use super::{classifier, config, reply};
+use crate::classifiers::testing::{assert_labels_or_none, assert_priced_labels_or_none, labels};
+use crate::damage::{self, MARKER};
 
 fn samples() -> Vec<Value> {
     let mut labelled = labels();
@@ -40,13 +36,7 @@ fn samples() -> Vec<Value> {
 fn a_damaged_answer_becomes_labels_of_the_taxonomy_or_none() {
     let classifier = classifier(config("{}"));
     let model = ModelName("gemini-3.5-flash-lite".into());
-    damage::of_json(&samples(), |answer| {
-        match classifier.read(answer, &model) {
-            Ok(classification) => assert_labelled(&classification, answer),
-            Err(unusable) => assert_discreet(&unusable.to_string()),
-        }
-        assert!(classifier.price(answer, &model) <= PRICE_MAX);
-    });
+    assert_priced_labels_or_none(&samples(), &classifier, &model);
 }
 
 /// The text that the model writes is damaged by itself: it is JSON within JSON.
@@ -57,23 +47,10 @@ fn damaged_labels_become_labels_of_the_taxonomy_or_none() {
     labelled["delivery_tracking"] = json!({ "carrier_name": MARKER });
     damage::of_json(&[labels(), labelled], |text| {
         let answer = reply(&String::from_utf8_lossy(text), "STOP").to_string();
-        match map::classification(answer.as_bytes(), &Taxonomy::built_in(), "asked-model") {
-            Ok(classification) => assert_labelled(&classification, answer.as_bytes()),
-            Err(unusable) => assert_discreet(&unusable.to_string()),
-        }
+        let answer = answer.as_bytes();
+        let read = map::classification(answer, &Taxonomy::built_in(), "asked-model");
+        assert_labels_or_none(&read, answer);
     });
-}
-
-#[track_caller]
-fn assert_labelled(classification: &Classification, answer: &[u8]) {
-    let answer = answer.trim_ascii_start();
-    assert!(answer.starts_with(b"{"), "only an object is an answer");
-    let values = json!(classification.values());
-    let again = Classification::from_answer(&Taxonomy::built_in(), &values, &classification.model);
-    assert_eq!(again.unwrap(), *classification, "what is stored is checked");
-    let model = &classification.model;
-    assert!(!model.trim().is_empty() && model.chars().count() <= 100);
-    assert!(!model.contains(char::is_control), "{model:?}");
 }
 
 #[test]

@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use callpipe_core::failure::{Failure, FailureKind};
-use reqwest::StatusCode;
 use serde_json::json;
 
 use super::super::map::refusal;
-use crate::http;
+use crate::classifiers::testing::by_status;
 
 fn refused(status: u16, body: &str) -> Failure {
-    let kind = http::status_kind(StatusCode::from_u16(status).unwrap());
-    let by_status = Failure::new(kind, format!("asking: HTTP {status}"))
-        .with_retry_after(Some(Duration::from_secs(7)));
-    refusal(status, body.as_bytes(), by_status)
+    refusal(status, body.as_bytes(), by_status(status))
 }
 
 fn body(status: &str, message: &str, violation: &str) -> String {

@@ -1,86 +1,33 @@
 //! The contract against the sandbox, clean and under each of its faults.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
-use callpipe_core::classification::Classification;
-use callpipe_core::conformance;
-use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
-use callpipe_core::failure::{FailureKind, Outside};
-use callpipe_core::taxonomy::Taxonomy;
-use callpipe_sandbox::{Corpus, CorpusCall, Sandbox, SandboxOptions, System, World};
+use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName};
+use callpipe_core::failure::FailureKind;
+use callpipe_sandbox::System;
 use serde_json::{Value, json};
 
 use super::{TOKEN, classifier, classifier_as, config, config_at, identity};
 use crate::classifiers::gemini::{GeminiClassifier, GeminiConfig};
+use crate::classifiers::testing::Bench;
 use crate::http::Endpoint;
 
-struct Bench {
-    sandbox: Sandbox,
-    corpus: Arc<Corpus>,
-    classifier: GeminiClassifier,
-}
-
-async fn bench() -> Bench {
+async fn bench() -> Bench<GeminiClassifier> {
     bench_with(|_| {}).await
 }
 
-async fn bench_with(change: impl FnOnce(&mut GeminiConfig)) -> Bench {
-    let corpus = Corpus::embedded().unwrap();
-    let world = World::exact(Arc::clone(&corpus), 1, vec![]);
-    let sandbox = Sandbox::start(world, SandboxOptions::default())
-        .await
-        .unwrap();
-    let mut config = config_at(&sandbox.gemini_url);
-    change(&mut config);
-    Bench {
-        classifier: classifier(config),
-        sandbox,
-        corpus,
-    }
-}
-
-impl Bench {
-    fn arm(&self, fault: &str) {
-        self.sandbox.faults().arm_text(fault).unwrap();
-    }
-
-    /// The call in which most is said.
-    fn longest(&self) -> &CorpusCall {
-        let calls = self.corpus.calls().iter();
-        calls.max_by_key(|call| call.word_count()).unwrap()
-    }
-
-    fn conversation(&self, call: &CorpusCall) -> String {
-        let lines = call
-            .turns
-            .iter()
-            .map(|turn| format!("{:?}: {}", turn.speaker, turn.text));
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    async fn buy(&self, call: &CorpusCall, effort: Effort) -> Outside<Bytes> {
-        let model = self.classifier.models().remove(0);
-        let conversation = self.conversation(call);
-        self.classifier.buy(&conversation, &model, effort).await
-    }
-
-    async fn read(&self, effort: Effort) -> Result<Classification, UnusableAnswer> {
-        let reply = self.buy(self.longest(), effort).await.unwrap();
-        let model = self.classifier.models().remove(0);
-        self.classifier.read(&reply, &model)
-    }
+async fn bench_with(change: impl FnOnce(&mut GeminiConfig)) -> Bench<GeminiClassifier> {
+    Bench::new(|sandbox| {
+        let mut config = config_at(&sandbox.gemini_url);
+        change(&mut config);
+        classifier(config)
+    })
+    .await
 }
 
 #[tokio::test]
 async fn keeps_the_contract() {
     let bench = bench().await;
     let changed = classifier(config(r#"{"thinking_level":"low"}"#));
-    let taxonomy = Taxonomy::built_in();
-    let conversation = bench.conversation(bench.longest());
-    conformance::classifier::classifier(&bench.classifier, &changed, &taxonomy, &conversation)
-        .await;
+    bench.assert_contract(&changed).await;
 }
 
 #[tokio::test]
@@ -133,7 +80,7 @@ async fn every_call_gets_its_true_labels() {
 async fn each_refusal_has_its_meaning() {
     use FailureKind::*;
     let bench = bench().await;
-    for (fault, kind) in [
+    let refusals = [
         ("gemini.400", Rejected),
         ("gemini.schema_too_complex", Denied),
         ("gemini.401_once", Denied),
@@ -144,29 +91,17 @@ async fn each_refusal_has_its_meaning() {
         ("gemini.504", Unavailable),
         ("gemini.cut_reply", Unavailable),
         ("gemini.connection_reset", Unavailable),
-    ] {
-        bench.arm(fault);
-        let failure = bench
-            .buy(bench.longest(), Effort::Usual)
-            .await
-            .expect_err(fault);
-        assert_eq!(failure.kind, kind, "{fault}: {failure:?}");
-        assert!(!failure.chain().contains("http"), "{}", failure.chain());
-    }
-    bench.arm("gemini.429:retry_after_s=9");
-    let failure = bench.buy(bench.longest(), Effort::Usual).await.unwrap_err();
-    assert_eq!(failure.retry_after, Some(Duration::from_secs(9)));
-    assert!(
-        failure.message.starts_with("gemini-3.5-flash-lite: "),
-        "{failure}"
-    );
-    assert!(bench.read(Effort::Usual).await.is_ok());
+    ];
+    bench.assert_refusals(&refusals).await;
+    bench
+        .assert_left_alone("gemini.429", "gemini-3.5-flash-lite")
+        .await;
 }
 
 #[tokio::test]
 async fn spoilt_answers_are_blocked_or_faulty_and_never_labels() {
     let bench = bench().await;
-    for (fault, is_blocked) in [
+    let faults = [
         ("gemini.blocked_prompt", true),
         ("gemini.blocked_candidate", true),
         ("gemini.recitation", false),
@@ -180,15 +115,8 @@ async fn spoilt_answers_are_blocked_or_faulty_and_never_labels() {
         ("gemini.empty_text", false),
         ("gemini.thought_only", false),
         ("gemini.no_candidates", false),
-    ] {
-        bench.arm(fault);
-        let answer = bench.read(Effort::Usual).await.expect_err(fault);
-        assert_eq!(
-            matches!(answer, UnusableAnswer::Blocked { .. }),
-            is_blocked,
-            "{fault}: {answer}"
-        );
-    }
+    ];
+    bench.assert_spoilt(&faults).await;
     bench.arm("gemini.fenced");
     let clean = bench.read(Effort::Usual).await.unwrap();
     assert_eq!(clean, bench.read(Effort::Usual).await.unwrap());
@@ -197,12 +125,8 @@ async fn spoilt_answers_are_blocked_or_faulty_and_never_labels() {
 #[tokio::test]
 async fn more_room_mends_an_answer_that_was_cut() {
     let bench = bench_with(|config| config.max_output_tokens = 60.try_into().unwrap()).await;
-    let cut = bench.read(Effort::Usual).await.unwrap_err();
-    assert_eq!(
-        cut.to_string(),
-        "gemini-3.5-flash-lite gave no usable answer: it ended with MAX_TOKENS"
-    );
-    assert!(bench.read(Effort::Enlarged).await.is_ok());
+    let told = "gemini-3.5-flash-lite gave no usable answer: it ended with MAX_TOKENS";
+    bench.assert_more_room_mends(told).await;
 }
 
 #[tokio::test]

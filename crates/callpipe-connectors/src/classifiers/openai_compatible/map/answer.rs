@@ -1,6 +1,6 @@
-//! From a reply to a classification or an analysis, or to why there is none.
+//! What a model wrote in a reply of a server's, or why that is no answer.
 
-use callpipe_core::analysis::{Analysis, check};
+use callpipe_core::analysis::Analysis;
 use callpipe_core::classification::Classification;
 use callpipe_core::contracts::classifier::UnusableAnswer;
 use callpipe_core::taxonomy::Taxonomy;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::wire::{Choice, Reply, ReplyMessage};
 use super::word;
-use crate::classifiers::text::{is_model_name, object_of, unfenced};
+use crate::classifiers::answer::{AskedModel, Written};
 
 /// Where a model's thoughts end that stand before its answer. Some servers leave out their beginning.
 const THOUGHT_ENDS: [&str; 2] = ["</think>", "</thinking>"];
@@ -19,11 +19,8 @@ pub(in super::super) fn classification(
     taxonomy: &Taxonomy,
     model_asked: &str,
 ) -> Result<Classification, UnusableAnswer> {
-    let (answer, model) = answer(reply, model_asked)?;
-    Classification::from_answer(taxonomy, &answer, &model).map_err(|off| {
-        let reason = format!("the answer does not keep to the taxonomy: {off}");
-        faulty(model_asked, reason)
-    })
+    let asked = AskedModel(model_asked);
+    asked.classification(&written(reply, asked)?, taxonomy)
 }
 
 /// Reads a reply that is an analysis, and checks its form.
@@ -31,59 +28,39 @@ pub(in super::super) fn analysis(
     reply: &[u8],
     model_asked: &str,
 ) -> Result<Analysis, UnusableAnswer> {
-    let (answer, _) = answer(reply, model_asked)?;
-    check::check(&answer).map_err(|off| {
-        let reason = format!("the analysis does not keep to its form: {off}");
-        faulty(model_asked, reason)
-    })
-}
-
-fn faulty(model: &str, reason: impl Into<String>) -> UnusableAnswer {
-    UnusableAnswer::Faulty {
-        model: model.to_owned(),
-        reason: reason.into(),
-    }
-}
-
-/// What the model answered, and which model it was.
-fn answer(reply: &[u8], model_asked: &str) -> Result<(Value, String), UnusableAnswer> {
-    let reply: Reply =
-        object_of(reply).ok_or_else(|| faulty(model_asked, "the reply is not its JSON"))?;
-    let text = answer_text(&reply, model_asked)?;
-    let answer: Value = serde_json::from_str(unfenced(without_thoughts(&text)))
-        .map_err(|_| faulty(model_asked, "the answer is not JSON"))?;
-    let model = reply
-        .model
-        .as_deref()
-        .filter(|model| is_model_name(model))
-        .unwrap_or(model_asked);
-    Ok((answer, model.to_owned()))
+    let asked = AskedModel(model_asked);
+    asked.analysis(&written(reply, asked)?)
 }
 
 /// What the model wrote, if it wrote it to the end.
-fn answer_text(reply: &Reply, model: &str) -> Result<String, UnusableAnswer> {
-    let blocked = |reason: &str| UnusableAnswer::Blocked {
-        model: model.to_owned(),
-        reason: word(reason).to_owned(),
-    };
+fn written(reply: &[u8], asked: AskedModel<'_>) -> Result<Written, UnusableAnswer> {
+    let reply: Reply = asked.reply(reply)?;
+    let text = answer_text(&reply, asked)?;
+    Ok(Written {
+        text: without_thoughts(&text).to_owned(),
+        model: reply.model,
+    })
+}
+
+fn answer_text(reply: &Reply, asked: AskedModel<'_>) -> Result<String, UnusableAnswer> {
     let choice = reply
         .choices
         .iter()
         .flatten()
         .next()
-        .ok_or_else(|| faulty(model, "the reply has no choices"))?;
+        .ok_or_else(|| asked.faulty("the reply has no choices"))?;
     // Before anything is parsed: a cut answer may look like a whole one.
     match choice.finish_reason.as_deref() {
         Some("stop" | "") | None => {}
-        Some(reason @ "content_filter") => return Err(blocked(reason)),
-        Some(reason) => return Err(faulty(model, format!("it ended with {}", word(reason)))),
+        Some(reason @ "content_filter") => return Err(asked.blocked(word(reason))),
+        Some(reason) => return Err(asked.faulty(format!("it ended with {}", word(reason)))),
     }
     if refuses(choice) {
-        return Err(blocked("refusal"));
+        return Err(asked.blocked("refusal"));
     }
     let text = choice.message.as_ref().map(spoken).unwrap_or_default();
     if text.trim().is_empty() {
-        return Err(faulty(model, "the answer is empty"));
+        return Err(asked.faulty("the answer is empty"));
     }
     Ok(text)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::wire::ErrorReply;
 use super::word;
+use crate::http::{self, Meaning};
 
 const KEY_HINT: &str = "set the environment variable OPENAI_API_KEY, or `classifier.openai_compatible.api_key` in callpipe.toml, \
      to a key of this server";
@@ -62,26 +63,14 @@ pub(in super::super) fn objection(status: u16, body: &[u8]) -> Option<Objection>
 /// left alone is kept.
 pub(in super::super) fn refusal(status: u16, body: &[u8], by_status: Failure) -> Failure {
     let said = said(body);
-    let (kind, hint) = meaning(status, &said, by_status.kind);
-    let mut message = by_status.message.clone();
     // Either is a word of the API; some servers repeat the status there.
     let words = [&said.code, &said.kind];
-    if let Some(told) = words.into_iter().find(|told| is_word(told)) {
-        message.push(' ');
-        message.push_str(word(told));
-    }
-    let failure = Failure::new(kind, message).with_retry_after(by_status.retry_after);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
+    let told = words.into_iter().find(|told| is_word(told));
+    let told = told.map(|told| format!(" {told}")).unwrap_or_default();
+    http::understood(&by_status, meaning(status, &said, by_status.kind), &told)
 }
 
-fn meaning(
-    status: u16,
-    said: &Said,
-    by_status: FailureKind,
-) -> (FailureKind, Option<&'static str>) {
+fn meaning(status: u16, said: &Said, by_status: FailureKind) -> Meaning {
     if matches!(status, 400 | 403 | 404 | 422) && lacks_model(said) {
         return (FailureKind::ModelRetired, Some(MODEL_HINT));
     }

@@ -1,46 +1,16 @@
 //! Answers that are used, and answers that never become a classification.
 
-use callpipe_core::classification::Classification;
-use callpipe_core::contracts::classifier::UnusableAnswer;
-use callpipe_core::taxonomy::Taxonomy;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::map::{analysis, classification};
-use super::{labels, reply};
+use super::reply;
+use crate::classifiers::testing::{Reader, labels};
 
-fn read(reply: &Value) -> Result<Classification, UnusableAnswer> {
-    read_bytes(reply.to_string().as_bytes())
-}
-
-fn read_bytes(reply: &[u8]) -> Result<Classification, UnusableAnswer> {
-    classification(reply, &Taxonomy::built_in(), "asked-model")
-}
-
-#[track_caller]
-fn faulty(reply: &Value) -> String {
-    match read(reply) {
-        Err(UnusableAnswer::Faulty { model, reason }) => {
-            assert_eq!(model, "asked-model");
-            reason
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-#[track_caller]
-fn blocked(reply: &Value) -> String {
-    match read(reply) {
-        Err(UnusableAnswer::Blocked { model, reason }) => {
-            assert_eq!(model, "asked-model");
-            reason
-        }
-        other => panic!("{other:?}"),
-    }
-}
+const READER: Reader = Reader(classification);
 
 #[test]
 fn a_whole_answer_is_a_classification() {
-    let read = read(&reply(labels().to_string(), "stop")).unwrap();
+    let read = READER.read(&reply(labels().to_string(), "stop")).unwrap();
     assert_eq!(json!(read.values()), labels());
     assert_eq!(read.model, "qwen3:8b");
     assert_eq!(read.taxonomy_version, "v1.0");
@@ -61,7 +31,7 @@ fn what_servers_leave_out_or_set_to_null_is_not_needed() {
         json!({ "choices": [{ "message": message, "finish_reason": "stop", "stop_reason": 7 }],
             "model": "x".repeat(101), "timings": {} }),
     ] {
-        assert_eq!(read(&reply).unwrap().model, "asked-model", "{reply}");
+        assert_eq!(READER.read(&reply).unwrap().model, "asked-model", "{reply}");
     }
 }
 
@@ -74,14 +44,20 @@ fn thoughts_before_an_answer_are_left_out() {
         format!("The customer asks.\n</think>\n```json\n{text}\n```"),
         format!("<thinking>Hm.</thinking> {text}"),
     ] {
-        assert!(read(&reply(written.clone(), "stop")).is_ok(), "{written}");
+        assert!(
+            READER.read(&reply(written.clone(), "stop")).is_ok(),
+            "{written}"
+        );
     }
     // An answer that quotes such a mark is one all the same.
     let mut quoting = labels();
     quoting["agent_name"] = json!("Al </think> Bo");
-    assert!(read(&reply(quoting.to_string(), "stop")).is_ok());
+    assert!(READER.read(&reply(quoting.to_string(), "stop")).is_ok());
     for endless in ["<think>", "<think> {\"call_type\": []}"] {
-        assert_eq!(faulty(&reply(endless, "stop")), "the answer is not JSON");
+        assert_eq!(
+            READER.faulty(&reply(endless, "stop")),
+            "the answer is not JSON"
+        );
     }
 }
 
@@ -95,22 +71,25 @@ fn content_may_come_in_parts() {
         { "type": "text", "text": first },
         { "text": second },
     ]);
-    assert!(read(&reply(parts, "stop")).is_ok());
+    assert!(READER.read(&reply(parts, "stop")).is_ok());
     let refusal = json!([{ "type": "refusal", "refusal": "my card" }]);
-    assert_eq!(blocked(&reply(refusal, "stop")), "refusal");
+    assert_eq!(READER.blocked(&reply(refusal, "stop")), "refusal");
 }
 
 #[test]
 fn a_fence_around_a_whole_answer_is_taken_off() {
     let text = labels().to_string();
     let fenced = format!("```json\n{text}\n```");
-    assert!(read(&reply(fenced.clone(), "stop")).is_ok());
+    assert!(READER.read(&reply(fenced.clone(), "stop")).is_ok());
     for broken in [
         format!("Here it is:\n{fenced}"),
         format!("{fenced}\nAnything else?"),
         format!("```json\n{text}"),
     ] {
-        assert_eq!(faulty(&reply(broken, "stop")), "the answer is not JSON");
+        assert_eq!(
+            READER.faulty(&reply(broken, "stop")),
+            "the answer is not JSON"
+        );
     }
 }
 
@@ -122,15 +101,15 @@ fn how_an_answer_ended_comes_before_what_is_in_it() {
         ("tool_calls", "it ended with tool_calls"),
         ("my card is 4111", "it ended with an unknown reason"),
     ] {
-        assert_eq!(faulty(&reply(text.clone(), reason)), told);
+        assert_eq!(READER.faulty(&reply(text.clone(), reason)), told);
     }
     assert_eq!(
-        blocked(&reply(text.clone(), "content_filter")),
+        READER.blocked(&reply(text.clone(), "content_filter")),
         "content_filter"
     );
     let mut refused = reply(text, "stop");
     refused["choices"][0]["message"]["refusal"] = json!("I cannot read out my card.");
-    assert_eq!(blocked(&refused), "refusal");
+    assert_eq!(READER.blocked(&refused), "refusal");
 }
 
 #[test]
@@ -143,7 +122,10 @@ fn an_empty_answer_is_faulty() {
         json!(7),
         json!({}),
     ] {
-        assert_eq!(faulty(&reply(content, "stop")), "the answer is empty");
+        assert_eq!(
+            READER.faulty(&reply(content, "stop")),
+            "the answer is empty"
+        );
     }
     for reply in [
         json!({}),
@@ -151,9 +133,12 @@ fn an_empty_answer_is_faulty() {
         json!({ "choices": null }),
         json!({ "error": { "message": "my card" } }),
     ] {
-        assert_eq!(faulty(&reply), "the reply has no choices");
+        assert_eq!(READER.faulty(&reply), "the reply has no choices");
     }
-    assert_eq!(faulty(&json!({ "choices": [{}] })), "the answer is empty");
+    assert_eq!(
+        READER.faulty(&json!({ "choices": [{}] })),
+        "the answer is empty"
+    );
 }
 
 #[test]
@@ -165,7 +150,7 @@ fn what_is_off_the_taxonomy_is_faulty() {
     ] {
         let mut labels = labels();
         labels[field] = value;
-        let reason = faulty(&reply(labels.to_string(), "stop"));
+        let reason = READER.faulty(&reply(labels.to_string(), "stop"));
         let beginning = format!("the answer does not keep to the taxonomy: {field}");
         assert!(
             reason.starts_with(&beginning) && !reason.contains("card"),
@@ -182,7 +167,10 @@ fn hostile_bytes_do_no_harm_and_are_not_repeated() {
         "my card is 4111",
         "{\"sale_result\": \"my card",
     ] {
-        assert!(!faulty(&reply(text, "stop")).contains("card"), "{text}");
+        assert!(
+            !READER.faulty(&reply(text, "stop")).contains("card"),
+            "{text}"
+        );
     }
     let bytes: [&[u8]; 5] = [
         b"",
@@ -192,10 +180,7 @@ fn hostile_bytes_do_no_harm_and_are_not_repeated() {
         deep.as_bytes(),
     ];
     for bytes in bytes {
-        match read_bytes(bytes) {
-            Err(UnusableAnswer::Faulty { reason, .. }) => assert!(!reason.contains("card")),
-            other => panic!("{other:?}"),
-        }
+        assert!(!READER.faulty_bytes(bytes).contains("card"));
     }
 }
 

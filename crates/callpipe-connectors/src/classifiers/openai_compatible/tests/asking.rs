@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use super::super::client::{self, Asked, Manner};
 use super::super::map::{InOrder, strict};
-use super::{Standing, classifier, config};
+use super::{classifier, config};
 use crate::classifiers::openai_compatible::{
     OpenAiCompatibleClassifier, OpenAiCompatibleConfig, StructuredOutput,
 };
+use crate::classifiers::testing::Standing;
 
 fn body(settings: Value, effort: Effort, manner: Manner) -> Value {
     let schema = json!({ "type": "object" });

@@ -2,18 +2,13 @@
 //! or a part of an analysis that its check would refuse.
 
 use callpipe_core::analysis::check;
-use callpipe_core::classification::Classification;
-use callpipe_core::contracts::classifier::{Classifier, ModelName};
-use callpipe_core::money::Usd;
-use callpipe_core::taxonomy::Taxonomy;
+use callpipe_core::contracts::classifier::ModelName;
 use serde_json::{Value, json};
 
 use super::super::map;
-use super::{classifier, config, labels, reply};
+use super::{classifier, config, reply};
+use crate::classifiers::testing::{assert_priced_labels_or_none, labels};
 use crate::damage::{self, MARKER, assert_discreet};
-
-/// No answer costs so much.
-const PRICE_MAX: Usd = Usd::from_micros(1_000_000_000);
 
 fn samples() -> Vec<Value> {
     let mut labelled = labels();
@@ -39,25 +34,7 @@ fn a_damaged_answer_becomes_labels_of_the_taxonomy_or_none() {
     let prices = json!({ "qwen3": { "input_usd": 4.0, "output_usd": 20.0 } });
     let classifier = classifier(config(json!({ "prices": prices })));
     let model = ModelName("qwen3:8b".into());
-    damage::of_json(&samples(), |answer| {
-        match classifier.read(answer, &model) {
-            Ok(classification) => assert_labelled(&classification, answer),
-            Err(unusable) => assert_discreet(&unusable.to_string()),
-        }
-        assert!(classifier.price(answer, &model) <= PRICE_MAX);
-    });
-}
-
-#[track_caller]
-fn assert_labelled(classification: &Classification, answer: &[u8]) {
-    let answer = answer.trim_ascii_start();
-    assert!(answer.starts_with(b"{"), "only an object is an answer");
-    let values = json!(classification.values());
-    let again = Classification::from_answer(&Taxonomy::built_in(), &values, &classification.model);
-    assert_eq!(again.unwrap(), *classification, "what is stored is checked");
-    let model = &classification.model;
-    assert!(!model.trim().is_empty() && model.chars().count() <= 100);
-    assert!(!model.contains(char::is_control), "{model:?}");
+    assert_priced_labels_or_none(&samples(), &classifier, &model);
 }
 
 /// The text that the model writes is damaged by itself: it is JSON within JSON.

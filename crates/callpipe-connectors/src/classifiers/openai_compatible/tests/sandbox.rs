@@ -1,103 +1,37 @@
 //! The contract against the sandbox, clean and under each of its faults.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
-use callpipe_core::analysis::Analysis;
-use callpipe_core::classification::Classification;
-use callpipe_core::conformance;
-use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
-use callpipe_core::failure::{FailureKind, Outside};
-use callpipe_core::taxonomy::Taxonomy;
-use callpipe_sandbox::{Corpus, CorpusCall, Sandbox, SandboxOptions, System, World};
+use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName};
+use callpipe_core::failure::FailureKind;
+use callpipe_sandbox::System;
 use serde_json::{Value, json};
 
 use super::{KEY, classifier, config};
 use crate::classifiers::openai_compatible::{OpenAiCompatibleClassifier, StructuredOutput};
+use crate::classifiers::testing::Bench;
 
-struct Bench {
-    sandbox: Sandbox,
-    corpus: Arc<Corpus>,
-    classifier: OpenAiCompatibleClassifier,
-}
-
-async fn bench() -> Bench {
+async fn bench() -> Bench<OpenAiCompatibleClassifier> {
     bench_with(json!({})).await
 }
 
-async fn bench_with(settings: Value) -> Bench {
-    let corpus = Corpus::embedded().unwrap();
-    let world = World::exact(Arc::clone(&corpus), 1, vec![]);
-    let sandbox = Sandbox::start(world, SandboxOptions::default())
-        .await
-        .unwrap();
-    let mut whole = json!({ "endpoint": sandbox.openai_url, "api_key": KEY });
-    let own = settings.as_object().unwrap().clone();
-    whole.as_object_mut().unwrap().extend(own);
-    Bench {
-        classifier: classifier(config(whole)),
-        sandbox,
-        corpus,
-    }
+async fn bench_with(settings: Value) -> Bench<OpenAiCompatibleClassifier> {
+    Bench::new(|sandbox| {
+        let mut whole = json!({ "endpoint": sandbox.openai_url, "api_key": KEY });
+        let own = settings.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(own);
+        classifier(config(whole))
+    })
+    .await
 }
 
-impl Bench {
-    fn arm(&self, fault: &str) {
-        self.sandbox.faults().arm_text(fault).unwrap();
-    }
-
-    /// The call in which most is said.
-    fn longest(&self) -> &CorpusCall {
-        let calls = self.corpus.calls().iter();
-        calls.max_by_key(|call| call.word_count()).unwrap()
-    }
-
-    fn conversation(&self, call: &CorpusCall) -> String {
-        let lines = call
-            .turns
-            .iter()
-            .map(|turn| format!("{:?}: {}", turn.speaker, turn.text));
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    fn model(&self) -> ModelName {
-        self.classifier.models().remove(0)
-    }
-
-    async fn buy(&self, call: &CorpusCall, effort: Effort) -> Outside<Bytes> {
-        let conversation = self.conversation(call);
-        self.classifier
-            .buy(&conversation, &self.model(), effort)
-            .await
-    }
-
-    async fn read(&self, effort: Effort) -> Result<Classification, UnusableAnswer> {
-        let reply = self.buy(self.longest(), effort).await.unwrap();
-        self.classifier.read(&reply, &self.model())
-    }
-
-    async fn analysis(&self, call: &CorpusCall) -> Result<Analysis, UnusableAnswer> {
-        let analyst = self.classifier.analyst().unwrap();
-        let conversation = self.conversation(call);
-        let model = self.model();
-        let bought = analyst.buy_analysis(&conversation, &model, Effort::Enlarged);
-        analyst.read_analysis(&bought.await.unwrap(), &model)
-    }
-
-    fn requests(&self) -> usize {
-        self.sandbox.journal().count(System::OpenAi)
-    }
+fn requests(bench: &Bench<OpenAiCompatibleClassifier>) -> usize {
+    bench.sandbox.journal().count(System::OpenAi)
 }
 
 #[tokio::test]
 async fn keeps_the_contract() {
     let bench = bench().await;
     let changed = classifier(config(json!({ "temperature": 0.5 })));
-    let taxonomy = Taxonomy::built_in();
-    let conversation = bench.conversation(bench.longest());
-    conformance::classifier::classifier(&bench.classifier, &changed, &taxonomy, &conversation)
-        .await;
+    bench.assert_contract(&changed).await;
 }
 
 /// In each of the three forms that an answer can be asked for.
@@ -149,7 +83,7 @@ async fn every_call_gets_its_true_labels_and_analysis() {
 async fn each_refusal_has_its_meaning() {
     use FailureKind::*;
     let bench = bench().await;
-    for (fault, kind) in [
+    let refusals = [
         ("openai.400", Rejected),
         ("openai.401", Denied),
         ("openai.403", Denied),
@@ -160,24 +94,15 @@ async fn each_refusal_has_its_meaning() {
         ("openai.context_length", Rejected),
         ("openai.cut_reply", Unavailable),
         ("openai.connection_reset", Unavailable),
-    ] {
-        bench.arm(fault);
-        let bought = bench.buy(bench.longest(), Effort::Usual).await;
-        let failure = bought.expect_err(fault);
-        assert_eq!(failure.kind, kind, "{fault}: {failure:?}");
-        assert!(!failure.chain().contains("http"), "{}", failure.chain());
-    }
-    bench.arm("openai.429:retry_after_s=9");
-    let failure = bench.buy(bench.longest(), Effort::Usual).await.unwrap_err();
-    assert_eq!(failure.retry_after, Some(Duration::from_secs(9)));
-    assert!(failure.message.starts_with("sandbox-large: "), "{failure}");
-    assert!(bench.read(Effort::Usual).await.is_ok());
+    ];
+    bench.assert_refusals(&refusals).await;
+    bench.assert_left_alone("openai.429", "sandbox-large").await;
 }
 
 #[tokio::test]
 async fn spoilt_answers_are_blocked_or_faulty_and_never_labels() {
     let bench = bench().await;
-    for (fault, is_blocked) in [
+    let faults = [
         ("openai.refusal", true),
         ("openai.content_filter", true),
         ("openai.cut_json", false),
@@ -185,12 +110,8 @@ async fn spoilt_answers_are_blocked_or_faulty_and_never_labels() {
         ("openai.prose_around", false),
         ("openai.empty_content", false),
         ("openai.no_choices", false),
-    ] {
-        bench.arm(fault);
-        let answer = bench.read(Effort::Usual).await.expect_err(fault);
-        let blocked = matches!(answer, UnusableAnswer::Blocked { .. });
-        assert_eq!(blocked, is_blocked, "{fault}: {answer}");
-    }
+    ];
+    bench.assert_spoilt(&faults).await;
     let clean = bench.read(Effort::Usual).await.unwrap();
     for fault in [
         "openai.fenced",
@@ -240,10 +161,10 @@ async fn a_form_that_is_refused_is_asked_for_in_a_weaker_one_from_then_on() {
             bench.arm(&format!("{fault}:times=always"));
         }
         assert!(bench.read(Effort::Usual).await.is_ok(), "{faults:?}");
-        assert_eq!(bench.requests(), refused + 1);
+        assert_eq!(requests(&bench), refused + 1);
         assert!(bench.read(Effort::Enlarged).await.is_ok());
         assert!(bench.analysis(bench.longest()).await.is_ok());
-        assert_eq!(bench.requests(), refused + 3);
+        assert_eq!(requests(&bench), refused + 3);
         assert_eq!(bench.classifier.client.manner(&bench.model()).form, form);
         let report = bench.classifier.check().await.unwrap();
         assert!(
@@ -256,12 +177,8 @@ async fn a_form_that_is_refused_is_asked_for_in_a_weaker_one_from_then_on() {
 #[tokio::test]
 async fn more_room_mends_an_answer_that_was_cut() {
     let bench = bench_with(json!({ "max_output_tokens": 60 })).await;
-    let cut = bench.read(Effort::Usual).await.unwrap_err();
-    assert_eq!(
-        cut.to_string(),
-        "sandbox-large gave no usable answer: it ended with length"
-    );
-    assert!(bench.read(Effort::Enlarged).await.is_ok());
+    let told = "sandbox-large gave no usable answer: it ended with length";
+    bench.assert_more_room_mends(told).await;
 }
 
 #[tokio::test]

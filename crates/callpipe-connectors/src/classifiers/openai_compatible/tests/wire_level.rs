@@ -3,38 +3,10 @@
 use callpipe_core::contracts::classifier::{Classifier, Effort, ModelName};
 use callpipe_core::failure::FailureKind;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use super::{classifier, config};
-
-/// A server that gives one answer, whatever it is asked, and what it was asked.
-async fn server(answer: String) -> (String, JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/v1", listener.local_addr().unwrap());
-    let served = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut request = vec![0; 1 << 20];
-        let mut length = 0;
-        // Its last byte closes the JSON.
-        while !request[..length].ends_with(b"}") {
-            let read = socket.read(&mut request[length..]).await.unwrap();
-            assert!(read > 0, "the request ended early");
-            length += read;
-        }
-        socket.write_all(answer.as_bytes()).await.unwrap();
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    });
-    (address, served)
-}
-
-fn answered(status: &str, headers: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}connection: close\r\n\r\n{body}"
-    )
-}
+use crate::classifiers::testing::{CUT, answered, server};
 
 fn model() -> ModelName {
     ModelName("qwen3:8b".into())
@@ -52,7 +24,7 @@ async fn a_key_is_sent_where_there_is_one() {
     ] {
         let (address, served) = server(answered("200 OK", "", "{}")).await;
         let mut config = config(settings);
-        config.endpoint = Some(address.clone().try_into().unwrap());
+        config.endpoint = Some(format!("{address}/v1").try_into().unwrap());
         let bought = classifier(config)
             .buy("Agent: Hello?", &model(), Effort::Usual)
             .await;
@@ -80,14 +52,13 @@ async fn a_key_is_sent_where_there_is_one() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_whole_is_no_reply_and_no_redirect_is_followed() {
-    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{}".to_owned();
     for (answer, kind, charged) in [
         (
             answered("200 OK", "", ""),
             FailureKind::CorruptTransfer,
             true,
         ),
-        (cut, FailureKind::Unavailable, true),
+        (CUT.to_owned(), FailureKind::Unavailable, true),
         (String::new(), FailureKind::Unavailable, false),
         (
             answered(
@@ -100,7 +71,7 @@ async fn an_answer_that_is_not_whole_is_no_reply_and_no_redirect_is_followed() {
         ),
     ] {
         let (address, served) = server(answer.clone()).await;
-        let config = config(json!({ "endpoint": address, "api_key": "k-1" }));
+        let config = config(json!({ "endpoint": format!("{address}/v1"), "api_key": "k-1" }));
         let bought = classifier(config)
             .buy("Agent: Hello?", &model(), Effort::Usual)
             .await;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::wire::ErrorBody;
 use super::shown;
+use crate::http::{self, Meaning};
 
 const KEY_HINT: &str = "check `transcriber.deepgram.api_key` (DEEPGRAM_API_KEY): the key must exist, belong to the \
      project, and be allowed to transcribe with the configured model";
@@ -37,26 +38,16 @@ struct Said {
 /// alone is kept.
 pub(in super::super) fn refusal(refusal: &Refusal<'_>, by_status: Failure) -> Failure {
     let said = said(refusal.body);
-    let (kind, hint) = meaning(refusal.status, &said, by_status.kind);
-    let mut message = by_status.message.clone();
-    for text in [&said.code, &said.message] {
-        if let Some(text) = shown(text, refusal.hidden) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-    }
-    let failure = Failure::new(kind, message).with_retry_after(by_status.retry_after);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
+    let told: String = [&said.code, &said.message]
+        .into_iter()
+        .filter_map(|text| shown(text, refusal.hidden))
+        .map(|text| format!(": {text}"))
+        .collect();
+    let meaning = meaning(refusal.status, &said, by_status.kind);
+    http::understood(&by_status, meaning, &told)
 }
 
-fn meaning(
-    status: u16,
-    said: &Said,
-    by_status: FailureKind,
-) -> (FailureKind, Option<&'static str>) {
+fn meaning(status: u16, said: &Said, by_status: FailureKind) -> Meaning {
     match (status, said.code.as_str()) {
         (400..=499, "SLOW_UPLOAD") => (FailureKind::Unavailable, None),
         (400, "REMOTE_CONTENT_ERROR") => (FailureKind::CorruptTransfer, Some(FETCH_HINT)),
