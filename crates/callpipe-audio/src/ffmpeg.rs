@@ -5,10 +5,10 @@
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -52,7 +52,7 @@ pub(crate) struct Ffmpeg {
     format: AudioFormat,
     child: Arc<Mutex<Child>>,
     output: ChildStdout,
-    complaints: Option<ChildStderr>,
+    complaints: Option<JoinHandle<Vec<u8>>>,
     header: Option<(u32, usize)>,
     bytes: Vec<u8>,
     /// Closed when nobody needs to watch the time any more.
@@ -85,7 +85,7 @@ impl Ffmpeg {
             .stdout
             .take()
             .ok_or_else(|| io::Error::other("no output"))?;
-        let complaints = child.stderr.take();
+        let complaints = child.stderr.take().map(drained);
         let child = Arc::new(Mutex::new(child));
         Ok(Self {
             format: format.clone(),
@@ -138,11 +138,10 @@ impl Ffmpeg {
 
     /// What it complained about, when it gave nothing.
     fn refused(&mut self) -> AudioProblem {
-        let mut text = Vec::new();
-        if let Some(complaints) = self.complaints.take() {
-            // What cannot be read is not told.
-            let _ = complaints.take(COMPLAINT_BYTES_MAX).read_to_end(&mut text);
-        }
+        // It may have closed its output only, and goes on complaining.
+        end(&self.child);
+        let complaints = self.complaints.take().and_then(|reader| reader.join().ok());
+        let text = complaints.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let format = self.format.clone();
         let is_unknown = [
@@ -231,6 +230,20 @@ fn demuxer(format: &AudioFormat) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Reads complaints to their end, and keeps the first of them. A program whose complaints nobody reads
+/// stops at the first 64 KiB, and damaged files have one for each frame.
+fn drained(mut complaints: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut first = Vec::new();
+        // What cannot be read is not told.
+        let _ = (&mut complaints)
+            .take(COMPLAINT_BYTES_MAX)
+            .read_to_end(&mut first);
+        let _ = io::copy(&mut complaints, &mut io::sink());
+        first
+    })
+}
+
 /// Ends a child that takes too long. The channel that is given back ends the watch by being dropped.
 fn watch(child: &Arc<Mutex<Child>>, time_max: Duration) -> mpsc::Sender<()> {
     let (sender, receiver) = mpsc::channel::<()>();
@@ -248,4 +261,28 @@ fn end(child: &Mutex<Child>) {
     // It may be gone already.
     let _ = child.kill();
     let _ = child.wait();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_complains_without_end_is_not_held_up() {
+        let script = "head -c 1000000 /dev/zero >&2; echo sound";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let complaints = drained(child.stderr.take().unwrap());
+        let mut output = String::new();
+        let mut stdout = child.stdout.take().unwrap();
+        let child = Arc::new(Mutex::new(child));
+        let _watch = watch(&child, Duration::from_secs(20));
+        stdout.read_to_string(&mut output).unwrap();
+        assert_eq!(output, "sound\n");
+        assert_eq!(complaints.join().unwrap().len() as u64, COMPLAINT_BYTES_MAX);
+    }
 }
