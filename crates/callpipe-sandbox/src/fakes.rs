@@ -3,6 +3,7 @@
 mod deepgram;
 mod gemini;
 mod media;
+mod model;
 mod nice_cxone;
 mod openai;
 mod recognise;

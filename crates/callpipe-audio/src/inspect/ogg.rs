@@ -12,17 +12,20 @@ const PAGE_BYTES_MAX: u64 = 27 + 255 + 255 * 255;
 
 /// The codec that the first page tells.
 pub(crate) fn codec_of(head: &[u8]) -> Codec {
-    let packet = head
-        .get(26)
-        .and_then(|segments| head.get(PAGE_HEADER_BYTES + usize::from(*segments)..))
-        .unwrap_or_default();
-    match packet {
+    match first_packet(head) {
         packet if packet.starts_with(b"OpusHead") => Codec::Opus,
         packet if packet.starts_with(b"\x01vorbis") => Codec::Vorbis,
         packet if packet.starts_with(b"Speex   ") => Codec::Speex,
         packet if packet.starts_with(b"\x7FFLAC") => Codec::Flac,
         _ => Codec::Unknown,
     }
+}
+
+/// What the first page holds: where its stream begins.
+fn first_packet(head: &[u8]) -> &[u8] {
+    head.get(26)
+        .and_then(|segments| head.get(PAGE_HEADER_BYTES + usize::from(*segments)..))
+        .unwrap_or_default()
 }
 
 /// What the first and the last page say.
@@ -33,10 +36,7 @@ pub(super) fn facts(
 ) -> Result<Facts, AudioProblem> {
     let mut facts = Facts::of(format);
     let head = source.bytes_at(0, 128)?;
-    let packet = head
-        .get(26)
-        .and_then(|segments| head.get(PAGE_HEADER_BYTES + usize::from(*segments)..))
-        .unwrap_or_default();
+    let packet = first_packet(&head);
     let (rate_hz, channels, delay) = match facts.format.codec {
         // Opus counts at 48 kHz whatever was recorded.
         Codec::Opus => (

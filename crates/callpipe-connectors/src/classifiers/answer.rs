@@ -3,7 +3,7 @@
 
 use callpipe_core::analysis::{Analysis, check};
 use callpipe_core::classification::Classification;
-use callpipe_core::contracts::classifier::UnusableAnswer;
+use callpipe_core::contracts::classifier::{ModelName, UnusableAnswer};
 use callpipe_core::taxonomy::Taxonomy;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -46,28 +46,40 @@ impl AskedModel<'_> {
     ) -> Result<Reply, UnusableAnswer> {
         object_of(reply).ok_or_else(|| self.faulty("the reply is not its JSON"))
     }
+}
 
-    /// Checks what was written against the taxonomy.
-    pub(super) fn classification(
-        self,
-        written: &Written,
-        taxonomy: &Taxonomy,
-    ) -> Result<Classification, UnusableAnswer> {
-        let answer = self.json(written)?;
-        let model = written.model.as_deref();
-        let model = model.filter(|model| is_model_name(model)).unwrap_or(self.0);
-        Classification::from_answer(taxonomy, &answer, model)
-            .map_err(|off| self.faulty(format!("the answer does not keep to the taxonomy: {off}")))
-    }
+/// A vendor's way to find in a reply what the model wrote, if it wrote it to the end.
+pub(super) type Reading = fn(&[u8], AskedModel<'_>) -> Result<Written, UnusableAnswer>;
 
-    /// Checks the form of an analysis that was written.
-    pub(super) fn analysis(self, written: &Written) -> Result<Analysis, UnusableAnswer> {
-        check::check(&self.json(written)?)
-            .map_err(|off| self.faulty(format!("the analysis does not keep to its form: {off}")))
-    }
+/// Reads a reply and checks it against the taxonomy.
+pub(super) fn classification(
+    reply: &[u8],
+    reading: Reading,
+    taxonomy: &Taxonomy,
+    model: &ModelName,
+) -> Result<Classification, UnusableAnswer> {
+    let asked = AskedModel(&model.0);
+    let written = reading(reply, asked)?;
+    let answer = json(&written, asked)?;
+    let name = written.model.as_deref();
+    let name = name.filter(|name| is_model_name(name)).unwrap_or(asked.0);
+    Classification::from_answer(taxonomy, &answer, name)
+        .map_err(|off| asked.faulty(format!("the answer does not keep to the taxonomy: {off}")))
+}
 
-    fn json(self, written: &Written) -> Result<Value, UnusableAnswer> {
-        serde_json::from_str(unfenced(&written.text))
-            .map_err(|_| self.faulty("the answer is not JSON"))
-    }
+/// Reads a reply that is an analysis, and checks its form.
+pub(super) fn analysis(
+    reply: &[u8],
+    reading: Reading,
+    model: &ModelName,
+) -> Result<Analysis, UnusableAnswer> {
+    let asked = AskedModel(&model.0);
+    let answer = json(&reading(reply, asked)?, asked)?;
+    check::check(&answer)
+        .map_err(|off| asked.faulty(format!("the analysis does not keep to its form: {off}")))
+}
+
+fn json(written: &Written, asked: AskedModel<'_>) -> Result<Value, UnusableAnswer> {
+    serde_json::from_str(unfenced(&written.text))
+        .map_err(|_| asked.faulty("the answer is not JSON"))
 }

@@ -1,9 +1,12 @@
 //! The suite of [`Classifier`].
 
+use std::fmt::Debug;
+
 use super::{assert_name, good};
 use crate::contracts::analyst::Analyst;
 use crate::contracts::classifier::{Classifier, Effort, ModelName, UnusableAnswer};
 use crate::money::Usd;
+use crate::recording::Fingerprint;
 use crate::taxonomy::Taxonomy;
 
 /// `conversation` is one that the model answers well. `changed` is the same classifier with another
@@ -22,7 +25,12 @@ pub async fn classifier(
     let Some(model) = models.first() else {
         panic!("no model can be asked");
     };
-    assert_fingerprints(classifier, changed, conversation, model);
+    assert_fingerprints(
+        |conversation, model| classifier.fingerprint(conversation, model),
+        (conversation, model),
+        &changed.fingerprint(conversation, model),
+        "another setting",
+    );
 
     let bought = classifier.buy(conversation, model, Effort::Usual).await;
     let reply = good(bought, "buying a classification");
@@ -52,12 +60,7 @@ pub async fn classifier(
         "no figures"
     );
 
-    for garbage in [&b""[..], b"not JSON", b"{}", &reply[..reply.len() / 2]] {
-        match classifier.read(garbage, model) {
-            Err(UnusableAnswer::Faulty { .. }) => {}
-            other => panic!("bytes that are no answer were read as {other:?}"),
-        }
-    }
+    assert_garbage_is_faulty(&reply, |garbage| classifier.read(garbage, model));
     if let Some(analyst) = classifier.analyst() {
         assert_analyst(classifier, analyst, conversation, model).await;
     }
@@ -69,26 +72,12 @@ async fn assert_analyst(
     conversation: &str,
     model: &ModelName,
 ) {
-    let fingerprint = analyst.analysis_fingerprint(conversation, model);
-    let again = analyst.analysis_fingerprint(conversation, model);
-    assert_eq!(fingerprint, again, "fingerprints are stable");
-    let other = ModelName("another-model".into());
-    for (other, what) in [
-        (
-            classifier.fingerprint(conversation, model),
-            "the question of labels",
-        ),
-        (
-            analyst.analysis_fingerprint("Agent: Something else.", model),
-            "another conversation",
-        ),
-        (
-            analyst.analysis_fingerprint(conversation, &other),
-            "another model",
-        ),
-    ] {
-        assert_ne!(fingerprint, other, "{what} has another answer");
-    }
+    assert_fingerprints(
+        |conversation, model| analyst.analysis_fingerprint(conversation, model),
+        (conversation, model),
+        &classifier.fingerprint(conversation, model),
+        "the question of labels",
+    );
 
     let bought = analyst.buy_analysis(conversation, model, Effort::Usual);
     let reply = good(bought.await, "buying an analysis");
@@ -102,34 +91,39 @@ async fn assert_analyst(
     if let Some(price_max) = price_max {
         assert!(price <= price_max, "{price} is more than {price_max}");
     }
+    assert_garbage_is_faulty(&reply, |garbage| analyst.read_analysis(garbage, model));
+}
+
+/// What no model answers is faulty.
+fn assert_garbage_is_faulty<Answer: Debug>(
+    reply: &[u8],
+    read: impl Fn(&[u8]) -> Result<Answer, UnusableAnswer>,
+) {
     for garbage in [&b""[..], b"not JSON", b"{}", &reply[..reply.len() / 2]] {
-        match analyst.read_analysis(garbage, model) {
+        match read(garbage) {
             Err(UnusableAnswer::Faulty { .. }) => {}
-            other => panic!("bytes that are no analysis were read as {other:?}"),
+            other => panic!("bytes that are no answer were read as {other:?}"),
         }
     }
 }
 
+/// The same is asked with the same fingerprint, and anything else with another one; so is `other`.
 fn assert_fingerprints(
-    classifier: &dyn Classifier,
-    changed: &dyn Classifier,
-    conversation: &str,
-    model: &ModelName,
+    fingerprint_of: impl Fn(&str, &ModelName) -> Fingerprint,
+    (conversation, model): (&str, &ModelName),
+    other: &Fingerprint,
+    what: &str,
 ) {
-    let fingerprint = classifier.fingerprint(conversation, model);
-    let again = classifier.fingerprint(conversation, model);
+    let fingerprint = fingerprint_of(conversation, model);
+    let again = fingerprint_of(conversation, model);
     assert_eq!(fingerprint, again, "fingerprints are stable");
+    let elsewhere = fingerprint_of("Agent: Something else.", model);
+    let model = fingerprint_of(conversation, &ModelName("another-model".into()));
     for (other, what) in [
-        (
-            classifier.fingerprint("Agent: Something else.", model),
-            "another conversation",
-        ),
-        (
-            classifier.fingerprint(conversation, &ModelName("another-model".into())),
-            "another model",
-        ),
-        (changed.fingerprint(conversation, model), "another setting"),
+        (&elsewhere, "another conversation"),
+        (&model, "another model"),
+        (other, what),
     ] {
-        assert_ne!(fingerprint, other, "{what} makes another answer");
+        assert_ne!(fingerprint, *other, "{what} makes another answer");
     }
 }

@@ -8,7 +8,6 @@ mod spoil;
 mod validate;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -18,10 +17,10 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use super::contacts_heard_in;
-use crate::faults::{Fault, FaultKind, Point, Subject};
+use super::model::About;
+use crate::faults::{FaultKind, Point};
 use crate::google_account;
-use crate::journal::{Bill, OpenEntry, System};
+use crate::journal::{OpenEntry, System};
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
 use crate::shared::{Shared, file};
@@ -88,23 +87,8 @@ async fn generate(
     request: &Value,
     open: &mut OpenEntry,
 ) -> Response {
-    let prompt = prompt_text(request);
-    let call_id = shared.recogniser.recognise(&prompt).map(str::to_owned);
-    let contacts = contacts_heard_in(shared, call_id.as_deref());
-    open.entry.call_id.clone_from(&call_id);
-    if let [only] = contacts[..] {
-        open.entry.contact_id = Some(only.to_owned());
-    }
-    let key = call_id
-        .clone()
-        .or_else(|| open.entry.sha256.clone())
-        .unwrap_or_default();
-    let subject = Subject {
-        contacts,
-        call: call_id.as_deref(),
-        model: &target.model,
-        key: &key,
-    };
+    let about = About::new(shared, &prompt_text(request), open);
+    let subject = about.subject(&target.model);
     let fault = shared.strike(Point::Generate, &subject, open);
     if let Some(answer) = fault
         .as_ref()
@@ -112,29 +96,12 @@ async fn generate(
     {
         return answer;
     }
-    let call = call_id
-        .as_deref()
-        .and_then(|id| shared.world.corpus().call(id));
-    let generated = answer::answer(shared, request, target, call, fault.as_ref());
-    open.entry.bill = Some(Bill::Tokens {
-        input: generated.input_tokens,
-        output: generated.output_tokens,
-    });
-    shared.pause(shared.options.latencies.gemini, &key).await;
-    sent(&generated.body, fault.as_ref()).await
-}
-
-async fn sent(body: &Value, fault: Option<&Fault>) -> Response {
-    match fault {
-        Some(fault) if fault.kind == FaultKind::GeminiCutReply => {
-            reply::cut("application/json", &Bytes::from(body.to_string()), true)
-        }
-        Some(fault) if fault.kind == FaultKind::GeminiSlow => {
-            tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-            reply::json(200, body)
-        }
-        _ => reply::json(200, body),
-    }
+    let answer = answer::answer(shared, request, target, about.call, fault.as_ref());
+    open.entry.bill = Some(answer.bill());
+    let latency = shared.options.latencies.gemini;
+    shared.pause(latency, &about.key).await;
+    let (cut, slow) = (FaultKind::GeminiCutReply, FaultKind::GeminiSlow);
+    answer.sent(fault.as_ref(), cut, slow).await
 }
 
 fn admit(

@@ -5,7 +5,6 @@ mod errors;
 mod validate;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,9 +14,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::contacts_heard_in;
-use crate::faults::{Fault, FaultKind, Point, Subject};
-use crate::journal::{Bill, OpenEntry, System};
+use super::model::About;
+use crate::faults::{FaultKind, Point};
+use crate::journal::{OpenEntry, System};
 use crate::options::CREDENTIALS;
 use crate::reply::{self, Refusal};
 use crate::shared::{Shared, file};
@@ -65,24 +64,9 @@ async fn unknown_url() -> Response {
 }
 
 async fn complete(shared: &Shared, request: &Value, open: &mut OpenEntry) -> Response {
-    let prompt = prompt_text(request);
-    let call_id = shared.recogniser.recognise(&prompt).map(str::to_owned);
-    let contacts = contacts_heard_in(shared, call_id.as_deref());
-    open.entry.call_id.clone_from(&call_id);
-    if let [only] = contacts[..] {
-        open.entry.contact_id = Some(only.to_owned());
-    }
-    let key = call_id
-        .clone()
-        .or_else(|| open.entry.sha256.clone())
-        .unwrap_or_default();
+    let about = About::new(shared, &prompt_text(request), open);
     let model = request["model"].as_str().unwrap_or_default();
-    let subject = Subject {
-        contacts,
-        call: call_id.as_deref(),
-        model,
-        key: &key,
-    };
+    let subject = about.subject(model);
     let fault = points(request).find_map(|point| shared.strike(point, &subject, open));
     let refusal = fault
         .as_ref()
@@ -90,29 +74,12 @@ async fn complete(shared: &Shared, request: &Value, open: &mut OpenEntry) -> Res
     if let Some(answer) = refusal {
         return answer;
     }
-    let call = call_id
-        .as_deref()
-        .and_then(|id| shared.world.corpus().call(id));
-    let completed = answer::answer(shared, request, call, fault.as_ref());
-    open.entry.bill = Some(Bill::Tokens {
-        input: completed.input_tokens,
-        output: completed.output_tokens,
-    });
-    shared.pause(shared.options.latencies.openai, &key).await;
-    sent(&completed.body, fault.as_ref()).await
-}
-
-async fn sent(body: &Value, fault: Option<&Fault>) -> Response {
-    match fault {
-        Some(fault) if fault.kind == FaultKind::OpenAiCutReply => {
-            reply::cut("application/json", &Bytes::from(body.to_string()), true)
-        }
-        Some(fault) if fault.kind == FaultKind::OpenAiSlow => {
-            tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-            reply::json(200, body)
-        }
-        _ => reply::json(200, body),
-    }
+    let answer = answer::answer(shared, request, about.call, fault.as_ref());
+    open.entry.bill = Some(answer.bill());
+    let latency = shared.options.latencies.openai;
+    shared.pause(latency, &about.key).await;
+    let (cut, slow) = (FaultKind::OpenAiCutReply, FaultKind::OpenAiSlow);
+    answer.sent(fault.as_ref(), cut, slow).await
 }
 
 fn admit(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::support::{LITE, bench, body, request, text_of};
-use crate::testing::corpus;
-use crate::{Bill, CREDENTIALS};
+use super::support::{LITE, bench, bench_of, body, request, text_of};
+use crate::testing::{corpus, now};
+use crate::{Bill, CREDENTIALS, Contact, SandboxOptions, World};
 
 #[tokio::test]
 async fn a_known_call_gets_its_truth() {
@@ -26,6 +26,21 @@ async fn a_known_call_gets_its_truth() {
         .await
         .unwrap();
     assert!(text_of(&body(unknown).await).contains("general_enquiry"));
+}
+
+#[tokio::test]
+async fn a_request_is_put_down_for_a_contact_where_only_one_had_the_call() {
+    let contact = |id: &str| Contact::recorded(id, now(), &["sale"]);
+    for (contacts, only) in [
+        (vec![contact("101")], Some("101")),
+        (vec![contact("101"), contact("102")], None),
+    ] {
+        let world = World::exact(corpus(), 1, contacts);
+        let bench = bench_of(world, SandboxOptions::default()).await;
+        assert_eq!(bench.classify("sale").await.status(), 200);
+        let entries = bench.sandbox.journal().entries();
+        assert_eq!(entries[0].contact_id.as_deref(), only);
+    }
 }
 
 #[tokio::test]

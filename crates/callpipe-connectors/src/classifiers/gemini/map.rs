@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::config::ThinkingLevel;
 use crate::classifiers::text;
 
-pub(super) use answer::{analysis, classification};
+pub(super) use answer::written;
 pub(super) use failure::refusal;
 
 /// Gives each object of a schema its order of fields, which a JSON object does not have: the model

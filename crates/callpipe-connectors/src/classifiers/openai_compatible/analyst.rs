@@ -10,6 +10,7 @@ use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
 
 use super::{OpenAiCompatibleClassifier, client, map};
+use crate::classifiers::answer;
 
 #[async_trait]
 impl Analyst for OpenAiCompatibleClassifier {
@@ -27,7 +28,7 @@ impl Analyst for OpenAiCompatibleClassifier {
     }
 
     fn read_analysis(&self, reply: &[u8], model: &ModelName) -> Result<Analysis, UnusableAnswer> {
-        map::analysis(reply, &model.0)
+        answer::analysis(reply, map::written, model)
     }
 
     fn analysis_price_max(

@@ -6,7 +6,7 @@ mod schema;
 
 use crate::classifiers::text;
 
-pub(super) use answer::{analysis, classification};
+pub(super) use answer::written;
 pub(super) use failure::{Objection, objection, refusal};
 pub(super) use schema::{InOrder, strict};
 

@@ -25,6 +25,7 @@ use callpipe_core::recording::Fingerprint;
 use callpipe_core::taxonomy::{Taxonomy, prompt};
 
 use crate::classifiers::TokenPrices;
+use crate::classifiers::answer;
 use crate::classifiers::models::{Checked, Models};
 use crate::classifiers::task::Task;
 
@@ -164,7 +165,7 @@ impl Classifier for OpenAiCompatibleClassifier {
     }
 
     fn read(&self, reply: &[u8], model: &ModelName) -> Result<Classification, UnusableAnswer> {
-        map::classification(reply, &self.taxonomy, &model.0)
+        answer::classification(reply, map::written, &self.taxonomy, model)
     }
 
     fn price(&self, reply: &[u8], model: &ModelName) -> Usd {

@@ -1,11 +1,13 @@
 //! How a reply is read: to labels that passed the taxonomy's check, or to why there are none.
 
+use callpipe_core::analysis::Analysis;
 use callpipe_core::classification::Classification;
 use callpipe_core::contracts::classifier::{Classifier, ModelName, UnusableAnswer};
 use callpipe_core::money::Usd;
 use callpipe_core::taxonomy::Taxonomy;
 use serde_json::{Value, json};
 
+use crate::classifiers::answer::{self, Reading};
 use crate::damage::{self, assert_discreet};
 
 const MODEL_ASKED: &str = "asked-model";
@@ -14,9 +16,7 @@ const MODEL_ASKED: &str = "asked-model";
 const PRICE_MAX: Usd = Usd::from_micros(1_000_000_000);
 
 /// A vendor's way to read a reply of a model that was asked.
-pub(in super::super) struct Reader(
-    pub(in super::super) fn(&[u8], &Taxonomy, &str) -> Result<Classification, UnusableAnswer>,
-);
+pub(in super::super) struct Reader(pub(in super::super) Reading);
 
 impl Reader {
     pub(in super::super) fn read(&self, reply: &Value) -> Result<Classification, UnusableAnswer> {
@@ -27,7 +27,12 @@ impl Reader {
         &self,
         reply: &[u8],
     ) -> Result<Classification, UnusableAnswer> {
-        self.0(reply, &Taxonomy::built_in(), MODEL_ASKED)
+        let model = ModelName(MODEL_ASKED.into());
+        answer::classification(reply, self.0, &Taxonomy::built_in(), &model)
+    }
+
+    pub(in super::super) fn analysis(&self, reply: &[u8]) -> Result<Analysis, UnusableAnswer> {
+        answer::analysis(reply, self.0, &ModelName(MODEL_ASKED.into()))
     }
 
     /// Why a reply is faulty.

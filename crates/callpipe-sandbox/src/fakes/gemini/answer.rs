@@ -6,21 +6,11 @@ use serde_json::{Map, Value, json};
 use super::validate::field;
 use super::{Target, models, prompt_text, spoil};
 use crate::corpus::CorpusCall;
+use crate::fakes::model::{self, Answer};
 use crate::fakes::schema::Shape;
 use crate::fakes::understood;
 use crate::faults::{Fault, FaultKind};
 use crate::shared::Shared;
-
-/// Roughly what a token is in English.
-const CHARACTERS_PER_TOKEN: usize = 4;
-
-/// The body of a 200, and what it costs.
-#[derive(Debug)]
-pub(super) struct Generated {
-    pub(super) body: Value,
-    pub(super) input_tokens: u64,
-    pub(super) output_tokens: u64,
-}
 
 pub(super) fn answer(
     shared: &Shared,
@@ -28,7 +18,7 @@ pub(super) fn answer(
     target: &Target,
     call: Option<&CorpusCall>,
     fault: Option<&Fault>,
-) -> Generated {
+) -> Answer {
     let fault = fault.map(|fault| fault.kind);
     let empty = Map::new();
     let fields = request.as_object().unwrap_or(&empty);
@@ -40,16 +30,12 @@ pub(super) fn answer(
     let cap = field(config, "maxOutputTokens")
         .and_then(Value::as_u64)
         .unwrap_or(65_536) as usize;
-    let room = cap.saturating_sub(thoughts) * CHARACTERS_PER_TOKEN;
-    let (text, finish_reason) = if fault == Some(FaultKind::GeminiMaxTokens) {
-        (head(&text, text.chars().count() * 2 / 3), "MAX_TOKENS")
-    } else if text.chars().count() > room {
-        (head(&text, room), "MAX_TOKENS")
-    } else {
-        (text, "STOP")
-    };
-    let input = tokens(&prompt_text(request)) + tokens(&instructions(fields));
-    let output = tokens(&text);
+    let is_cut = fault == Some(FaultKind::GeminiMaxTokens);
+    let room_tokens = Some(cap.saturating_sub(thoughts));
+    let (text, is_cut) = model::within_room(text, room_tokens, is_cut);
+    let finish_reason = if is_cut { "MAX_TOKENS" } else { "STOP" };
+    let input = model::tokens(&prompt_text(request)) + model::tokens(&instructions(fields));
+    let output = model::tokens(&text);
     let mut body = json!({
         "candidates": [candidate(shared, config, &text, finish_reason)],
         "usageMetadata": {
@@ -67,10 +53,10 @@ pub(super) fn answer(
     if fault.is_some_and(|fault| spoil::spoil_candidates(fault, &mut body)) {
         output = 0;
     }
-    Generated {
+    Answer {
         body,
-        input_tokens: input as u64,
-        output_tokens: output as u64,
+        input_tokens: input,
+        output_tokens: output,
     }
 }
 
@@ -79,13 +65,10 @@ fn model_text(
     call: Option<&CorpusCall>,
     fault: Option<FaultKind>,
 ) -> String {
-    let quote = call
-        .and_then(|call| call.turns.first())
-        .map_or("", |turn| &turn.text);
     let mut value = understood::labels(call);
     let schema = field(config, "responseSchema").or_else(|| field(config, "responseJsonSchema"));
     if let Some(schema) = schema {
-        value = Shape::new(schema, quote).fit(&understood::everything(call));
+        value = Shape::new(schema, model::quote(call)).fit(&understood::everything(call));
     }
     if let Some(fault) = fault {
         spoil::spoil_value(fault, &mut value);
@@ -110,7 +93,7 @@ fn candidate(shared: &Shared, config: &Map<String, Value>, text: &str, finish: &
     // Every third answer comes in two parts, as answers now and then do.
     let length = text.chars().count();
     if length > 20 && crate::chance::draw(shared.world.seed(), &["parts", text]).is_multiple_of(3) {
-        let first = head(text, length / 2);
+        let first = model::head(text, length / 2);
         parts.push(json!({ "text": &text[first.len()..] }));
         parts.insert(parts.len() - 1, json!({ "text": first }));
     } else {
@@ -146,12 +129,4 @@ fn instructions(fields: &Map<String, Value>) -> String {
         .flatten()
         .filter_map(|part| part["text"].as_str());
     texts.collect::<Vec<&str>>().join("\n")
-}
-
-fn head(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
-}
-
-fn tokens(text: &str) -> usize {
-    text.chars().count().div_ceil(CHARACTERS_PER_TOKEN)
 }

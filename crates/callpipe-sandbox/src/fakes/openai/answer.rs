@@ -5,47 +5,33 @@ use serde_json::{Value, json};
 
 use super::{messages, prompt_text};
 use crate::corpus::CorpusCall;
+use crate::fakes::model::{self, Answer};
 use crate::fakes::schema::Shape;
 use crate::fakes::understood;
 use crate::faults::{Fault, FaultKind};
 use crate::shared::Shared;
 
-/// Roughly what a token is in English.
-const CHARACTERS_PER_TOKEN: usize = 4;
-
 /// Of a model that thinks aloud before it answers.
 const THOUGHTS: &str = "The customer's wish comes first. {\"Not\": \"the answer\"} yet.";
-
-/// The body of a 200, and what it costs.
-#[derive(Debug)]
-pub(super) struct Completed {
-    pub(super) body: Value,
-    pub(super) input_tokens: u64,
-    pub(super) output_tokens: u64,
-}
 
 pub(super) fn answer(
     shared: &Shared,
     request: &Value,
     call: Option<&CorpusCall>,
     fault: Option<&Fault>,
-) -> Completed {
+) -> Answer {
     let fault = fault.map(|fault| fault.kind);
     let text = model_text(request, call, fault);
     let limit = ["max_completion_tokens", "max_tokens"]
         .iter()
         .find_map(|name| request[name].as_u64());
-    let room = limit.map_or(usize::MAX, |tokens| tokens as usize * CHARACTERS_PER_TOKEN);
-    let (text, finish_reason) = if fault == Some(FaultKind::OpenAiCutJson) {
-        (head(&text, text.chars().count() * 2 / 3), "length")
-    } else if text.chars().count() > room {
-        (head(&text, room), "length")
-    } else {
-        (text, "stop")
-    };
+    let room_tokens = limit.map(|tokens| tokens as usize);
+    let is_cut = fault == Some(FaultKind::OpenAiCutJson);
+    let (text, is_cut) = model::within_room(text, room_tokens, is_cut);
+    let finish_reason = if is_cut { "length" } else { "stop" };
     let instructions = messages(request, |role| role != "user").join("\n");
-    let input = tokens(&prompt_text(request)) + tokens(&instructions);
-    let output = tokens(&text);
+    let input = model::tokens(&prompt_text(request)) + model::tokens(&instructions);
+    let output = model::tokens(&text);
     let mut body = json!({
         "id": format!("chatcmpl-{}", shared.next_uuid().replace('-', "")),
         "object": "chat.completion", "created": shared.now().timestamp(), "model": request["model"],
@@ -62,21 +48,18 @@ pub(super) fn answer(
     if let Some(fault) = fault {
         spoil(fault, &mut body);
     }
-    Completed {
+    Answer {
         body,
-        input_tokens: input as u64,
-        output_tokens: output as u64,
+        input_tokens: input,
+        output_tokens: output,
     }
 }
 
 fn model_text(request: &Value, call: Option<&CorpusCall>, fault: Option<FaultKind>) -> String {
-    let quote = call
-        .and_then(|call| call.turns.first())
-        .map_or("", |turn| &turn.text);
     let format = &request["response_format"];
     let mut value = understood::everything(call);
     if format["type"] == json!("json_schema") {
-        value = Shape::new(&format["json_schema"]["schema"], quote).fit(&value);
+        value = Shape::new(&format["json_schema"]["schema"], model::quote(call)).fit(&value);
     }
     if fault == Some(FaultKind::OpenAiOffList) {
         value = off_list(value);
@@ -125,12 +108,4 @@ fn spoil(fault: FaultKind, body: &mut Value) {
         FaultKind::OpenAiNoUsage => body["usage"] = Value::Null,
         _ => {}
     }
-}
-
-fn head(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
-}
-
-fn tokens(text: &str) -> usize {
-    text.chars().count().div_ceil(CHARACTERS_PER_TOKEN)
 }

@@ -6,23 +6,20 @@ use serde_json::{Value, json};
 use crate::faults::{Fault, FaultKind};
 use crate::reply::{self, Refusal};
 
-fn error(status: u16, message: &str, kind: &str, param: Value, code: Value) -> Response {
-    let error = json!({ "message": message, "type": kind, "param": param, "code": code });
-    reply::json(status, &json!({ "error": error }))
-}
-
-fn invalid(status: u16, message: &str, param: &str, code: &str) -> Response {
+/// An error's body. What is empty is null.
+fn error(status: u16, message: &str, kind: &str, param: &str, code: &str) -> Response {
     let or_null = |text: &str| match text {
         "" => Value::Null,
         text => json!(text),
     };
-    error(
-        status,
-        message,
-        "invalid_request_error",
-        or_null(param),
-        or_null(code),
-    )
+    let error = json!({
+        "message": message, "type": kind, "param": or_null(param), "code": or_null(code),
+    });
+    reply::json(status, &json!({ "error": error }))
+}
+
+fn invalid(status: u16, message: &str, param: &str, code: &str) -> Response {
+    error(status, message, "invalid_request_error", param, code)
 }
 
 /// 400 about a parameter.
@@ -57,35 +54,26 @@ pub(super) fn of_fault(fault: &Fault, model: &str) -> Option<Response> {
     let answer = match fault.kind {
         FaultKind::OpenAi400 => invalid(400, "Invalid request.", "", ""),
         FaultKind::OpenAi401 => invalid_key(),
-        FaultKind::OpenAi403 => error(
+        FaultKind::OpenAi403 => invalid(
             403,
             "You are not allowed to sample from this model.",
-            "invalid_request_error",
-            Value::Null,
-            Value::Null,
+            "",
+            "",
         ),
         FaultKind::OpenAiModelNotFound => model_not_found(model),
-        FaultKind::OpenAi429 => error(
-            429,
-            "Rate limit reached for requests.",
-            "requests",
-            Value::Null,
-            json!("rate_limit_exceeded"),
-        ),
-        FaultKind::OpenAiInsufficientQuota => error(
-            429,
-            "You exceeded your current quota, please check your plan and billing details.",
-            "insufficient_quota",
-            Value::Null,
-            json!("insufficient_quota"),
-        ),
-        FaultKind::OpenAi500 => error(
-            500,
-            "The server had an error while processing your request.",
-            "server_error",
-            Value::Null,
-            Value::Null,
-        ),
+        FaultKind::OpenAi429 => {
+            let message = "Rate limit reached for requests.";
+            error(429, message, "requests", "", "rate_limit_exceeded")
+        }
+        FaultKind::OpenAiInsufficientQuota => {
+            let message =
+                "You exceeded your current quota, please check your plan and billing details.";
+            error(429, message, "insufficient_quota", "", "insufficient_quota")
+        }
+        FaultKind::OpenAi500 => {
+            let message = "The server had an error while processing your request.";
+            error(500, message, "server_error", "", "")
+        }
         // llama.cpp's words while it loads a model.
         FaultKind::OpenAi503Loading => reply::json(
             503,

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::map::classification;
+use super::super::map;
 use super::reply;
 use crate::classifiers::testing::{Reader, labels};
 
-const READER: Reader = Reader(classification);
+const READER: Reader = Reader(map::written);
 
 #[test]
 fn a_whole_answer_is_a_classification() {

@@ -2,12 +2,13 @@
 
 use callpipe_core::contracts::classifier::ModelName;
 use callpipe_core::failure::{Failure, FailureKind};
-use callpipe_core::taxonomy::Taxonomy;
 use serde_json::{Value, json};
 
 use super::super::map;
 use super::{classifier, config, reply};
-use crate::classifiers::testing::{assert_labels_or_none, assert_priced_labels_or_none, labels};
+use crate::classifiers::testing::{
+    Reader, assert_labels_or_none, assert_priced_labels_or_none, labels,
+};
 use crate::damage::{self, MARKER};
 
 fn samples() -> Vec<Value> {
@@ -48,8 +49,7 @@ fn damaged_labels_become_labels_of_the_taxonomy_or_none() {
     damage::of_json(&[labels(), labelled], |text| {
         let answer = reply(&String::from_utf8_lossy(text), "STOP").to_string();
         let answer = answer.as_bytes();
-        let read = map::classification(answer, &Taxonomy::built_in(), "asked-model");
-        assert_labels_or_none(&read, answer);
+        assert_labels_or_none(&Reader(map::written).read_bytes(answer), answer);
     });
 }
 

@@ -1,9 +1,6 @@
 //! What a model wrote in a reply of a server's, or why that is no answer.
 
-use callpipe_core::analysis::Analysis;
-use callpipe_core::classification::Classification;
 use callpipe_core::contracts::classifier::UnusableAnswer;
-use callpipe_core::taxonomy::Taxonomy;
 use serde_json::Value;
 
 use super::super::wire::{Choice, Reply, ReplyMessage};
@@ -13,27 +10,11 @@ use crate::classifiers::answer::{AskedModel, Written};
 /// Where a model's thoughts end that stand before its answer. Some servers leave out their beginning.
 const THOUGHT_ENDS: [&str; 2] = ["</think>", "</thinking>"];
 
-/// Reads a reply and checks it against the taxonomy.
-pub(in super::super) fn classification(
-    reply: &[u8],
-    taxonomy: &Taxonomy,
-    model_asked: &str,
-) -> Result<Classification, UnusableAnswer> {
-    let asked = AskedModel(model_asked);
-    asked.classification(&written(reply, asked)?, taxonomy)
-}
-
-/// Reads a reply that is an analysis, and checks its form.
-pub(in super::super) fn analysis(
-    reply: &[u8],
-    model_asked: &str,
-) -> Result<Analysis, UnusableAnswer> {
-    let asked = AskedModel(model_asked);
-    asked.analysis(&written(reply, asked)?)
-}
-
 /// What the model wrote, if it wrote it to the end.
-fn written(reply: &[u8], asked: AskedModel<'_>) -> Result<Written, UnusableAnswer> {
+pub(in super::super) fn written(
+    reply: &[u8],
+    asked: AskedModel<'_>,
+) -> Result<Written, UnusableAnswer> {
     let reply: Reply = asked.reply(reply)?;
     let text = answer_text(&reply, asked)?;
     Ok(Written {

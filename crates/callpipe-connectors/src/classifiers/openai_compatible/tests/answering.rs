@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::super::map::{analysis, classification};
+use super::super::map;
 use super::reply;
 use crate::classifiers::testing::{Reader, labels};
 
-const READER: Reader = Reader(classification);
+const READER: Reader = Reader(map::written);
 
 #[test]
 fn a_whole_answer_is_a_classification() {
@@ -191,7 +191,7 @@ fn an_analysis_is_read_as_labels_are() {
         "sentiment": { "average": { "sentiment": "neutral", "sentiment_score": 0.0 }, "segments": [] },
     });
     let bytes = |text: String| reply(text, "stop").to_string();
-    let read = |text: String| analysis(bytes(text).as_bytes(), "asked-model");
+    let read = |text: String| READER.analysis(bytes(text).as_bytes());
     let good = read(format!("<think>Hm.</think>{answer}")).unwrap();
     assert_eq!(good.summary.as_deref(), Some("Asks for opening hours."));
     let mut off = answer;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::map;
 use super::{classifier, config, reply};
-use crate::classifiers::testing::{assert_priced_labels_or_none, labels};
+use crate::classifiers::testing::{Reader, assert_priced_labels_or_none, labels};
 use crate::damage::{self, MARKER, assert_discreet};
 
 fn samples() -> Vec<Value> {
@@ -55,7 +55,7 @@ fn a_damaged_analysis_is_within_its_bounds_or_none() {
     assert_eq!((whole.topics.len(), whole.intents.len()), (1, 1));
     damage::of_json(&[analysis], |text| {
         let answer = reply(String::from_utf8_lossy(text), "stop").to_string();
-        match map::analysis(answer.as_bytes(), "asked-model") {
+        match Reader(map::written).analysis(answer.as_bytes()) {
             Ok(read) => {
                 let shares = read.topics.iter().map(|topic| topic.confidence);
                 let shares = shares.chain(read.intents.iter().map(|intent| intent.confidence));
