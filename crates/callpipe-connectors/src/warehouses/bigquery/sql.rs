@@ -33,7 +33,7 @@ pub(super) const CONTACT: [&str; 6] = [
 const FETCHED: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
 
 /// The columns that are set when the conversation is known, with [`ANALYSIS_COLUMNS`].
-const TRANSCRIBED: [&str; 11] = [
+const TRANSCRIBED: [&str; 12] = [
     "transcription",
     "transcription_raw",
     "measures",
@@ -42,23 +42,22 @@ const TRANSCRIBED: [&str; 11] = [
     "transcribed_at",
     "transcript_key",
     "reply_keys",
+    "triage",
     "not_bought_s",
     "saved_usd",
     "same_audio_as",
 ];
 
-/// The columns that stay as they were where nothing new is known of them.
-const KEPT: [&str; 3] = ["fetch_datetime", "raw_response", "triage"];
-
 /// All columns of the tracking table that we ever write, beside `contactId`.
 pub(super) fn written_columns() -> impl Iterator<Item = &'static str> {
+    let once = ["fetch_datetime", "raw_response"];
     CONTACT
         .into_iter()
         .chain(STATE_COLUMNS)
         .chain(FETCHED)
         .chain(TRANSCRIBED)
         .chain(ANALYSIS_COLUMNS)
-        .chain(KEPT)
+        .chain(once)
 }
 
 /// A name of a column as SQL takes it. Names come from the code, from the checked taxonomy, or from
@@ -265,7 +264,7 @@ impl Sql {
                 format!("{column} = IF({learned}, staged.tracking.{column}, known.{column})")
             }));
         }
-        for column in KEPT {
+        for column in ["fetch_datetime", "raw_response"] {
             updates.push(format!(
                 "{column} = COALESCE(staged.tracking.{column}, known.{column})"
             ));

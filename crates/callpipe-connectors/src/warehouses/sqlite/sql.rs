@@ -71,7 +71,7 @@ impl Sql {
                  transcription_raw = :transcription_raw, measures = :measures, \
                  duration_s = :duration_s, transcriber_model = :transcriber_model, \
                  transcribed_at = :transcribed_at, transcript_key = :transcript_key, \
-                 reply_keys = :reply_keys, triage = COALESCE(:triage, triage), not_bought_s = :not_bought_s, \
+                 reply_keys = :reply_keys, triage = :triage, not_bought_s = :not_bought_s, \
                  saved_usd = :saved_usd, same_audio_as = :same_audio_as WHERE contactId = :contact_id"
             ),
             save_analysis: save_analysis(&tracking),

@@ -331,15 +331,6 @@ pub(super) async fn what_was_not_bought_adds_up(warehouse: &dyn Warehouse) {
     assert_eq!((known.not_bought_s, known.saved), (Some(61.0), Some(saved)));
     let known = export_of(warehouse, &contact("quiet-2", "")).await.triage;
     assert_eq!(known.same_audio_as, Some(id("quiet-1")));
-
-    // Done again from a reply that was kept: nobody listens again.
-    let again = contact("quiet-2", "");
-    let done = state(&again, Stage::Classify, Status::Done);
-    let change = Change::Transcribed(Box::new(transcribed(&again, "Agent: Hello.")));
-    save(warehouse, &[outcome(&again, done, change)]).await;
-    let known = export_of(warehouse, &again).await.triage;
-    assert_eq!(known.recordings, [heard(true, 0)], "what was heard stays");
-    assert_eq!(known.same_audio_as, None);
 }
 
 /// How many calls, and how many of them wait.
