@@ -286,7 +286,7 @@ mod local {
         assert!(
             several
                 .stderr
-                .contains("page.wav:\nerror: listening to the recording: it is no audio but"),
+                .contains("page.wav:\nerror: reading page.wav: it is no audio but a web page"),
             "{}",
             several.stderr
         );
