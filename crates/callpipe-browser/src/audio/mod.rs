@@ -1,0 +1,1 @@
+//! Sound of calls: recordings by byte ranges, and their waveforms.

@@ -1,0 +1,1 @@
+//! Charts as SVG and HTML, made of figures and addresses: pure functions.

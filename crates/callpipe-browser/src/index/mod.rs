@@ -1,0 +1,1 @@
+//! The browser's own index of the calls: narrow columns in memory, words in a file.

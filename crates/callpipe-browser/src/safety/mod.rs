@@ -1,0 +1,1 @@
+//! Who may see calls: signing in, tokens against forged requests, headers, and a log of who listened.
