@@ -32,7 +32,11 @@ impl Snapshot {
     }
 
     /// The calls of a selection. `found` are the ids of those in which its words were said.
-    pub(crate) fn choose<'a>(&'a self, selection: &Selection, found: Option<&'a [i64]>) -> Chosen<'a> {
+    pub(crate) fn choose<'a>(
+        &'a self,
+        selection: &Selection,
+        found: Option<&'a [i64]>,
+    ) -> Chosen<'a> {
         self.choose_dates(selection, self.dates(selection), found)
     }
 
@@ -58,7 +62,10 @@ impl Snapshot {
         let bounds = selection.figures.iter().filter_map(|(figure, bounds)| {
             let position = Figure::ALL.iter().position(|other| other == figure)?;
             let min = bounds.min.map_or(f32::NEG_INFINITY, |min| min as f32);
-            Some((position, min..=bounds.max.map_or(f32::INFINITY, |max| max as f32)))
+            Some((
+                position,
+                min..=bounds.max.map_or(f32::INFINITY, |max| max as f32),
+            ))
         });
         Chosen {
             snapshot: self,
@@ -128,7 +135,9 @@ impl<'a> Chosen<'a> {
     }
 
     fn holds(&self, piece: &Piece, at: usize) -> bool {
-        self.days.as_ref().is_none_or(|days| days.contains(&piece.days[at]))
+        self.days
+            .as_ref()
+            .is_none_or(|days| days.contains(&piece.days[at]))
             && self
                 .sets
                 .iter()

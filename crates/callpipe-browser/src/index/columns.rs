@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 
 use super::dictionary::Dictionary;
 use super::entry::{FIGURES, NO_DAY};
@@ -82,7 +82,11 @@ impl Piece {
         Self {
             ids: self.ids.split_off(at),
             days: self.days.split_off(at),
-            sets: self.sets.iter_mut().map(|column| column.split_off(at)).collect(),
+            sets: self
+                .sets
+                .iter_mut()
+                .map(|column| column.split_off(at))
+                .collect(),
             figures: self.figures.each_mut().map(|column| column.split_off(at)),
         }
     }
@@ -173,7 +177,11 @@ impl Snapshot {
             // The newest piece grows at its end: it is left nearly full.
             let is_last = at + 1 == self.pieces.len();
             let piece = Arc::make_mut(&mut self.pieces[at]);
-            let cut = if is_last { PIECE_CALLS_MAX * 15 / 16 } else { PIECE_CALLS_MAX / 2 };
+            let cut = if is_last {
+                PIECE_CALLS_MAX * 15 / 16
+            } else {
+                PIECE_CALLS_MAX / 2
+            };
             let rest = piece.split_off(cut);
             self.pieces.insert(at + 1, Arc::new(rest));
         }
@@ -198,7 +206,9 @@ impl Snapshot {
 
     /// The piece that an id belongs into.
     fn piece_of(&self, id: i64) -> usize {
-        let after = self.pieces.partition_point(|piece| piece.ids.first() <= Some(&id));
+        let after = self
+            .pieces
+            .partition_point(|piece| piece.ids.first() <= Some(&id));
         after.saturating_sub(1)
     }
 }
@@ -232,10 +242,19 @@ mod tests {
         for rows in rows.chunks(1_000) {
             snapshot.put(rows);
         }
-        let ids: Vec<i64> = snapshot.pieces.iter().flat_map(|piece| piece.ids.clone()).collect();
+        let ids: Vec<i64> = snapshot
+            .pieces
+            .iter()
+            .flat_map(|piece| piece.ids.clone())
+            .collect();
         assert!(ids.is_sorted_by(|left, right| left < right));
         assert_eq!((ids.len(), snapshot.calls()), (40_000, 40_000));
-        assert!(snapshot.pieces.iter().all(|piece| piece.ids.len() <= PIECE_CALLS_MAX));
+        assert!(
+            snapshot
+                .pieces
+                .iter()
+                .all(|piece| piece.ids.len() <= PIECE_CALLS_MAX)
+        );
         snapshot.remove(ids[77]);
         snapshot.remove(ids[77]);
         assert_eq!(snapshot.calls(), 39_999);

@@ -77,7 +77,10 @@ pub(super) fn entry(call: &ExportedCall, fields: &Fields, reviewed: &Reviewed) -
     Entry {
         contact_id: call.contact.id.to_string(),
         started_at: call.contact.started_at,
-        day: call.contact.date().map_or(NO_DAY, |date| date.num_days_from_ce()),
+        day: call
+            .contact
+            .date()
+            .map_or(NO_DAY, |date| date.num_days_from_ce()),
         values: values.collect(),
         figures: figures(call, labels),
         caller: caller(&call.contact.metadata),
@@ -114,7 +117,10 @@ fn own_values(
             one(average.map(|average| average.sentiment.as_str()))
         }
         "transcriber" => one(call.transcript.model.as_deref()),
-        "model" => one(call.labels.as_ref().and_then(|labels| labels.model.as_deref())),
+        "model" => one(call
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.model.as_deref())),
         "taxonomy" => {
             let version = call.labels.as_ref();
             one(version.and_then(|labels| labels.taxonomy_version.as_deref()))
@@ -128,7 +134,10 @@ fn own_values(
 /// introduced themselves.
 pub(crate) fn agents(call: &ExportedCall, labels: &Map<String, Value>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    let participants = call.recordings.iter().flat_map(|recording| &recording.participants);
+    let participants = call
+        .recordings
+        .iter()
+        .flat_map(|recording| &recording.participants);
     for participant in participants.filter(|participant| participant.role == Role::Agent) {
         if let Some(name) = &participant.name
             && !names.contains(name)
@@ -154,9 +163,17 @@ fn text(value: Option<&Value>) -> Option<String> {
 }
 
 fn caller(metadata: &Map<String, Value>) -> Option<String> {
-    let told = CALLER_KEYS.iter().find_map(|key| text(metadata.get(*key)))?;
+    let told = CALLER_KEYS
+        .iter()
+        .find_map(|key| text(metadata.get(*key)))?;
     let digest = Sha256::digest(told.as_bytes());
-    Some(digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+    Some(
+        digest
+            .iter()
+            .take(12)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
 }
 
 fn figures(call: &ExportedCall, labels: &Map<String, Value>) -> [f32; FIGURES] {
@@ -172,7 +189,9 @@ fn figures(call: &ExportedCall, labels: &Map<String, Value>) -> [f32; FIGURES] {
             Figure::OverlapShare => measures.and_then(|m| share(m.overlap_s, m.duration_s)),
             Figure::LongestMonologueS => measures.map(|measures| {
                 let agent = measures.speakers.get(AGENT);
-                agent.map_or(measures.longest_monologue_s, |agent| agent.longest_monologue_s)
+                agent.map_or(measures.longest_monologue_s, |agent| {
+                    agent.longest_monologue_s
+                })
             }),
             Figure::Interruptions => measures
                 .and_then(|measures| measures.speakers.get(AGENT)?.interruptions)
@@ -194,7 +213,11 @@ const AGENT: &str = "Agent";
 
 fn agent_talk_share(measures: &Measures) -> Option<f64> {
     let agent = measures.speakers.get(AGENT)?;
-    let all: f64 = measures.speakers.values().map(|speaker| speaker.talk_s).sum();
+    let all: f64 = measures
+        .speakers
+        .values()
+        .map(|speaker| speaker.talk_s)
+        .sum();
     share(agent.talk_s, all)
 }
 
@@ -206,7 +229,9 @@ fn share(part: f64, whole: f64) -> Option<f64> {
 fn confidence(labels: &Map<String, Value>) -> Option<f64> {
     let scores = labels.values().find_map(|value| {
         let scores = value.as_object()?;
-        let all_numbers = scores.values().all(|score| score.is_number() || score.is_null());
+        let all_numbers = scores
+            .values()
+            .all(|score| score.is_number() || score.is_null());
         (all_numbers && !scores.is_empty()).then_some(scores)
     })?;
     let overall = scores.iter().find(|(name, _)| name.starts_with("overall"));
@@ -222,7 +247,12 @@ fn said(call: &ExportedCall) -> Said {
         summary: call.transcript.analysis.summary.clone().unwrap_or_default(),
         ..Said::default()
     };
-    for line in call.transcript.conversation.iter().flat_map(|text| text.lines()) {
+    for line in call
+        .transcript
+        .conversation
+        .iter()
+        .flat_map(|text| text.lines())
+    {
         let (side, words) = match line.split_once(": ") {
             Some((AGENT, words)) => (&mut said.agent, words),
             Some(("Customer", words)) => (&mut said.customer, words),
@@ -314,7 +344,10 @@ pub(super) mod tests {
             "confidence_scores": {"call_type_confidence": 0.2, "overall_confidence": 0.75},
         });
         let mut call = call("700123", "2026-05-01T08:00:00+10:00", labels);
-        call.contact.metadata = json!({"fromAddr": "+61 2 5550 1234"}).as_object().unwrap().clone();
+        call.contact.metadata = json!({"fromAddr": "+61 2 5550 1234"})
+            .as_object()
+            .unwrap()
+            .clone();
         call.transcribe_cost = Some(Usd::from_dollars(0.25));
         call.transcript.conversation = Some("Agent: Parts: Zoë.\nCustomer: A chain.\nx".into());
         call.transcript.analysis.sentiment = Some(Sentiment {
@@ -332,8 +365,11 @@ pub(super) mod tests {
         call.transcript.measures = Some(Measures {
             duration_s: 100.0,
             silence_s: 25.0,
-            speakers: [("Agent".to_owned(), speaker(30.0)), ("Customer".to_owned(), speaker(10.0))]
-                .into(),
+            speakers: [
+                ("Agent".to_owned(), speaker(30.0)),
+                ("Customer".to_owned(), speaker(10.0)),
+            ]
+            .into(),
             ..Measures::default()
         });
         let entry = entry(&call, &fields, &Reviewed::default());
@@ -341,7 +377,10 @@ pub(super) mod tests {
         assert_eq!(values("call_type"), ["complaint", "order_support"]);
         assert_eq!(values("delivery_tracking.carrier"), ["auspost"]);
         assert_eq!(values("agent"), ["Zoë"]);
-        assert_eq!((values("status"), values("sentiment")), (vec!["done"], vec!["negative"]));
+        assert_eq!(
+            (values("status"), values("sentiment")),
+            (vec!["done"], vec!["negative"])
+        );
         let figure = |figure| entry.figures[Figure::ALL.iter().position(|f| *f == figure).unwrap()];
         assert_eq!(figure(Figure::AgentTalkShare), 0.75);
         assert_eq!(figure(Figure::SilenceShare), 0.25);
@@ -351,7 +390,10 @@ pub(super) mod tests {
         assert_eq!(figure(Figure::Interruptions), 2.0);
         assert!(figure(Figure::DurationS).is_nan());
         assert_eq!(entry.said.agent, "Parts: Zoë.\n");
-        assert_eq!((&*entry.said.customer, &*entry.said.others), ("A chain.\n", "x\n"));
+        assert_eq!(
+            (&*entry.said.customer, &*entry.said.others),
+            ("A chain.\n", "x\n")
+        );
         let caller = entry.caller.unwrap();
         assert!(caller.len() == 24 && !caller.contains("5550"), "{caller}");
     }

@@ -167,7 +167,10 @@ mod tests {
     #[test]
     fn a_taxonomy_gives_fields_for_its_labels_and_their_parts() {
         let fields = Fields::of(&Taxonomy::built_in());
-        let names: Vec<&str> = fields.labels().map(|(field, _)| field.name.as_str()).collect();
+        let names: Vec<&str> = fields
+            .labels()
+            .map(|(field, _)| field.name.as_str())
+            .collect();
         assert_eq!(
             names,
             [

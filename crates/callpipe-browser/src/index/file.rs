@@ -47,11 +47,18 @@ pub(super) struct File {
     path: PathBuf,
 }
 
-/// What writing a call changes among the columns.
+/// What writing a call changed among the columns.
 pub(super) struct Written {
     /// The place that the call had, if it has another one now.
     pub(super) removed: Option<i64>,
     pub(super) row: Row,
+}
+
+/// A call as the file has it.
+struct Known {
+    id: i64,
+    said: Option<i64>,
+    packed: Vec<u8>,
 }
 
 impl File {
@@ -88,7 +95,8 @@ impl File {
     pub(super) fn load(&self, fields: &Arc<Fields>) -> rusqlite::Result<Snapshot> {
         let reader = self.reader();
         let mut dictionaries = vec![Dictionary::default(); fields.all().len()];
-        let mut statement = reader.prepare("SELECT field, words FROM sets ORDER BY field, number")?;
+        let mut statement =
+            reader.prepare("SELECT field, words FROM sets ORDER BY field, number")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (field, words): (usize, String) = (row.get(0)?, row.get(1)?);
@@ -107,7 +115,11 @@ impl File {
         let mut rows = statement.query([])?;
         let mut some = Vec::new();
         while let Some(row) = rows.next()? {
-            some.extend(unpack(row.get(0)?, row.get_ref(1)?.as_blob()?, fields.all().len()));
+            some.extend(unpack(
+                row.get(0)?,
+                row.get_ref(1)?.as_blob()?,
+                fields.all().len(),
+            ));
             if some.len() >= 8_192 {
                 snapshot.put(&some);
                 some.clear();
@@ -135,7 +147,7 @@ impl File {
         let mut numbered = dictionaries.to_vec();
         let mut written = Vec::with_capacity(entries.len());
         for entry in entries {
-            written.push(write_one(&transaction, entry, &mut numbered)?);
+            written.extend(write_one(&transaction, entry, &mut numbered)?);
         }
         for (name, note) in positions {
             set_note(&transaction, name, note)?;
@@ -158,7 +170,9 @@ impl File {
             "SELECT rowid FROM said WHERE said MATCH ?1 AND rowid < ?2 ORDER BY rowid DESC LIMIT ?3",
         )?;
         statement
-            .query_map(params![words.expression(), before, calls_max], |row| row.get(0))?
+            .query_map(params![words.expression(), before, calls_max], |row| {
+                row.get(0)
+            })?
             .collect()
     }
 
@@ -192,8 +206,15 @@ impl File {
 
     /// One that nobody uses, else the first one when it is free.
     fn reader(&self) -> MutexGuard<'_, Connection> {
-        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
-        free.unwrap_or_else(|| self.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
+        let free = self
+            .readers
+            .iter()
+            .find_map(|reader| reader.try_lock().ok());
+        free.unwrap_or_else(|| {
+            self.readers[0]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        })
     }
 }
 
@@ -220,7 +241,9 @@ fn remove(path: &Path) {
 
 fn note(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     connection
-        .query_row("SELECT note FROM notes WHERE name = ?1", [name], |row| row.get(0))
+        .query_row("SELECT note FROM notes WHERE name = ?1", [name], |row| {
+            row.get(0)
+        })
         .optional()
 }
 
@@ -231,43 +254,65 @@ fn set_note(connection: &Connection, name: &str, note: &str) -> rusqlite::Result
     Ok(())
 }
 
+/// Nothing where the file has the call just so.
 fn write_one(
     transaction: &Transaction<'_>,
     entry: &Entry,
     dictionaries: &mut [Arc<Dictionary>],
-) -> rusqlite::Result<Written> {
-    let known: Option<(i64, Option<i64>)> = transaction
-        .prepare_cached("SELECT id, said FROM calls WHERE contact_id = ?1")?
-        .query_row([&entry.contact_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+) -> rusqlite::Result<Option<Written>> {
+    let known = known(transaction, &entry.contact_id)?;
     let first = first_id(entry);
-    let stays = known.filter(|(id, _)| id >> SAME_SECOND_BITS == first >> SAME_SECOND_BITS);
-    let moved = known.filter(|_| stays.is_none());
-    if let Some((id, _)) = moved {
-        for statement in ["DELETE FROM said WHERE rowid = ?1", "DELETE FROM calls WHERE id = ?1"] {
+    let (stays, moved) = match known {
+        Some(known) if known.id >> SAME_SECOND_BITS == first >> SAME_SECOND_BITS => {
+            (Some(known), None)
+        }
+        known => (None, known.map(|known| known.id)),
+    };
+    let id = match &stays {
+        Some(known) => known.id,
+        None => free_id(transaction, first)?,
+    };
+    let row = numbered(transaction, id, entry, dictionaries)?;
+    let packed = pack(&row);
+    let digest = (!entry.said.is_empty()).then(|| entry.said.digest());
+    let said_before = stays.as_ref().and_then(|known| known.said);
+    if digest == said_before && stays.is_some_and(|known| known.packed == packed) {
+        return Ok(None);
+    }
+    if let Some(id) = moved {
+        for statement in [
+            "DELETE FROM said WHERE rowid = ?1",
+            "DELETE FROM calls WHERE id = ?1",
+        ] {
             transaction.prepare_cached(statement)?.execute([id])?;
         }
     }
-    let id = match stays {
-        Some((id, _)) => id,
-        None => free_id(transaction, first)?,
-    };
-    let digest = (!entry.said.is_empty()).then(|| entry.said.digest());
-    let row = numbered(transaction, id, entry, dictionaries)?;
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO calls (id, contact_id, caller, said, packed) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![id, entry.contact_id, entry.caller, digest, pack(&row)])?;
+        .execute(params![id, entry.contact_id, entry.caller, digest, packed])?;
     // Most changes of a call leave its words as they are.
-    let said_before = stays.and_then(|(_, said)| said);
     if digest != said_before {
         write_said(transaction, id, &entry.said, said_before.is_some())?;
     }
-    Ok(Written {
-        removed: moved.map(|(id, _)| id),
+    Ok(Some(Written {
+        removed: moved,
         row,
-    })
+    }))
+}
+
+fn known(transaction: &Transaction<'_>, contact_id: &str) -> rusqlite::Result<Option<Known>> {
+    transaction
+        .prepare_cached("SELECT id, said, packed FROM calls WHERE contact_id = ?1")?
+        .query_row([contact_id], |row| {
+            Ok(Known {
+                id: row.get(0)?,
+                said: row.get(1)?,
+                packed: row.get(2)?,
+            })
+        })
+        .optional()
 }
 
 fn write_said(
@@ -277,7 +322,9 @@ fn write_said(
     is_known: bool,
 ) -> rusqlite::Result<()> {
     if is_known {
-        transaction.prepare_cached("DELETE FROM said WHERE rowid = ?1")?.execute([id])?;
+        transaction
+            .prepare_cached("DELETE FROM said WHERE rowid = ?1")?
+            .execute([id])?;
     }
     if !said.is_empty() {
         transaction
@@ -299,7 +346,9 @@ fn first_id(entry: &Entry) -> i64 {
 fn free_id(transaction: &Transaction<'_>, first: i64) -> rusqlite::Result<i64> {
     let last: Option<i64> = transaction
         .prepare_cached("SELECT MAX(id) FROM calls WHERE id BETWEEN ?1 AND ?2")?
-        .query_row([first, first + (1 << SAME_SECOND_BITS) - 1], |row| row.get(0))?;
+        .query_row([first, first + (1 << SAME_SECOND_BITS) - 1], |row| {
+            row.get(0)
+        })?;
     Ok(last.map_or(first, |last| last + 1))
 }
 
@@ -317,7 +366,9 @@ fn numbered(
                 let number = Arc::make_mut(dictionary).number(values);
                 let words: Vec<&str> = values.iter().map(|value| &**value).collect();
                 transaction
-                    .prepare_cached("INSERT OR REPLACE INTO sets (field, number, words) VALUES (?1, ?2, ?3)")?
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO sets (field, number, words) VALUES (?1, ?2, ?3)",
+                    )?
                     .execute(params![field, number, serde_json::json!(words).to_string()])?;
                 number
             }
@@ -344,7 +395,9 @@ fn pack(row: &Row) -> Vec<u8> {
 fn unpack(id: i64, packed: &[u8], fields: usize) -> Option<Row> {
     let (day, rest) = packed.split_first_chunk()?;
     let (sets, figures) = rest.split_at_checked(2 * fields)?;
-    let sets = sets.chunks_exact(2).map(|set| u16::from_le_bytes([set[0], set[1]]));
+    let sets = sets
+        .chunks_exact(2)
+        .map(|set| u16::from_le_bytes([set[0], set[1]]));
     let mut row = Row {
         id,
         day: i32::from_le_bytes(*day),

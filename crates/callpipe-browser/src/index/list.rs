@@ -201,10 +201,12 @@ impl Chosen<'_> {
                     return Box::new(|_, _| f32::INFINITY);
                 };
                 let ranks = self.snapshot.dictionaries[field].ranks();
-                Box::new(move |piece, at| match ranks[usize::from(piece.sets[field][at])] {
-                    u16::MAX => f32::INFINITY,
-                    rank => sign * f32::from(rank),
-                })
+                Box::new(
+                    move |piece, at| match ranks[usize::from(piece.sets[field][at])] {
+                        u16::MAX => f32::INFINITY,
+                        rank => sign * f32::from(rank),
+                    },
+                )
             }
         }
     }
@@ -220,12 +222,16 @@ mod tests {
             assert_eq!(Sort::parse(word).word(), word);
         }
         assert_eq!(Sort::parse(""), Sort::default());
-        let place = Place {
-            key: -12.5,
-            id: 77,
-        };
+        let place = Place { key: -12.5, id: 77 };
         assert_eq!(Place::parse(&place.word()), Some(place));
-        for nonsense in ["", "_", "x_1", "7fc00000_1", "1_", "1_9999999999999999999999"] {
+        for nonsense in [
+            "",
+            "_",
+            "x_1",
+            "7fc00000_1",
+            "1_",
+            "1_9999999999999999999999",
+        ] {
             assert_eq!(Place::parse(nonsense), None, "{nonsense}");
         }
     }

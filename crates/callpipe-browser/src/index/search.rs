@@ -131,7 +131,9 @@ fn term(token: &str, is_alternative: bool) -> Option<Term> {
         None => (false, token),
     };
     let limited = token.split_once(':').and_then(|(name, rest)| {
-        let column = COLUMNS.iter().find(|(typed, _)| typed.eq_ignore_ascii_case(name));
+        let column = COLUMNS
+            .iter()
+            .find(|(typed, _)| typed.eq_ignore_ascii_case(name));
         column.map(|(_, column)| (*column, rest))
     });
     let (column, text) = match limited {
@@ -168,7 +170,10 @@ mod tests {
             ("Customer:refund", r#"({customer} : "refund")"#),
             (r#"agent:"call back""#, r#"({agent} : "call back")"#),
             ("http://x.y", r#"("http x y")"#),
-            ("NEAR(a b) AND ^c", r#"("near a") AND ("b") AND ("and") AND ("c")"#),
+            (
+                "NEAR(a b) AND ^c",
+                r#"("near a") AND ("b") AND ("and") AND ("c")"#,
+            ),
             ("don't", r#"("don t")"#),
             ("“late parcel”", r#"("late parcel")"#),
         ] {
@@ -186,8 +191,27 @@ mod tests {
             .execute_batch("CREATE VIRTUAL TABLE said USING fts5(agent, customer, others, summary)")
             .unwrap();
         let pieces = [
-            "a", "\"", "-", "*", ":", "OR", "AND", "NOT", "NEAR(", "customer:", "^", "{", "}", "(",
-            ")", " ", "+", "é", "\0", "'", "\u{202e}",
+            "a",
+            "\"",
+            "-",
+            "*",
+            ":",
+            "OR",
+            "AND",
+            "NOT",
+            "NEAR(",
+            "customer:",
+            "^",
+            "{",
+            "}",
+            "(",
+            ")",
+            " ",
+            "+",
+            "é",
+            "\0",
+            "'",
+            "\u{202e}",
         ];
         for first in pieces {
             for second in pieces {

@@ -125,8 +125,10 @@ impl Chosen<'_> {
 
     /// Counts calls by some fields, by figure and by day.
     pub(crate) fn tally(&self, fields: &[&str]) -> Tally {
-        let mut counters: Vec<Counter<'_>> =
-            fields.iter().filter_map(|name| self.counter(name)).collect();
+        let mut counters: Vec<Counter<'_>> = fields
+            .iter()
+            .filter_map(|name| self.counter(name))
+            .collect();
         let sentiment = position(Figure::SentimentScore);
         let mut tally = Tally::default();
         let mut days: BTreeMap<i32, DayTally> = BTreeMap::new();
@@ -176,7 +178,10 @@ impl Chosen<'_> {
                 None => *counts.entry(pair).or_default() += 1,
             }
         });
-        let dense = dense.into_iter().enumerate().filter(|(_, count)| *count > 0);
+        let dense = dense
+            .into_iter()
+            .enumerate()
+            .filter(|(_, count)| *count > 0);
         let mut cross = Cross::default();
         for (pair, count) in dense.chain(counts) {
             // Sets are far fewer than their numbers allow, so that the casts lose nothing.
@@ -203,14 +208,19 @@ impl Chosen<'_> {
         let Some(by) = self.counter(by) else {
             return Vec::new();
         };
-        let others: Vec<Counter<'_>> = fields.iter().filter_map(|name| self.counter(name)).collect();
+        let others: Vec<Counter<'_>> = fields
+            .iter()
+            .filter_map(|name| self.counter(name))
+            .collect();
         let mut groups: BTreeMap<u16, Group> = BTreeMap::new();
         self.visit(|piece, at| {
-            let group = groups.entry(piece.sets[by.field][at]).or_insert_with(|| Group {
-                calls: 0,
-                figures: [Sum::default(); FIGURES],
-                sets: vec![BTreeMap::new(); others.len()],
-            });
+            let group = groups
+                .entry(piece.sets[by.field][at])
+                .or_insert_with(|| Group {
+                    calls: 0,
+                    figures: [Sum::default(); FIGURES],
+                    sets: vec![BTreeMap::new(); others.len()],
+                });
             group.calls += 1;
             for (sum, column) in group.figures.iter_mut().zip(&piece.figures) {
                 sum.add(column[at]);
@@ -234,7 +244,11 @@ struct Group {
 }
 
 /// Groups of sets of values as groups of values, largest first.
-fn by_group(groups: BTreeMap<u16, Group>, by: &Counter<'_>, others: &[Counter<'_>]) -> Vec<GroupTally> {
+fn by_group(
+    groups: BTreeMap<u16, Group>,
+    by: &Counter<'_>,
+    others: &[Counter<'_>],
+) -> Vec<GroupTally> {
     let mut of_value: BTreeMap<Arc<str>, Group> = BTreeMap::new();
     for (set, group) in groups {
         for value in by.dictionary.values(set) {
@@ -252,10 +266,20 @@ fn by_group(groups: BTreeMap<u16, Group>, by: &Counter<'_>, others: &[Counter<'_
             value,
             calls: group.calls,
             figures: group.figures,
-            fields: group.sets.iter().zip(others).map(|(counts, other)| by_set(counts, other)).collect(),
+            fields: group
+                .sets
+                .iter()
+                .zip(others)
+                .map(|(counts, other)| by_set(counts, other))
+                .collect(),
         })
         .collect();
-    tallies.sort_by(|left, right| right.calls.cmp(&left.calls).then(left.value.cmp(&right.value)));
+    tallies.sort_by(|left, right| {
+        right
+            .calls
+            .cmp(&left.calls)
+            .then(left.value.cmp(&right.value))
+    });
     tallies
 }
 
