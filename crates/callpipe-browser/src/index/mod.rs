@@ -20,6 +20,8 @@ mod follow;
 mod list;
 mod search;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use chosen::Chosen;
 pub(crate) use columns::Snapshot;
