@@ -1,1 +1,5 @@
 //! One file a page: from what is known to HTML.
+
+mod keys;
+pub(crate) mod layout;
+pub(crate) mod selection_bar;
