@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use super::dictionary::Dictionary;
 use super::entry::{FIGURES, NO_DAY};
 use super::fields::Fields;
+use crate::figure::Figure;
 
 /// A piece with more calls than this is cut in two.
 const PIECE_CALLS_MAX: usize = 16_384;
@@ -100,6 +101,30 @@ impl Piece {
     }
 }
 
+/// A call's values and figures.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Values {
+    /// By field.
+    values: Vec<Vec<Arc<str>>>,
+    figures: [f32; FIGURES],
+}
+
+impl Values {
+    /// The values of a field.
+    pub(crate) fn of(&self, fields: &Fields, name: &str) -> &[Arc<str>] {
+        let position = fields.position(name);
+        position
+            .and_then(|position| self.values.get(position))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// A figure, where it is known.
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        let position = Figure::ALL.iter().position(|other| *other == figure)?;
+        Some(f64::from(self.figures[position])).filter(|value| !value.is_nan())
+    }
+}
+
 /// All calls as they are known at a moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
@@ -143,6 +168,19 @@ impl Snapshot {
     /// The date of the newest call whose start is known.
     pub(crate) fn newest_date(&self) -> Option<NaiveDate> {
         NaiveDate::from_num_days_from_ce_opt(self.newest_day)
+    }
+
+    /// What is known of a call; nothing where it is none of these.
+    pub(crate) fn values(&self, id: i64) -> Option<Values> {
+        let piece = self.pieces.get(self.piece_of(id))?;
+        let at = piece.ids.binary_search(&id).ok()?;
+        let sets = self.dictionaries.iter().zip(&piece.sets);
+        Some(Values {
+            values: sets
+                .map(|(dictionary, column)| dictionary.values(column[at]).to_vec())
+                .collect(),
+            figures: piece.figures.each_ref().map(|column| column[at]),
+        })
     }
 
     /// Puts calls in, or in the place of what was known of them.

@@ -58,7 +58,7 @@ pub(super) struct Said {
 pub(super) struct Reviewed {
     /// The labels with all corrections; nothing where nobody looked at them.
     pub(super) labels: Option<Map<String, Value>>,
-    /// `accepted` or `corrected`, or nothing.
+    /// `accepted` or `corrected`; nothing where nobody looked at them.
     pub(super) review: Option<&'static str>,
 }
 
@@ -125,7 +125,7 @@ fn own_values(
             let version = call.labels.as_ref();
             one(version.and_then(|labels| labels.taxonomy_version.as_deref()))
         }
-        "review" => one(review),
+        "review" => one(review.or(call.labels.is_some().then_some("open"))),
         _ => Vec::new(),
     }
 }

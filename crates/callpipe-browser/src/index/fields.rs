@@ -38,12 +38,21 @@ pub(crate) struct LabelField {
     pub(crate) description: String,
     /// The allowed values with what they mean.
     pub(crate) labels: Vec<Label>,
+    /// Whether a call has a list of them.
+    is_list: bool,
     /// How many of them a call has at least and at most.
     pub(crate) at_least: usize,
     /// See `at_least`.
     pub(crate) at_most: usize,
     /// The value that means that no other applies.
     pub(crate) none_label: Option<String>,
+}
+
+impl LabelField {
+    /// Whether a call has one value of it, and no list of them.
+    pub(crate) fn is_single(&self) -> bool {
+        !self.is_list
+    }
 }
 
 /// All fields in their order: own ones first.
@@ -126,6 +135,7 @@ fn label_field(name: String, section: &Section) -> Option<Field> {
         label: Some(LabelField {
             description: section.description.clone(),
             labels: labels.clone(),
+            is_list: matches!(section.rule, Rule::Labels { .. }),
             at_least,
             at_most,
             none_label,
@@ -144,7 +154,7 @@ fn title(name: &str) -> String {
 }
 
 /// The values of a label among stored values: of `group.part`, those of the part.
-pub(super) fn values_of(name: &str, values: &serde_json::Map<String, Value>) -> Vec<String> {
+pub(crate) fn values_of(name: &str, values: &serde_json::Map<String, Value>) -> Vec<String> {
     let value = match name.split_once('.') {
         Some((group, part)) => values.get(group).and_then(|group| group.get(part)),
         None => values.get(name),

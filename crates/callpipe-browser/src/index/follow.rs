@@ -78,6 +78,16 @@ pub(crate) struct Found {
     pub(crate) is_all: bool,
 }
 
+impl Found {
+    /// No calls.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            ids: Vec::new(),
+            is_all: true,
+        }
+    }
+}
+
 impl Index {
     /// Opens the index file, or makes it; reads what is in it.
     pub(crate) async fn open(

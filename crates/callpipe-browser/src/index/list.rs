@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::chosen::Chosen;
-use super::columns::Piece;
+use super::columns::{Piece, Snapshot};
 use crate::figure::Figure;
 
 /// What calls are sorted by.
@@ -115,7 +115,52 @@ pub(crate) struct Listed {
     pub(crate) has_more: bool,
 }
 
+/// How much each set of values of some fields weighs: a call is as light as its lightest field.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Weights(Vec<(usize, Vec<f32>)>);
+
+impl Weights {
+    fn of(&self, piece: &Piece, at: usize) -> f32 {
+        let weights = self.0.iter();
+        let weights = weights.map(|(field, weights)| weights[usize::from(piece.sets[*field][at])]);
+        weights.fold(f32::INFINITY, f32::min)
+    }
+}
+
+impl Snapshot {
+    /// Weights that follow from a label's values: its field's name and a value to a weight, where the
+    /// value weighs anything. A set is as light as its lightest value.
+    pub(crate) fn weights(&self, weight: impl Fn(&str, &str) -> Option<f32>) -> Weights {
+        let fields = self.fields.labels().filter_map(|(field, _)| {
+            let position = self.fields.position(&field.name)?;
+            let dictionary = &self.dictionaries[position];
+            let mut weights = vec![f32::INFINITY; usize::from(u16::MAX) + 1];
+            for number in 0..dictionary.len() {
+                // Numbers of sets fit by their making.
+                let values = dictionary.values(number as u16).iter();
+                let values = values.filter_map(|value| weight(&field.name, value));
+                weights[number] = values.fold(f32::INFINITY, f32::min);
+            }
+            Some((position, weights))
+        });
+        Weights(fields.collect())
+    }
+}
+
 impl Chosen<'_> {
+    /// The lightest calls behind a place, at most so many.
+    pub(crate) fn lightest(
+        &self,
+        weights: &Weights,
+        after: Option<Place>,
+        calls_max: usize,
+    ) -> Listed {
+        let mut places = self.smallest(|piece, at| weights.of(piece, at), after, calls_max + 1);
+        let has_more = places.len() > calls_max;
+        places.truncate(calls_max);
+        Listed { places, has_more }
+    }
+
     /// At most so many calls behind a place, in an order.
     pub(crate) fn list(&self, sort: &Sort, after: Option<Place>, calls_max: usize) -> Listed {
         let wanted = calls_max + 1;
@@ -165,7 +210,15 @@ impl Chosen<'_> {
 
     /// The smallest ones of all behind a place.
     fn first_by(&self, sort: &Sort, after: Option<Place>, wanted: usize) -> Vec<Place> {
-        let key = self.key(sort);
+        self.smallest(self.key(sort), after, wanted)
+    }
+
+    fn smallest(
+        &self,
+        key: impl Fn(&Piece, usize) -> f32,
+        after: Option<Place>,
+        wanted: usize,
+    ) -> Vec<Place> {
         let mut first: BinaryHeap<Place> = BinaryHeap::with_capacity(wanted + 1);
         self.visit(|piece, at| {
             let place = Place {

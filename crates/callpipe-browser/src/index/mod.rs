@@ -24,9 +24,10 @@ mod tally;
 mod tests;
 
 pub(crate) use chosen::Chosen;
-pub(crate) use columns::Snapshot;
-pub(crate) use fields::{Field, Fields};
-pub(crate) use follow::{Found, Index};
-pub(crate) use list::{Listed, Place, Sort, SortBy};
+pub(crate) use columns::{Snapshot, Values};
+pub(crate) use entry::agents;
+pub(crate) use fields::{Field, Fields, LabelField, values_of};
+pub(crate) use follow::{FOUND_MAX, Found, Index};
+pub(crate) use list::{Listed, Place, Sort, SortBy, Weights};
 pub(crate) use search::{Words, words_of};
-pub(crate) use tally::{Cross, DayTally, GroupTally, Tally};
+pub(crate) use tally::{Cross, DayTally, GroupTally, PairCounts, Tally};

@@ -65,6 +65,9 @@ impl Tally {
     }
 }
 
+/// By the values of two fields, how many calls have both.
+pub(crate) type PairCounts = BTreeMap<(Arc<str>, Arc<str>), u64>;
+
 /// How many calls have both of two values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cross {
@@ -203,6 +206,39 @@ impl Chosen<'_> {
         cross
     }
 
+    /// Counts calls by date and two fields that have one value each.
+    pub(crate) fn by_day(&self, first: &str, second: &str) -> BTreeMap<NaiveDate, PairCounts> {
+        let (Some(first), Some(second)) = (self.counter(first), self.counter(second)) else {
+            return BTreeMap::new();
+        };
+        let mut days: BTreeMap<i32, BTreeMap<(u16, u16), u64>> = BTreeMap::new();
+        let (mut day, mut of_day) = (NO_DAY, BTreeMap::new());
+        self.visit(|piece, at| {
+            if piece.days[at] != day {
+                add_pairs(days.entry(day).or_default(), &std::mem::take(&mut of_day));
+                day = piece.days[at];
+            }
+            let pair = (piece.sets[first.field][at], piece.sets[second.field][at]);
+            *of_day.entry(pair).or_default() += 1;
+        });
+        add_pairs(days.entry(day).or_default(), &of_day);
+        let value = |counter: &Counter<'_>, set| {
+            let value = counter.dictionary.values(set).first();
+            value.map_or_else(|| Arc::from(""), Arc::clone)
+        };
+        let named = |counts: BTreeMap<(u16, u16), u64>| {
+            let named = counts.into_iter();
+            named
+                .map(|((a, b), count)| ((value(&first, a), value(&second, b)), count))
+                .collect()
+        };
+        days.into_iter()
+            .filter_map(|(day, counts)| {
+                Some((NaiveDate::from_num_days_from_ce_opt(day)?, named(counts)))
+            })
+            .collect()
+    }
+
     /// Counts calls by the values of a field, each value's calls by other fields.
     pub(crate) fn groups(&self, by: &str, fields: &[&str]) -> Vec<GroupTally> {
         let Some(by) = self.counter(by) else {
@@ -312,6 +348,12 @@ fn by_count(counts: BTreeMap<Arc<str>, u64>) -> Vec<(Arc<str>, u64)> {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
     counts
+}
+
+fn add_pairs(pairs: &mut BTreeMap<(u16, u16), u64>, more: &BTreeMap<(u16, u16), u64>) {
+    for (pair, count) in more {
+        *pairs.entry(*pair).or_default() += count;
+    }
 }
 
 fn merge(days: &mut BTreeMap<i32, DayTally>, day: i32, of_day: DayTally) {
