@@ -8,6 +8,7 @@ pub mod call;
 pub mod classification;
 pub mod conformance;
 pub mod contracts;
+pub mod correction;
 pub mod exported;
 pub mod failure;
 pub mod measures;

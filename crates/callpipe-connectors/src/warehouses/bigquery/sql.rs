@@ -218,7 +218,7 @@ impl Sql {
 
     /// Takes up rows that another program made.
     pub(super) fn adopt(&self) -> String {
-        stored::adopt(&self.tracking)
+        stored::adopt(&self.tracking, "CURRENT_TIMESTAMP()")
     }
 
     /// Takes up staged contacts that are new, and starts that were not known.
@@ -240,7 +240,8 @@ impl Sql {
         let filled = filled
             .map(|column| format!("{column} = COALESCE(known.{column}, staged.tracking.{column})"));
         format!(
-            "{} WHEN MATCHED AND known.call_started_at IS NULL THEN UPDATE SET {}, {} \
+            "{} WHEN MATCHED AND known.call_started_at IS NULL THEN UPDATE SET {}, {}, \
+             updated_at = staged.tracking.updated_at \
              WHEN NOT MATCHED THEN {}",
             merge(&self.tracking, staging),
             starts.join(", "),

@@ -1,4 +1,4 @@
-//! The connections to the file: one that writes, one that reads, and what their errors mean.
+//! The connections to the file: one that writes, those that read, and what their errors mean.
 //!
 //! The file is in WAL mode, so that neither our reader nor other programs wait for the writer.
 //! `synchronous` is `NORMAL`: a power cut may take the last commits, but never the file. What such
@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use callpipe_core::failure::{Failure, FailureKind, Outside};
@@ -46,11 +46,70 @@ impl From<Failure> for Problem {
     }
 }
 
-/// The file with its two connections.
+/// The file with its connections.
 pub(super) struct Database {
     path: PathBuf,
-    writer: Arc<Mutex<Connection>>,
-    reader: Arc<Mutex<Connection>>,
+    writer: Arc<Pool>,
+    readers: Arc<Pool>,
+}
+
+/// Connections of which each does one piece of work at a time. Whoever finds none waits for the
+/// first that becomes free, so that a slow piece holds up others only when all are busy.
+struct Pool {
+    free: Mutex<Vec<Connection>>,
+    one_is_free: Condvar,
+}
+
+/// A connection in use; it is free again when this is dropped.
+struct Lent<'a> {
+    pool: &'a Pool,
+    /// Taken when this is dropped, and no sooner.
+    connection: Option<Connection>,
+}
+
+impl Lent<'_> {
+    #[expect(clippy::expect_used, reason = "only `drop` takes the connection")]
+    fn connection(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("it is not dropped yet")
+    }
+}
+
+impl Pool {
+    fn new(connections: Vec<Connection>) -> Self {
+        Self {
+            free: Mutex::new(connections),
+            one_is_free: Condvar::new(),
+        }
+    }
+
+    /// Blocks until a connection is free.
+    fn lend(&self) -> Lent<'_> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // The one that was used last: what it has read is still in its memory.
+            if let Some(connection) = free.pop() {
+                return Lent {
+                    pool: self,
+                    connection: Some(connection),
+                };
+            }
+            let waited = self.one_is_free.wait(free);
+            free = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut free = self
+            .pool
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.connection.take());
+        drop(free);
+        self.pool.one_is_free.notify_one();
+    }
 }
 
 /// What was asked of the file, counted where somebody wants to know.
@@ -87,7 +146,8 @@ impl Drop for Traffic {
 }
 
 impl Database {
-    pub(super) fn open(path: &Path, busy_timeout: Duration) -> Outside<Self> {
+    /// `readers` are how many reads may go on beside each other.
+    pub(super) fn open(path: &Path, busy_timeout: Duration, readers: usize) -> Outside<Self> {
         let doing = format!("opening the database {}", path.display());
         let path = absolute(path)
             .and_then(|path| {
@@ -99,24 +159,23 @@ impl Database {
                     .with_source(error)
                     .with_hint("name another file: `path` under [warehouse.sqlite]")
             })?;
-        let open = || -> Result<(Connection, Connection), Problem> {
-            Ok((
-                open_writer(&path, busy_timeout)?,
-                open_reader(&path, busy_timeout)?,
-            ))
+        let open = || -> Result<(Connection, Vec<Connection>), Problem> {
+            let writer = open_writer(&path, busy_timeout)?;
+            let readers = (0..readers.max(1)).map(|_| open_reader(&path, busy_timeout));
+            Ok((writer, readers.collect::<Result<_, _>>()?))
         };
-        let (mut writer, mut reader) = open().map_err(|problem| failure(problem, &doing))?;
+        let (mut writer, mut readers) = open().map_err(|problem| failure(problem, &doing))?;
         let traffic = Arc::new(Traffic::default());
         if tracing::enabled!(tracing::Level::DEBUG) {
-            for connection in [&mut writer, &mut reader] {
+            for connection in readers.iter_mut().chain([&mut writer]) {
                 traffic
                     .count(connection)
                     .map_err(|error| failure(error.into(), &doing))?;
             }
         }
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            reader: Arc::new(Mutex::new(reader)),
+            writer: Arc::new(Pool::new(vec![writer])),
+            readers: Arc::new(Pool::new(readers)),
             path,
         })
     }
@@ -143,16 +202,17 @@ impl Database {
         T: Send + 'static,
         Work: FnOnce(&Transaction<'_>) -> Result<T, Problem> + Send + 'static,
     {
-        off_the_runtime(&self.reader, TransactionBehavior::Deferred, doing, work).await
+        off_the_runtime(&self.readers, TransactionBehavior::Deferred, doing, work).await
     }
 
     /// Writes something and takes it back.
     pub(super) async fn probe(&self) -> Outside<()> {
         let writer = Arc::clone(&self.writer);
         run_blocking("checking the database", move || {
-            let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut lent = writer.lend();
+            let transaction = lent
+                .connection()
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute_batch(sql::PROBE)?;
             Ok(transaction.rollback()?)
         })
@@ -213,7 +273,7 @@ pub(super) fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 async fn off_the_runtime<T, Work>(
-    connection: &Arc<Mutex<Connection>>,
+    pool: &Arc<Pool>,
     behavior: TransactionBehavior,
     doing: &'static str,
     work: Work,
@@ -222,8 +282,8 @@ where
     T: Send + 'static,
     Work: FnOnce(&Transaction<'_>) -> Result<T, Problem> + Send + 'static,
 {
-    let connection = Arc::clone(connection);
-    run_blocking(doing, move || with_transaction(&connection, behavior, work)).await
+    let pool = Arc::clone(pool);
+    run_blocking(doing, move || with_transaction(&pool, behavior, work)).await
 }
 
 async fn run_blocking<T: Send + 'static>(
@@ -237,13 +297,13 @@ async fn run_blocking<T: Send + 'static>(
 }
 
 fn with_transaction<T>(
-    connection: &Mutex<Connection>,
+    pool: &Pool,
     behavior: TransactionBehavior,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     // If a holder panicked, its transaction was rolled back when it was dropped.
-    let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-    let transaction = connection.transaction_with_behavior(behavior)?;
+    let mut lent = pool.lend();
+    let transaction = lent.connection().transaction_with_behavior(behavior)?;
     let result = work(&transaction)?;
     transaction.commit()?;
     Ok(result)
@@ -302,7 +362,7 @@ mod tests {
     async fn both_connections_are_set_up() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("callpipe.db");
-        let database = Database::open(&path, Duration::from_millis(1_234)).unwrap();
+        let database = Database::open(&path, Duration::from_millis(1_234), 1).unwrap();
         let pragma = |name: &'static str| {
             move |transaction: &Transaction<'_>| -> Result<i64, Problem> {
                 Ok(transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
@@ -341,6 +401,32 @@ mod tests {
                 .unwrap(),
             0
         );
+    }
+
+    /// Two reads that both must be at work at once to come to their ends.
+    async fn meeting(database: &Database) -> Outside<bool> {
+        let (left, right) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let read = |tell: std::sync::mpsc::Sender<()>, hear: std::sync::mpsc::Receiver<()>| {
+            database.read("meeting", move |_| {
+                let told = tell.send(()).is_ok();
+                Ok(told && hear.recv_timeout(Duration::from_secs(20)).is_ok())
+            })
+        };
+        let (one, other) = tokio::join!(read(left.0, right.1), read(right.0, left.1));
+        Ok(one? && other?)
+    }
+
+    #[tokio::test]
+    async fn reads_go_on_beside_each_other_and_one_that_panics_harms_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("callpipe.db");
+        let database = Database::open(&path, Duration::ZERO, 2).unwrap();
+        assert!(meeting(&database).await.unwrap());
+        for _ in 0..3 {
+            let broken = database.read("breaking off", |_| -> Result<(), Problem> { panic!() });
+            assert_eq!(broken.await.unwrap_err().kind, FailureKind::Bug);
+        }
+        assert!(meeting(&database).await.unwrap());
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct SqliteConfig {
     pub tracking_table: TableName,
     /// The table with one row for each classified call.
     pub classifications_table: TableName,
+    /// The table with what people say of labels, which is never changed by a run.
+    pub corrections_table: TableName,
     /// For how long another program's lock is waited for, in milliseconds.
     pub busy_timeout_ms: u64,
 }
@@ -28,8 +30,28 @@ impl Default for SqliteConfig {
             path: "callpipe-data/callpipe.db".into(),
             tracking_table: TableName("recording_fetch_status".into()),
             classifications_table: TableName("call_classifications".into()),
+            corrections_table: TableName("call_corrections".into()),
             busy_timeout_ms: 5_000,
         }
+    }
+}
+
+impl SqliteConfig {
+    /// A name that two tables have: to SQLite the same whatever its case.
+    pub(super) fn name_given_twice(&self) -> Option<&TableName> {
+        let names = [
+            &self.tracking_table,
+            &self.classifications_table,
+            &self.corrections_table,
+        ];
+        let is_taken = |position: usize, name: &TableName| {
+            let mut others = names.iter().take(position);
+            others.any(|other| other.0.eq_ignore_ascii_case(&name.0))
+        };
+        let mut numbered = names.into_iter().enumerate();
+        numbered
+            .find(|(position, name)| is_taken(*position, name))
+            .map(|(_, name)| name)
     }
 }
 

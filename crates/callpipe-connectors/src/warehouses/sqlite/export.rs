@@ -32,22 +32,52 @@ pub(super) fn page(
     let mut statement = connection.prepare_cached(&sql.exported(&conditions))?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut page = ExportPage::default();
-    let (mut rows_count, mut size_bytes, mut last) = (0, 0, None);
-    while size_bytes < PAGE_BYTES_MAX
+    let (mut room, mut last) = (Room::new(rows_max), None);
+    while room.is_left()
         && let Some(row) = rows.next()?
     {
-        rows_count += 1;
-        size_bytes += size_of(row)?;
+        room.take(row)?;
         last = map::column(row, "contactId")?;
         page.calls.extend(call(connection, sql, row)?);
     }
-    if rows_count == rows_max || size_bytes >= PAGE_BYTES_MAX {
+    if !room.is_left() {
         page.next = last.map(ExportCursor);
     }
     Ok(page)
 }
 
-fn call(
+/// What a page may still take.
+pub(super) struct Room {
+    rows: usize,
+    size_bytes: usize,
+}
+
+impl Room {
+    pub(super) fn new(rows_max: usize) -> Self {
+        Self {
+            rows: rows_max,
+            size_bytes: PAGE_BYTES_MAX,
+        }
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.rows > 0 && self.size_bytes > 0
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Counts a row of the [`EXPORTED_COLUMNS`].
+    pub(super) fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.rows = self.rows.saturating_sub(1);
+        self.size_bytes = self.size_bytes.saturating_sub(size_of(row)?);
+        Ok(())
+    }
+}
+
+/// A call by its row of the tracking table, with its labels.
+pub(super) fn call(
     connection: &Connection,
     sql: &Sql,
     row: &Row<'_>,

@@ -3,9 +3,11 @@
 //! Both tables can be read by any program while we write. All values are bound; the names of
 //! columns come from the checked taxonomy.
 
+mod changes;
 mod client;
 mod columns;
 mod config;
+mod corrections;
 mod export;
 mod map;
 mod report;
@@ -30,6 +32,7 @@ use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use rusqlite::{Connection, ToSql};
 
+pub use changes::{ChangeCursor, ChangedPage};
 pub use config::{SqliteConfig, TableName, TableNameError};
 
 use super::stored::{moment, pending_call};
@@ -54,20 +57,26 @@ impl SqliteWarehouse {
     /// Opens the file, or makes it. `archive_base_uri` and `/` go before a recording's key in the
     /// column `gcs_uri`.
     pub fn open(config: SqliteConfig, archive_base_uri: String) -> Outside<Self> {
-        let (tracking, classifications) = (&config.tracking_table, &config.classifications_table);
-        if tracking
-            .as_str()
-            .eq_ignore_ascii_case(classifications.as_str())
-        {
+        Self::open_with_readers(config, archive_base_uri, 1)
+    }
+
+    /// The same for a program that asks several things at once: so many reads go on beside each
+    /// other, and a slow one holds up none of the others.
+    pub fn open_with_readers(
+        config: SqliteConfig,
+        archive_base_uri: String,
+        readers: usize,
+    ) -> Outside<Self> {
+        if let Some(name) = config.name_given_twice() {
             return Err(Failure::new(
                 FailureKind::StoreFailed,
-                format!("both tables are called {tracking}"),
+                format!("two tables are called {name}"),
             )
-            .with_hint("give them two names under [warehouse.sqlite]"));
+            .with_hint("give each a name of its own under [warehouse.sqlite]"));
         }
         let busy_timeout = Duration::from_millis(config.busy_timeout_ms);
         Ok(Self {
-            database: Database::open(&config.path, busy_timeout)?,
+            database: Database::open(&config.path, busy_timeout, readers)?,
             sql: Arc::new(Sql::new(&config)),
             archive_base_uri: archive_base_uri.into(),
         })

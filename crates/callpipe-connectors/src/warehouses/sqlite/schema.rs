@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::client::{Problem, SCHEMA_VERSION, user_version};
 use super::columns;
+use super::corrections;
 use super::sql::{Sql, View, quoted};
 
 /// Does all of it, in the caller's transaction.
@@ -28,6 +29,7 @@ pub(super) fn prepare(
     table(connection, sql, &sql.tracking_name, &columns::tracking())?;
     let classifications = columns::classifications(taxonomy);
     table(connection, sql, &sql.classifications_name, &classifications)?;
+    corrections::prepare(connection, sql)?;
     for index in sql.indexes() {
         connection.execute_batch(&index)?;
     }

@@ -17,6 +17,9 @@ pub(super) struct View {
 pub(super) const PROBE: &str =
     "CREATE TABLE callpipe_probe (content TEXT); INSERT INTO callpipe_probe VALUES ('written');";
 
+/// The moment of a statement as moments are stored.
+const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')";
+
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of.
 const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_metadata, stage, \
      stage_status, skip_reason, attempt, not_before, redo_count, failure_kind, failure_reason, \
@@ -38,8 +41,11 @@ pub(super) struct Sql {
     pub(super) tracking_name: String,
     /// The classifications table as it is named.
     pub(super) classifications_name: String,
+    /// The table of corrections as it is named.
+    pub(super) corrections_name: String,
     tracking: String,
     classifications: String,
+    corrections: String,
     pub(super) add_contact: String,
     pub(super) fill_in_start: String,
     pub(super) save_state: String,
@@ -78,6 +84,8 @@ impl Sql {
             tracking_name: config.tracking_table.to_string(),
             classifications_name: config.classifications_table.to_string(),
             classifications: quoted(config.classifications_table.as_str()),
+            corrections_name: config.corrections_table.to_string(),
+            corrections: quoted(config.corrections_table.as_str()),
             tracking,
         }
     }
@@ -244,6 +252,27 @@ impl Sql {
         sql
     }
 
+    /// Calls whose last change has no moment, in the order of their ids: `?1` an id before them all,
+    /// `?2` the limit.
+    pub(super) fn changed_at_no_moment(&self) -> String {
+        self.changed_where("updated_at IS NULL AND contactId > ?1", "?2")
+    }
+
+    /// Calls in the order of their last changes: `?1` and `?2` a moment and an id before them all,
+    /// `?3` the limit.
+    pub(super) fn changed(&self) -> String {
+        self.changed_where("(updated_at, contactId) > (?1, ?2)", "?3")
+    }
+
+    fn changed_where(&self, condition: &str, limit: &str) -> String {
+        format!(
+            "SELECT {} FROM {} WHERE {condition} AND +stage IS NOT NULL \
+             ORDER BY updated_at, contactId LIMIT {limit}",
+            EXPORTED_COLUMNS.join(", "),
+            self.tracking
+        )
+    }
+
     pub(super) fn tracking_row(&self) -> String {
         format!("SELECT * FROM {} WHERE contactId = ?1", self.tracking)
     }
@@ -267,9 +296,46 @@ impl Sql {
         )
     }
 
+    /// Makes the table of corrections, with the way from a call to its own.
+    pub(super) fn create_corrections(&self) -> String {
+        let index = quoted(&format!("callpipe_{}_contact", self.corrections_name));
+        format!(
+            "CREATE TABLE {table} (position INTEGER PRIMARY KEY, contactId TEXT NOT NULL, \
+             field TEXT NOT NULL, verdict TEXT NOT NULL, value TEXT, model_value TEXT, \
+             corrected_by TEXT NOT NULL, corrected_at TEXT NOT NULL); \
+             CREATE INDEX {index} ON {table} (contactId, position)",
+            table = self.corrections
+        )
+    }
+
+    pub(super) fn correct(&self) -> String {
+        format!(
+            "INSERT INTO {} (contactId, field, verdict, value, model_value, corrected_by, \
+             corrected_at) VALUES (:contact_id, :field, :verdict, :value, :model_value, :by, :at)",
+            self.corrections
+        )
+    }
+
+    /// The corrections of some calls: `?1` their ids as a JSON list.
+    pub(super) fn corrections(&self) -> String {
+        format!(
+            "SELECT * FROM {} WHERE contactId IN (SELECT value FROM json_each(?1)) \
+             ORDER BY position",
+            self.corrections
+        )
+    }
+
+    /// All corrections after one: `?1` its position.
+    pub(super) fn corrections_after(&self) -> String {
+        format!(
+            "SELECT * FROM {} WHERE position > ?1 ORDER BY position",
+            self.corrections
+        )
+    }
+
     /// Takes up rows that another program made.
     pub(super) fn adopt(&self) -> String {
-        stored::adopt(&self.tracking)
+        stored::adopt(&self.tracking, NOW)
     }
 
     /// The indexes of the tracking table, by what each is for.
@@ -300,6 +366,8 @@ impl Sql {
                 "(skip_reason, stage_status) WHERE skip_reason IS NOT NULL",
             ),
             index("newest", "(call_started_at DESC, contactId)"),
+            // What has changed since somebody looked last.
+            index("changes", "(updated_at, contactId)"),
             // What the baseline's users count by.
             index("status", "(status, transcribed)"),
         ]
@@ -385,7 +453,7 @@ fn fill_in_start(tracking: &str) -> String {
          start_date = :start_date, \
          master_contact_id = COALESCE(master_contact_id, :master_contact_id), \
          contact_metadata = COALESCE(contact_metadata, :contact_metadata), \
-         listed_at = COALESCE(listed_at, :now) \
+         listed_at = COALESCE(listed_at, :now), updated_at = :now \
          WHERE contactId = :contact_id AND call_started_at IS NULL \
          AND :call_started_at IS NOT NULL"
     )

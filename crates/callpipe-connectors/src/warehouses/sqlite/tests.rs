@@ -11,6 +11,8 @@ use super::*;
 
 mod adopted;
 mod broken;
+mod changes;
+mod corrections;
 mod export;
 
 const BASE_URI: &str = "file:///data/archive";
@@ -304,6 +306,17 @@ fn names_of_tables_are_checked() {
         classifications_table: parse("Calls").unwrap(),
         ..SqliteConfig::default()
     };
-    let failure = SqliteWarehouse::open(twice, BASE_URI.into()).err().unwrap();
-    assert!(failure.message.contains("calls"), "{failure}");
+    let also_twice = SqliteConfig {
+        corrections_table: parse("Call_Classifications").unwrap(),
+        ..SqliteConfig::default()
+    };
+    for config in [twice, also_twice] {
+        let failure = SqliteWarehouse::open(config, BASE_URI.into())
+            .err()
+            .unwrap();
+        assert!(
+            failure.message.contains("two tables are called Call"),
+            "{failure}"
+        );
+    }
 }

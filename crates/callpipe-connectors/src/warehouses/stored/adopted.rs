@@ -5,13 +5,17 @@
 /// Classified calls are done; transcribed ones are to be classified, or are skipped if nobody
 /// spoke; calls without a recording are skipped. All others are fetched, also those whose audio
 /// is in the archive: fetching finds it there, with its hash and size.
-pub(crate) fn adopt(tracking: &str) -> String {
+///
+/// That it was taken up is a change of a call, too, and its moment is `now_sql`, which says it in the
+/// warehouse's own SQL: who follows the changes would never see the call otherwise.
+pub(crate) fn adopt(tracking: &str, now_sql: &str) -> String {
     let done = "CAST(gemini_analysed AS INTEGER) = 1";
     let transcribed = "CAST(transcribed AS INTEGER) = 1";
     let spoken = "TRIM(COALESCE(transcription, '')) <> ''";
     let nothing = "status IN ('NOT_FOUND', 'NO_RECORDING')";
     format!(
         "UPDATE {tracking} SET attempt = 0, redo_count = 0, \
+         updated_at = COALESCE(updated_at, {now_sql}), \
          stage = CASE WHEN {done} THEN 'classify' WHEN {nothing} THEN 'fetch' \
          WHEN {transcribed} AND {spoken} THEN 'classify' WHEN {transcribed} THEN 'transcribe' \
          ELSE 'fetch' END, \
