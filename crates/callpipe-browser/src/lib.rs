@@ -19,6 +19,12 @@ mod charts;
 mod design;
 mod figure;
 mod index;
+mod metrics;
 mod pages;
+mod progress;
 mod safety;
 mod selection;
+mod server;
+
+pub use safety::{Access, AccessConfig, hash_password, new_token};
+pub use server::{Again, Parts, serve};

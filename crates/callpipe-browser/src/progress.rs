@@ -40,7 +40,9 @@ impl Reached {
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let all = Selection::default().within(Period::All);
         let cross = snapshot.choose(&all, None).cross("stage", "status");
-        let at = |stage: &str| ["ready", "parked", "skipped", "done"].map(|status| cross.count(stage, status));
+        let at = |stage: &str| {
+            ["ready", "parked", "skipped", "done"].map(|status| cross.count(stage, status))
+        };
         let (fetch, transcribe, classify) = (at("fetch"), at("transcribe"), at("classify"));
         let sum = |counts: [u64; 4]| counts.iter().sum::<u64>();
         Self {
@@ -55,7 +57,8 @@ impl Reached {
 
     /// Calls that work is left for.
     pub(crate) fn left(&self) -> u64 {
-        self.given.saturating_sub(self.classified + self.skipped + self.parked)
+        self.given
+            .saturating_sub(self.classified + self.skipped + self.parked)
     }
 }
 
@@ -93,11 +96,19 @@ impl Progress {
             return None;
         }
         // Before the first change there was nobody at work.
-        let begun = looks.iter().zip(looks.iter().skip(1)).find(|((_, one), (_, next))| one != next);
+        let begun = looks
+            .iter()
+            .zip(looks.iter().skip(1))
+            .find(|((_, one), (_, next))| one != next);
         let (from, first) = begun.map_or_else(|| looks.front(), |(begun, _)| Some(begun))?;
         let minutes = (now - from).as_seconds_f64().max(1.0) / 60.0;
-        let rate = |count: fn(&Reached) -> u64| count(last).saturating_sub(count(first)) as f64 / minutes;
-        let per_minute = [rate(|r| r.fetched), rate(|r| r.transcribed), rate(|r| r.classified)];
+        let rate =
+            |count: fn(&Reached) -> u64| count(last).saturating_sub(count(first)) as f64 / minutes;
+        let per_minute = [
+            rate(|r| r.fetched),
+            rate(|r| r.transcribed),
+            rate(|r| r.classified),
+        ];
         let left_s = last.left() as f64 / per_minute[2] * 60.0;
         Some(Pace {
             per_minute,
@@ -158,7 +169,11 @@ mod tests {
     #[test]
     fn nothing_classified_is_no_time_left() {
         let progress = Progress::default();
-        let fetched = |fetched| Reached { given: 9, fetched, ..Reached::default() };
+        let fetched = |fetched| Reached {
+            given: 9,
+            fetched,
+            ..Reached::default()
+        };
         progress.look(fetched(0), at(0));
         progress.look(fetched(5), at(10));
         assert_eq!(progress.pace(at(10)).unwrap().left, None);

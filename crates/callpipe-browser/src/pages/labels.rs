@@ -19,7 +19,10 @@ pub(crate) fn stored(name: &str, values: &Map<String, Value>) -> Value {
 /// What a form gives a label: only values of the taxonomy, and as many of them as it allows.
 pub(crate) fn checked(label: &LabelField, mut chosen: Vec<String>) -> Result<LabelValue, String> {
     chosen.dedup();
-    if let Some(other) = chosen.iter().find(|value| !label.labels.iter().any(|known| known.value == **value)) {
+    if let Some(other) = chosen
+        .iter()
+        .find(|value| !label.labels.iter().any(|known| known.value == **value))
+    {
         let other: String = other.chars().take(60).collect();
         return Err(format!("the taxonomy has no value {other}"));
     }
@@ -31,12 +34,18 @@ pub(crate) fn checked(label: &LabelField, mut chosen: Vec<String>) -> Result<Lab
             (Some(_), Some(_)) => Err("this label has one value".to_owned()),
         };
     }
-    let is_none = label.none_label.as_ref().is_some_and(|none| chosen.contains(none));
+    let is_none = label
+        .none_label
+        .as_ref()
+        .is_some_and(|none| chosen.contains(none));
     if is_none && chosen.len() > 1 {
         return Err("the value for none stands alone".to_owned());
     }
     if chosen.len() < label.at_least || chosen.len() > label.at_most {
-        return Err(format!("this label has {} to {} values", label.at_least, label.at_most));
+        return Err(format!(
+            "this label has {} to {} values",
+            label.at_least, label.at_most
+        ));
     }
     Ok(LabelValue::Several(chosen))
 }
@@ -49,8 +58,14 @@ mod tests {
 
     fn check(field: &str, chosen: &[&str]) -> Result<LabelValue, String> {
         let fields = Fields::of(&Taxonomy::built_in());
-        let (_, label) = fields.labels().find(|(other, _)| other.name == field).unwrap();
-        checked(label, chosen.iter().map(|value| (*value).to_owned()).collect())
+        let (_, label) = fields
+            .labels()
+            .find(|(other, _)| other.name == field)
+            .unwrap();
+        checked(
+            label,
+            chosen.iter().map(|value| (*value).to_owned()).collect(),
+        )
     }
 
     #[test]
@@ -63,7 +78,13 @@ mod tests {
         let two = LabelValue::Several(vec!["complaint".into(), "order_support".into()]);
         assert_eq!(check("call_type", &["complaint", "order_support"]), Ok(two));
         assert!(check("call_type", &[]).is_err());
-        assert!(check("call_type", &["complaint", "order_support", "order_placement"]).is_err());
+        assert!(
+            check(
+                "call_type",
+                &["complaint", "order_support", "order_placement"]
+            )
+            .is_err()
+        );
         assert!(check("escalation_actions", &["none", "manager_escalation"]).is_err());
         assert!(check("delivery_tracking.carrier", &["auspost"]).is_ok());
     }

@@ -54,7 +54,9 @@ impl FromRequestParts<Arc<App>> for View {
             words: words.flatten(),
             found,
             address: address.unwrap_or_default(),
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            query: form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
             selection,
         })
     }
@@ -64,7 +66,9 @@ impl View {
     /// A key of the address that is the page's own; nothing where it is empty.
     pub(crate) fn value(&self, key: &str) -> Option<&str> {
         let value = self.query.iter().find(|(other, _)| other == key);
-        value.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        value
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// The calls of the selection.
@@ -74,7 +78,8 @@ impl View {
 
     /// The calls of the selection in other dates than its own.
     pub(crate) fn chosen_in(&self, dates: Dates) -> Chosen<'_> {
-        self.snapshot.choose_dates(&self.selection, dates, self.found_ids())
+        self.snapshot
+            .choose_dates(&self.selection, dates, self.found_ids())
     }
 
     fn found_ids(&self) -> Option<&[i64]> {

@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod run;
 mod sandbox;
+mod serve;
 mod signals;
 mod stage;
 mod status;
@@ -39,6 +40,7 @@ First steps:
   callpipe init            write a commented callpipe.toml
   callpipe check           try every connection for real
   callpipe run             fetch, transcribe and classify
+  callpipe serve           see, hear and search the calls in a browser
 
 Data goes to stdout, everything else to stderr.
 Exit codes: 0 done · 2 usage · 3 configuration · 4 check failed · 70 a store or a bug ·
@@ -91,6 +93,8 @@ enum Command {
     Calls(calls::CallsCommand),
     /// Write calls with transcript, analysis and labels as CSV, JSON lines, Parquet or vCon
     Export(export::ExportArguments),
+    /// See, hear and search every call in a browser
+    Serve(serve::ServeArguments),
     /// List and fetch models for transcription on this machine
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -179,6 +183,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Status => status::status(context).await,
         Command::Calls(command) => calls::calls(context, command).await,
         Command::Export(arguments) => export::export(context, &arguments).await,
+        Command::Serve(arguments) => serve::serve(context, &arguments).await,
         Command::Models(command) => models::models(context, &command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,
         Command::Config(command) => config::config(context, &command).await,

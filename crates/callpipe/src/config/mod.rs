@@ -11,6 +11,8 @@ mod number;
 mod secrets;
 pub(crate) mod template;
 
+use std::path::PathBuf;
+
 use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleConfig;
@@ -21,6 +23,7 @@ use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContac
 use callpipe_connectors::folder::FolderConfig;
 use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
+use callpipe_connectors::secret::Secret;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
 use callpipe_connectors::transcribers::whisper::WhisperConfig;
 use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
@@ -60,6 +63,8 @@ pub struct Config {
     pub taxonomy: TaxonomyConfig,
     /// How the work is done.
     pub engine: EngineConfig,
+    /// How calls are looked at.
+    pub browser: BrowserConfig,
 }
 
 /// Where the list of calls comes from.
@@ -241,6 +246,34 @@ impl EngineConfig {
     pub fn shard(&self) -> Result<Shard, ConfigError> {
         let (index, count) = (self.shard_index, self.shard_count);
         Shard::new(index, count).ok_or(ConfigError::NoSuchShard { index, count })
+    }
+}
+
+/// How calls are looked at: `callpipe serve`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BrowserConfig {
+    /// Host and port that are listened at. Any but this machine's own needs a password or a token.
+    pub listen: String,
+    /// The hash of the password that people sign in with, as `callpipe serve --hash-password` prints
+    /// it. Environment: `CALLPIPE_BROWSER_PASSWORD_HASH`.
+    pub password_hash: Option<Secret>,
+    /// A token that opens as the password does, and `/metrics` for machines. Environment:
+    /// `CALLPIPE_BROWSER_TOKEN`.
+    pub token: Option<Secret>,
+    /// The file of the browser's index, which can be removed at any time; `callpipe-browser.db` beside
+    /// the database where there is none. The record of who listened lies beside it.
+    pub index: Option<PathBuf>,
+}
+
+impl Default for BrowserConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8377".into(),
+            password_hash: None,
+            token: None,
+            index: None,
+        }
     }
 }
 

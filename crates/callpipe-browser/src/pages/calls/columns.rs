@@ -37,7 +37,12 @@ pub(super) fn usual() -> Vec<Column> {
 pub(super) fn all(fields: &Fields) -> Vec<Column> {
     let mut all = vec![Column::Talk, Column::Summary];
     all.extend(Figure::ALL.map(Column::Figure));
-    all.extend(fields.all().iter().map(|field| Column::Field(field.name.clone())));
+    all.extend(
+        fields
+            .all()
+            .iter()
+            .map(|field| Column::Field(field.name.clone())),
+    );
     all
 }
 
@@ -47,7 +52,9 @@ pub(super) fn chosen(word: Option<&str>, fields: &Fields) -> Vec<Column> {
     let Some(word) = word else {
         return usual();
     };
-    let named = word.split(',').filter_map(|name| all.iter().find(|column| column.name() == name));
+    let named = word
+        .split(',')
+        .filter_map(|name| all.iter().find(|column| column.name() == name));
     let mut columns: Vec<Column> = Vec::new();
     for column in named {
         if !columns.contains(column) {
@@ -126,7 +133,11 @@ pub(super) fn menu(view: &View, shape: &Shape) -> Markup {
 }
 
 fn toggled(columns: &[Column], column: &Column) -> Vec<Column> {
-    let mut toggled: Vec<Column> = columns.iter().filter(|other| *other != column).cloned().collect();
+    let mut toggled: Vec<Column> = columns
+        .iter()
+        .filter(|other| *other != column)
+        .cloned()
+        .collect();
     if toggled.len() == columns.len() {
         toggled.push(column.clone());
     }

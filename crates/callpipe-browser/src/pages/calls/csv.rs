@@ -19,13 +19,17 @@ pub(super) async fn csv(view: View) -> Result<Response, PageError> {
     let failed = |error: &dyn std::fmt::Display| Failure::bug(format!("writing CSV: {error}"));
     let mut heading = vec!["contact_id".to_owned(), "started_at".to_owned()];
     heading.extend(shape.columns.iter().map(|column| column.name().to_owned()));
-    writer.write_record(&heading).map_err(|error| failed(&error))?;
+    writer
+        .write_record(&heading)
+        .map_err(|error| failed(&error))?;
     let mut after = shape.after;
     let mut left = CALLS_MAX;
     while left > 0 {
         let listed = view.chosen().list(&shape.sort, after, left.min(500));
         for row in rows::read(&view, &listed.places).await? {
-            writer.write_record(record(&view, &shape, &row)).map_err(|error| failed(&error))?;
+            writer
+                .write_record(record(&view, &shape, &row))
+                .map_err(|error| failed(&error))?;
         }
         left -= listed.places.len();
         after = listed.places.last().copied();
@@ -45,18 +49,36 @@ fn record(view: &View, shape: &Shape, row: &rows::Row) -> Vec<String> {
     let contact = &row.call.contact;
     let mut cells = vec![
         contact.id.to_string(),
-        contact.started_at.map(|start| start.to_rfc3339()).unwrap_or_default(),
+        contact
+            .started_at
+            .map(|start| start.to_rfc3339())
+            .unwrap_or_default(),
     ];
-    cells.extend(shape.columns.iter().map(|column| match column {
-        Column::Talk => {
-            let measures = row.call.transcript.measures.as_ref();
-            measures.map(|measures| measures.timeline.clone()).unwrap_or_default()
-        }
-        Column::Summary => row.call.transcript.analysis.summary.clone().unwrap_or_default(),
-        Column::Field(name) => row.values.of(view.snapshot.fields(), name).join(", "),
-        Column::Figure(figure) => {
-            row.values.figure(*figure).map(|value| value.to_string()).unwrap_or_default()
+    cells.extend(shape.columns.iter().map(|column| {
+        match column {
+            Column::Talk => {
+                let measures = row.call.transcript.measures.as_ref();
+                measures
+                    .map(|measures| measures.timeline.clone())
+                    .unwrap_or_default()
+            }
+            Column::Summary => row
+                .call
+                .transcript
+                .analysis
+                .summary
+                .clone()
+                .unwrap_or_default(),
+            Column::Field(name) => row.values.of(view.snapshot.fields(), name).join(", "),
+            Column::Figure(figure) => row
+                .values
+                .figure(*figure)
+                .map(|value| value.to_string())
+                .unwrap_or_default(),
         }
     }));
-    cells.iter().map(|cell| defused(cell).into_owned()).collect()
+    cells
+        .iter()
+        .map(|cell| defused(cell).into_owned())
+        .collect()
 }

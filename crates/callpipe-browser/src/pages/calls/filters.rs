@@ -14,7 +14,9 @@ const VALUES_SHOWN: usize = 60;
 /// The menus: a field's values, and the bounds of figures.
 pub(super) fn menu(view: &View, shape: &Shape) -> Markup {
     let fields = view.snapshot.fields();
-    let open = view.value("filter").filter(|name| fields.find(name).is_some());
+    let open = view
+        .value("filter")
+        .filter(|name| fields.find(name).is_some());
     html! {
         details.menu open[open.is_some()] {
             summary.button { "Filter" }
@@ -98,6 +100,9 @@ fn unit(figure: Figure) -> &'static str {
         Figure::Interruptions => "times",
         Figure::SentimentScore => "-1 to 1",
         Figure::CostUsd => "US dollars",
-        Figure::AgentTalkShare | Figure::SilenceShare | Figure::OverlapShare | Figure::Confidence => "0 to 1",
+        Figure::AgentTalkShare
+        | Figure::SilenceShare
+        | Figure::OverlapShare
+        | Figure::Confidence => "0 to 1",
     }
 }

@@ -63,8 +63,10 @@ impl Shape {
     /// An address of the list in this shape, with further keys.
     fn href(&self, view: &View, path: &str, more: &[(&str, &str)]) -> String {
         let pairs = self.pairs();
-        let mut all: Vec<(&str, &str)> =
-            pairs.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let mut all: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
         all.extend(more);
         view.selection.href_with(path, &all)
     }
@@ -74,11 +76,17 @@ async fn calls(view: View) -> Result<Markup, PageError> {
     let shape = Shape::of(&view);
     let (count, listed) = {
         let chosen = view.chosen();
-        (chosen.count(), chosen.list(&shape.sort, shape.after, PAGE_CALLS))
+        (
+            chosen.count(),
+            chosen.list(&shape.sort, shape.after, PAGE_CALLS),
+        )
     };
     let rows = rows::read(&view, &listed.places).await?;
     let pairs = shape.pairs();
-    let more: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let more: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
     let body = html! {
         div.page-head {
             h1 { "Calls" }

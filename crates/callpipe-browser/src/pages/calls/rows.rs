@@ -29,11 +29,15 @@ pub(super) struct Row {
 pub(super) async fn read(view: &View, places: &[Place]) -> Result<Vec<Row>, PageError> {
     let ids: Vec<i64> = places.iter().map(|place| place.id).collect();
     let contact_ids = view.app.index.contact_ids(ids.clone()).await?;
-    let wanted: Vec<ContactId> =
-        contact_ids.values().filter_map(|id| ContactId::parse(id).ok()).collect();
+    let wanted: Vec<ContactId> = contact_ids
+        .values()
+        .filter_map(|id| ContactId::parse(id).ok())
+        .collect();
     let calls = view.app.index.calls(&wanted).await?;
-    let mut calls: HashMap<String, ExportedCall> =
-        calls.into_iter().map(|call| (call.contact.id.to_string(), call)).collect();
+    let mut calls: HashMap<String, ExportedCall> = calls
+        .into_iter()
+        .map(|call| (call.contact.id.to_string(), call))
+        .collect();
     let row = |id: i64| {
         let call = calls.remove(contact_ids.get(&id)?)?;
         let values = view.snapshot.values(id)?;
@@ -109,9 +113,8 @@ fn tr(view: &View, shape: &Shape, row: &Row) -> Markup {
     let path = view.selection.href(&call_path(&call.contact.id));
     let found = view.words.as_ref().and_then(|words| {
         let conversation = call.transcript.conversation.as_deref().unwrap_or_default();
-        snippet::snippet(conversation, words).or_else(|| {
-            snippet::snippet(call.transcript.analysis.summary.as_deref()?, words)
-        })
+        snippet::snippet(conversation, words)
+            .or_else(|| snippet::snippet(call.transcript.analysis.summary.as_deref()?, words))
     });
     html! {
         tr {
@@ -139,7 +142,9 @@ fn cell(view: &View, column: &Column, row: &Row, found: Option<&Markup>) -> Mark
         Column::Talk => talk(&row.call),
         Column::Summary => match (found, &row.call.transcript.analysis.summary) {
             (Some(found), _) => found.clone(),
-            (None, Some(summary)) => html! { bdi title=(words::cut(summary, 1_000)) { (words::cut(summary, SUMMARY_CHARS_MAX)) } },
+            (None, Some(summary)) => {
+                html! { bdi title=(words::cut(summary, 1_000)) { (words::cut(summary, SUMMARY_CHARS_MAX)) } }
+            }
             (None, None) => state(&row.call),
         },
         Column::Field(name) => html! {
@@ -170,7 +175,11 @@ fn state(call: &ExportedCall) -> Markup {
 
 /// Who speaks when.
 pub(in crate::pages) fn talk(call: &ExportedCall) -> Markup {
-    let timeline = call.transcript.measures.as_ref().map(|measures| measures.timeline.as_str());
+    let timeline = call
+        .transcript
+        .measures
+        .as_ref()
+        .map(|measures| measures.timeline.as_str());
     let Some(timeline) = timeline.filter(|timeline| !timeline.is_empty()) else {
         return html! {};
     };
@@ -180,7 +189,11 @@ pub(in crate::pages) fn talk(call: &ExportedCall) -> Markup {
         .enumerate()
         .flat_map(|(place, letter)| {
             let (from, to) = (place as f64 / parts, (place + 1) as f64 / parts);
-            sides(letter).iter().map(move |side| Span { from, to, side: *side })
+            sides(letter).iter().map(move |side| Span {
+                from,
+                to,
+                side: *side,
+            })
         })
         .collect();
     strip(&spans)

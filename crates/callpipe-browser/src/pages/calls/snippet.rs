@@ -37,13 +37,17 @@ pub(super) fn snippet(text: &str, words: &Words) -> Option<Markup> {
 }
 
 fn is_said(spoken: &[Word], wanted: &[String], is_prefix: bool) -> bool {
-    spoken.iter().zip(wanted).enumerate().all(|(place, (word, wanted))| {
-        let is_last = place + 1 == spoken.len();
-        match is_prefix && is_last {
-            true => word.text.starts_with(wanted.as_str()),
-            false => word.text == *wanted,
-        }
-    })
+    spoken
+        .iter()
+        .zip(wanted)
+        .enumerate()
+        .all(|(place, (word, wanted))| {
+            let is_last = place + 1 == spoken.len();
+            match is_prefix && is_last {
+                true => word.text.starts_with(wanted.as_str()),
+                false => word.text == *wanted,
+            }
+        })
 }
 
 fn spoken(text: &str) -> Vec<Word> {
@@ -68,7 +72,10 @@ fn spoken(text: &str) -> Vec<Word> {
 
 fn back(text: &str, at: usize) -> usize {
     let before = text[..at].char_indices().rev();
-    before.take(CONTEXT_CHARS).last().map_or(at, |(from, _)| from)
+    before
+        .take(CONTEXT_CHARS)
+        .last()
+        .map_or(at, |(from, _)| from)
 }
 
 fn forward(text: &str, at: usize) -> usize {
@@ -115,7 +122,11 @@ mod tests {
                     .to_owned()
             )
         );
-        assert!(shown(text, "\"parcel is\"").unwrap().contains("<mark>Parcel is</mark>"));
+        assert!(
+            shown(text, "\"parcel is\"")
+                .unwrap()
+                .contains("<mark>Parcel is</mark>")
+        );
         assert!(shown(text, "lat*").unwrap().contains("<mark>late</mark>"));
         assert_eq!(shown(text, "chainsaw"), None);
         assert_eq!(shown("", "x"), None);
@@ -123,7 +134,11 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_around_the_words_and_nothing_in_it_is_markup() {
-        let text = format!("{}<b>ünïcode</b> parcel \u{1f4a9}{}", "é ".repeat(500), "x".repeat(500));
+        let text = format!(
+            "{}<b>ünïcode</b> parcel \u{1f4a9}{}",
+            "é ".repeat(500),
+            "x".repeat(500)
+        );
         let shown = shown(&text, "parcel unicode").unwrap();
         assert!(shown.contains("&lt;b&gt;ünïcode") && shown.contains("<mark>parcel</mark>"));
         assert!(shown.len() < 700, "{}", shown.len());

@@ -140,11 +140,16 @@ pub(super) async fn decide(
     };
     let ids = [id];
     let call = app.index.calls(&ids).await?.pop();
-    let labels = call.and_then(|call| call.labels).ok_or(PageError::NotFound)?;
+    let labels = call
+        .and_then(|call| call.labels)
+        .ok_or(PageError::NotFound)?;
     let snapshot = app.index.snapshot();
     let mut corrections = Vec::new();
     for name in &decision.fields {
-        let known = snapshot.fields().labels().find(|(field, _)| field.name == *name);
+        let known = snapshot
+            .fields()
+            .labels()
+            .find(|(field, _)| field.name == *name);
         let (Some((_, label)), Some(field)) = (known, LabelName::parse(name)) else {
             return Err(PageError::BadForm("there is no such label".to_owned()));
         };
@@ -184,21 +189,45 @@ mod tests {
     use super::*;
 
     fn decision(pairs: &[(&str, &str)]) -> Decision {
-        Decision::of(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        Decision::of(
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn one_label_leads_to_the_next_and_all_to_the_next_call() {
         let query = ("query", "?period=all");
-        let one = [("call", "1"), ("field", "a"), ("at", "0_7"), ("order", "rare"), query];
-        assert_eq!(next(&decision(&one)), "/review?period=all&order=rare&at=0_7");
-        let all = [("field", "a"), ("field", "b"), ("at", "0_7"), ("order", "rare"), query];
+        let one = [
+            ("call", "1"),
+            ("field", "a"),
+            ("at", "0_7"),
+            ("order", "rare"),
+            query,
+        ];
+        assert_eq!(
+            next(&decision(&one)),
+            "/review?period=all&order=rare&at=0_7"
+        );
+        let all = [
+            ("field", "a"),
+            ("field", "b"),
+            ("at", "0_7"),
+            ("order", "rare"),
+            query,
+        ];
         assert_eq!(next(&decision(&all)), "/review?period=all&order=rare");
     }
 
     #[test]
     fn a_forged_way_back_stays_on_this_site() {
-        let forged = [("query", "//evil.example/?x"), ("order", "\r\nx: y"), ("at", "@evil")];
+        let forged = [
+            ("query", "//evil.example/?x"),
+            ("order", "\r\nx: y"),
+            ("at", "@evil"),
+        ];
         assert_eq!(next(&decision(&forged)), "/review?order=%0D%0Ax%3A+y");
     }
 }

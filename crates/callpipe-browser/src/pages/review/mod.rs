@@ -80,13 +80,19 @@ async fn case(view: &View, listed: &Listed) -> Result<Option<Case>, PageError> {
         return Ok(None);
     };
     let contact_ids = view.app.index.contact_ids(vec![place.id]).await?;
-    let id = contact_ids.get(&place.id).and_then(|id| ContactId::parse(id).ok());
+    let id = contact_ids
+        .get(&place.id)
+        .and_then(|id| ContactId::parse(id).ok());
     let ids: Vec<ContactId> = id.into_iter().collect();
     let Some(call) = view.app.index.calls(&ids).await?.pop() else {
         return Ok(None);
     };
     let corrections = view.app.warehouse.corrections(&ids).await?;
-    let given = call.labels.as_ref().map(|labels| labels.values.clone()).unwrap_or_default();
+    let given = call
+        .labels
+        .as_ref()
+        .map(|labels| labels.values.clone())
+        .unwrap_or_default();
     Ok(Some(Case {
         counting: correction::corrected(&given, &corrections),
         call,
@@ -146,7 +152,9 @@ fn conversation(text: &str) -> Markup {
 /// The label that is asked for: the one of the address, else the first that nobody decided.
 fn asked<'a>(view: &'a View, case: &Case) -> Option<(&'a Field, &'a LabelField)> {
     let fields = view.snapshot.fields();
-    let named = view.value("field").and_then(|name| fields.labels().find(|(field, _)| field.name == name));
+    let named = view
+        .value("field")
+        .and_then(|name| fields.labels().find(|(field, _)| field.name == name));
     named.or_else(|| open_labels(view, case).next())
 }
 
@@ -162,7 +170,9 @@ fn open_labels<'a>(
 }
 
 fn is_decided(case: &Case, name: &str) -> bool {
-    case.corrections.iter().any(|correction| correction.field.to_string() == name)
+    case.corrections
+        .iter()
+        .any(|correction| correction.field.to_string() == name)
 }
 
 /// All labels of the call, the one that is asked for with its choices.

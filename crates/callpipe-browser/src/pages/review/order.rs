@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::QUEUE_SHOWN;
 use super::super::error::PageError;
+use super::QUEUE_SHOWN;
 use crate::figure::Figure;
 use crate::index::{Chosen, Listed, Place, Sort, SortBy, Tally};
 use crate::pages::labels::values_of;
@@ -29,7 +29,9 @@ impl Order {
 
     /// The order of an address.
     pub(super) fn of(word: Option<&str>) -> Self {
-        let found = Self::ALL.into_iter().find(|order| Some(order.word()) == word);
+        let found = Self::ALL
+            .into_iter()
+            .find(|order| Some(order.word()) == word);
         found.unwrap_or(Self::Confidence)
     }
 
@@ -67,7 +69,13 @@ pub(super) async fn queue(
     at: Option<Place>,
 ) -> Result<(u64, Listed), PageError> {
     let rates = match order {
-        Order::Disagreement => disagreement(&view.app.warehouse.corrections_after(0, CORRECTIONS_MAX).await?),
+        Order::Disagreement => disagreement(
+            &view
+                .app
+                .warehouse
+                .corrections_after(0, CORRECTIONS_MAX)
+                .await?,
+        ),
         _ => HashMap::new(),
     };
     let open = view.selection.only("review", "open");
@@ -78,12 +86,17 @@ pub(super) async fn queue(
     listed.places.extend(at);
     let rest = match order {
         Order::Confidence => {
-            let sort = Sort { by: SortBy::Figure(Figure::Confidence), is_descending: false };
+            let sort = Sort {
+                by: SortBy::Figure(Figure::Confidence),
+                is_descending: false,
+            };
             chosen.list(&sort, at, QUEUE_SHOWN)
         }
         Order::Rare => {
             let tally = tally_of_labels(&chosen, view);
-            let weights = view.snapshot.weights(|field, value| Some(tally.count_of(field, value) as f32));
+            let weights = view
+                .snapshot
+                .weights(|field, value| Some(tally.count_of(field, value) as f32));
             chosen.lightest(&weights, at, QUEUE_SHOWN)
         }
         Order::Disagreement => {
@@ -100,8 +113,12 @@ pub(super) async fn queue(
 }
 
 fn tally_of_labels(chosen: &Chosen<'_>, view: &View) -> Tally {
-    let names: Vec<&str> =
-        view.snapshot.fields().labels().map(|(field, _)| field.name.as_str()).collect();
+    let names: Vec<&str> = view
+        .snapshot
+        .fields()
+        .labels()
+        .map(|(field, _)| field.name.as_str())
+        .collect();
     chosen.tally(&names)
 }
 
@@ -121,7 +138,10 @@ fn disagreement(corrections: &[(i64, Correction)]) -> HashMap<(String, String), 
         }
     }
     let rate = |(corrected, all): (f32, f32)| (corrected + 1.0) / (all + 2.0);
-    verdicts.into_iter().map(|(label, counts)| (label, rate(counts))).collect()
+    verdicts
+        .into_iter()
+        .map(|(label, counts)| (label, rate(counts)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -145,7 +165,9 @@ mod tests {
             };
             (1, correction)
         };
-        let other = || Verdict::Corrected { value: LabelValue::Nothing };
+        let other = || Verdict::Corrected {
+            value: LabelValue::Nothing,
+        };
         let rates = disagreement(&[
             correction(json!(["a", "b"]), other()),
             correction(json!(["a"]), other()),

@@ -1,8 +1,8 @@
 //! Failures by their cause, and the button that has a group tried again.
 
+use axum::Form;
 use axum::extract::State;
 use axum::response::Redirect;
-use axum::Form;
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::CallFilter;
 use callpipe_core::progress::Stage;
@@ -39,7 +39,13 @@ pub(super) async fn read(view: &View) -> Result<Vec<Cause>, PageError> {
             for (kind, count) in tally.fields.get("failure").into_iter().flatten() {
                 let kind = kind.to_string();
                 let example = example(view, &calls.only("failure", &kind)).await?;
-                causes.push(Cause { stage, status, kind, count: *count, example });
+                causes.push(Cause {
+                    stage,
+                    status,
+                    kind,
+                    count: *count,
+                    example,
+                });
             }
         }
     }
@@ -48,11 +54,16 @@ pub(super) async fn read(view: &View) -> Result<Vec<Cause>, PageError> {
 }
 
 async fn example(view: &View, calls: &Selection) -> Result<Option<(ContactId, String)>, PageError> {
-    let newest = view.snapshot.choose(calls, None).list(&Sort::default(), None, 1);
+    let newest = view
+        .snapshot
+        .choose(calls, None)
+        .list(&Sort::default(), None, 1);
     let ids: Vec<i64> = newest.places.iter().map(|place| place.id).collect();
     let contact_ids = view.app.index.contact_ids(ids).await?;
-    let ids: Vec<ContactId> =
-        contact_ids.values().filter_map(|id| ContactId::parse(id).ok()).collect();
+    let ids: Vec<ContactId> = contact_ids
+        .values()
+        .filter_map(|id| ContactId::parse(id).ok())
+        .collect();
     let calls = view.app.index.calls(&ids).await?;
     let told = calls.into_iter().next().and_then(|call| {
         let reason = call.state.last_failure?.reason;

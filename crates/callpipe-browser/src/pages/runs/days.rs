@@ -21,13 +21,48 @@ struct State {
 const ANY_STAGE: &[&str] = &[];
 
 const STATES: [State; 7] = [
-    State { title: "Given", stages: ANY_STAGE, statuses: &[], is_alarm: false },
-    State { title: "To fetch", stages: &["fetch"], statuses: &["ready"], is_alarm: false },
-    State { title: "To transcribe", stages: &["transcribe"], statuses: &["ready"], is_alarm: false },
-    State { title: "To classify", stages: &["classify"], statuses: &["ready"], is_alarm: false },
-    State { title: "Classified", stages: ANY_STAGE, statuses: &["done"], is_alarm: false },
-    State { title: "Nothing to do", stages: ANY_STAGE, statuses: &["skipped"], is_alarm: false },
-    State { title: "Parked", stages: ANY_STAGE, statuses: &["parked"], is_alarm: true },
+    State {
+        title: "Given",
+        stages: ANY_STAGE,
+        statuses: &[],
+        is_alarm: false,
+    },
+    State {
+        title: "To fetch",
+        stages: &["fetch"],
+        statuses: &["ready"],
+        is_alarm: false,
+    },
+    State {
+        title: "To transcribe",
+        stages: &["transcribe"],
+        statuses: &["ready"],
+        is_alarm: false,
+    },
+    State {
+        title: "To classify",
+        stages: &["classify"],
+        statuses: &["ready"],
+        is_alarm: false,
+    },
+    State {
+        title: "Classified",
+        stages: ANY_STAGE,
+        statuses: &["done"],
+        is_alarm: false,
+    },
+    State {
+        title: "Nothing to do",
+        stages: ANY_STAGE,
+        statuses: &["skipped"],
+        is_alarm: false,
+    },
+    State {
+        title: "Parked",
+        stages: ANY_STAGE,
+        statuses: &["parked"],
+        is_alarm: true,
+    },
 ];
 
 impl State {
@@ -45,11 +80,17 @@ pub(super) fn card(view: &View) -> Markup {
         .rev()
         .take(DAYS_MAX)
         .map(|(date, counts)| {
-            let of_day = view.selection.within(Period::Dates { from: Some(*date), until: Some(*date) });
+            let of_day = view.selection.within(Period::Dates {
+                from: Some(*date),
+                until: Some(*date),
+            });
             let cells = STATES.iter().map(|state| {
-                let counts = counts.iter().filter(|((stage, status), _)| state.holds(stage, status));
+                let counts = counts
+                    .iter()
+                    .filter(|((stage, status), _)| state.holds(stage, status));
                 let count = counts.map(|(_, count)| count).sum();
-                let set = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+                let set =
+                    |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
                 let mut calls = of_day.clone();
                 for (field, values) in [("stage", state.stages), ("status", state.statuses)] {
                     if !values.is_empty() {
@@ -58,12 +99,18 @@ pub(super) fn card(view: &View) -> Markup {
                 }
                 (count, calls.href("/calls"))
             });
-            Day { date: *date, cells: cells.collect() }
+            Day {
+                date: *date,
+                cells: cells.collect(),
+            }
         })
         .collect();
     let columns: Vec<DayColumn> = STATES
         .iter()
-        .map(|state| DayColumn { title: state.title.to_owned(), is_alarm: state.is_alarm })
+        .map(|state| DayColumn {
+            title: state.title.to_owned(),
+            is_alarm: state.is_alarm,
+        })
         .collect();
     html! {
         section.card.wide {

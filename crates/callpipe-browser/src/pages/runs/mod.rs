@@ -41,7 +41,9 @@ async fn runs(view: View) -> Result<Response, PageError> {
     let tally = view.snapshot.choose(&all, None).tally(&["skipped"]);
     let causes = causes::read(&view).await?;
     let reached = Reached::of(&view.snapshot);
-    let again = view.value("again").and_then(|count| count.parse::<u64>().ok());
+    let again = view
+        .value("again")
+        .and_then(|count| count.parse::<u64>().ok());
     let notice = again.map(|count| {
         html! { (words::calls(count)) " will be tried again by the next " code { "callpipe run" } "." }
     });
@@ -61,10 +63,14 @@ async fn runs(view: View) -> Result<Response, PageError> {
             (days::card(&view))
         }
     };
-    let mut response = view.page_with("Runs", Section::Runs, notice, body).into_response();
+    let mut response = view
+        .page_with("Runs", Section::Runs, notice, body)
+        .into_response();
     if pace.is_some() && is_live {
         // By the browser itself: this part needs no script.
-        response.headers_mut().insert(REFRESH, HeaderValue::from_static(LOOK_AGAIN_S));
+        response
+            .headers_mut()
+            .insert(REFRESH, HeaderValue::from_static(LOOK_AGAIN_S));
     }
     Ok(response)
 }
@@ -111,14 +117,21 @@ fn stages(reached: &Reached, pace: Option<&Pace>) -> Vec<FunnelStage> {
             count,
             href: selection.href("/calls"),
         },
-        detail: rate.zip(pace).map(|(which, pace)| format!("{:.1} a minute", pace.per_minute[which])),
+        detail: rate
+            .zip(pace)
+            .map(|(which, pace)| format!("{:.1} a minute", pace.per_minute[which])),
     };
     let (fetched, transcribed) = (at(&["transcribe", "classify"]), at(&["classify"]));
     vec![
         stage("Given", reached.given, &all, None),
         stage("Fetched", reached.fetched, &fetched, Some(0)),
         stage("Transcribed", reached.transcribed, &transcribed, Some(1)),
-        stage("Classified", reached.classified, &all.only("status", "done"), Some(2)),
+        stage(
+            "Classified",
+            reached.classified,
+            &all.only("status", "done"),
+            Some(2),
+        ),
     ]
 }
 
@@ -172,6 +185,16 @@ mod tests {
     #[test]
     fn times_are_told_roughly() {
         let told = [0, 59, 61, 7_199, 7_200, 172_800].map(|s| duration(Duration::from_secs(s)));
-        assert_eq!(told, ["a minute", "a minute", "2 minutes", "2 hours", "2 hours", "2 days"]);
+        assert_eq!(
+            told,
+            [
+                "a minute",
+                "a minute",
+                "2 minutes",
+                "2 hours",
+                "2 hours",
+                "2 days"
+            ]
+        );
     }
 }
