@@ -11,6 +11,8 @@ mod review;
 mod runs;
 pub(crate) mod selection_bar;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod theme;
 mod view;
 

@@ -150,7 +150,7 @@ fn conversation(text: &str) -> Markup {
 }
 
 /// The label that is asked for: the one of the address, else the first that nobody decided.
-fn asked<'a>(view: &'a View, case: &Case) -> Option<(&'a Field, &'a LabelField)> {
+fn asked<'a>(view: &'a View, case: &'a Case) -> Option<(&'a Field, &'a LabelField)> {
     let fields = view.snapshot.fields();
     let named = view
         .value("field")
