@@ -63,8 +63,9 @@ pub(crate) fn waveform(waveform: &Waveform) -> Markup {
                 (marks(waveform, MarkKind::Positive))
                 (marks(waveform, MarkKind::Negative))
                 (ticks(waveform.duration_s))
-                line.playhead x1="0" x2="0" y1="0" y2=(percent(MOOD_TOP + MOOD_HEIGHT)) data-part="playhead" {}
             }
+            // As wide as the drawing, so that it is moved by parts of it.
+            div.playhead data-part="playhead" data-script hidden {}
             input.seek type="range" min="0" max="100" step="any" value="0" aria-label="Position in the recording"
                 data-part="seek" data-script hidden;
         }
