@@ -56,7 +56,9 @@ impl By {
     }
 
     fn of(word: Option<&str>) -> Self {
-        Self::all().find(|by| Some(by.word()) == word).unwrap_or(Self::Calls)
+        Self::all()
+            .find(|by| Some(by.word()) == word)
+            .unwrap_or(Self::Calls)
     }
 
     fn word(self) -> &'static str {
@@ -97,7 +99,10 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 fn count(agent: &GroupTally, field: usize, value: &str) -> u64 {
-    let found = agent.fields.get(field).and_then(|values| values.iter().find(|(other, _)| &**other == value));
+    let found = agent
+        .fields
+        .get(field)
+        .and_then(|values| values.iter().find(|(other, _)| &**other == value));
     found.map_or(0, |(_, count)| *count)
 }
 
@@ -116,7 +121,11 @@ fn done(agent: &GroupTally) -> u64 {
 async fn agents(view: View) -> Result<Markup, PageError> {
     let by = By::of(view.value("sort"));
     let mut agents = view.chosen().groups("agent", &FIELDS);
-    agents.sort_by(|left, right| by.key(left).total_cmp(&by.key(right)).then(left.value.cmp(&right.value)));
+    agents.sort_by(|left, right| {
+        by.key(left)
+            .total_cmp(&by.key(right))
+            .then(left.value.cmp(&right.value))
+    });
     let body = html! {
         div.page-head {
             h1 { "Agents" }

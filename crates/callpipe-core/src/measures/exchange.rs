@@ -44,7 +44,10 @@ pub fn silences_and_overlaps(
 ) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
     let mut by_speaker: BTreeMap<Speaker, Vec<Interval>> = BTreeMap::new();
     for turn in &recording.turns {
-        by_speaker.entry(turn.speaker).or_default().extend(intervals(turn));
+        by_speaker
+            .entry(turn.speaker)
+            .or_default()
+            .extend(intervals(turn));
     }
     let mut edges: Vec<(f64, i32)> = by_speaker
         .into_values()

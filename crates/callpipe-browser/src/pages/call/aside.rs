@@ -39,7 +39,10 @@ fn summary(shown: &Shown) -> Markup {
 
 /// The labels that count, each with what the model said and what people did.
 fn labels(view: &View, shown: &Shown) -> Markup {
-    let confidence = shown.values.as_ref().and_then(|values| values.figure(Figure::Confidence));
+    let confidence = shown
+        .values
+        .as_ref()
+        .and_then(|values| values.figure(Figure::Confidence));
     let review = view.selection.href("/review");
     html! {
         section.card {
@@ -55,9 +58,19 @@ fn labels(view: &View, shown: &Shown) -> Markup {
 
 fn label(view: &View, shown: &Shown, field: &Field) -> Markup {
     let fields = view.snapshot.fields();
-    let counting = shown.values.as_ref().map_or(&[][..], |values| values.of(fields, &field.name));
-    let verdict = newest(&shown.corrections).into_iter().find(|correction| correction.field.to_string() == field.name);
-    let given = shown.call.labels.as_ref().map(|labels| values_of(&field.name, &labels.values)).unwrap_or_default();
+    let counting = shown
+        .values
+        .as_ref()
+        .map_or(&[][..], |values| values.of(fields, &field.name));
+    let verdict = newest(&shown.corrections)
+        .into_iter()
+        .find(|correction| correction.field.to_string() == field.name);
+    let given = shown
+        .call
+        .labels
+        .as_ref()
+        .map(|labels| values_of(&field.name, &labels.values))
+        .unwrap_or_default();
     if counting.is_empty() && given.is_empty() && verdict.is_none() {
         return html! {};
     }
@@ -103,9 +116,20 @@ fn tags(shown: &Shown) -> Markup {
             }
         }
     };
-    let topics: Vec<&str> = analysis.topics.iter().map(|topic| topic.topic.as_str()).collect();
-    let intents: Vec<&str> = analysis.intents.iter().map(|intent| intent.intent.as_str()).collect();
-    let average = analysis.sentiment.as_ref().and_then(|sentiment| sentiment.average.as_ref());
+    let topics: Vec<&str> = analysis
+        .topics
+        .iter()
+        .map(|topic| topic.topic.as_str())
+        .collect();
+    let intents: Vec<&str> = analysis
+        .intents
+        .iter()
+        .map(|intent| intent.intent.as_str())
+        .collect();
+    let average = analysis
+        .sentiment
+        .as_ref()
+        .and_then(|sentiment| sentiment.average.as_ref());
     html! {
         @if !topics.is_empty() || !intents.is_empty() || average.is_some() {
             section.card.stack {
@@ -149,7 +173,10 @@ fn measures(shown: &Shown) -> Markup {
 /// Other calls of the same agent and the same caller.
 fn others(view: &View, shown: &Shown) -> Markup {
     let fields = view.snapshot.fields();
-    let agents = shown.values.as_ref().map_or(&[][..], |values| values.of(fields, "agent"));
+    let agents = shown
+        .values
+        .as_ref()
+        .map_or(&[][..], |values| values.of(fields, "agent"));
     html! {
         @if !agents.is_empty() || !shown.of_caller.is_empty() {
             section.card.stack {
@@ -171,17 +198,42 @@ fn provenance(shown: &Shown) -> Markup {
     let path = call_path(&call.contact.id);
     let labels = call.labels.as_ref();
     let facts = [
-        ("Transcribed by", joined([&call.transcript.provider, &call.transcript.model])),
+        (
+            "Transcribed by",
+            joined([&call.transcript.provider, &call.transcript.model]),
+        ),
         ("Understood by", call.transcript.analysis_model.clone()),
-        ("Classified by", labels.and_then(|labels| joined([&labels.provider, &labels.model]))),
-        ("Taxonomy", labels.and_then(|labels| labels.taxonomy_version.clone())),
-        ("Prompt", labels.and_then(|labels| labels.prompt_version.clone())),
-        ("Transcript cost", call.transcribe_cost.map(|usd| usd.to_string())),
+        (
+            "Classified by",
+            labels.and_then(|labels| joined([&labels.provider, &labels.model])),
+        ),
+        (
+            "Taxonomy",
+            labels.and_then(|labels| labels.taxonomy_version.clone()),
+        ),
+        (
+            "Prompt",
+            labels.and_then(|labels| labels.prompt_version.clone()),
+        ),
+        (
+            "Transcript cost",
+            call.transcribe_cost.map(|usd| usd.to_string()),
+        ),
         ("Labels cost", call.classify_cost.map(|usd| usd.to_string())),
-        ("Same audio as", call.triage.same_audio_as.as_ref().map(ToString::to_string)),
-        ("Failure", call.state.last_failure.as_ref().map(|failure| failure.reason.clone())),
+        (
+            "Same audio as",
+            call.triage.same_audio_as.as_ref().map(ToString::to_string),
+        ),
+        (
+            "Failure",
+            call.state
+                .last_failure
+                .as_ref()
+                .map(|failure| failure.reason.clone()),
+        ),
     ];
-    let replies = usize::from(call.transcript.provider.is_some()) + usize::from(labels.is_some_and(|labels| labels.provider.is_some()));
+    let replies = usize::from(call.transcript.provider.is_some())
+        + usize::from(labels.is_some_and(|labels| labels.provider.is_some()));
     html! {
         section.card {
             header { h2 { "Provenance" } }

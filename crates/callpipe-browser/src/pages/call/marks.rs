@@ -35,9 +35,16 @@ fn moods(part: &RecordingTranscript, analysis: &Analysis) -> Vec<TimeMark> {
         .turns
         .iter()
         .flat_map(|turn| &turn.words)
-        .flat_map(|word| words_of(&word.text).into_iter().map(move |text| (text, word)))
+        .flat_map(|word| {
+            words_of(&word.text)
+                .into_iter()
+                .map(move |text| (text, word))
+        })
         .collect();
-    let segments = analysis.sentiment.iter().flat_map(|sentiment| &sentiment.segments);
+    let segments = analysis
+        .sentiment
+        .iter()
+        .flat_map(|sentiment| &sentiment.segments);
     let (mut marks, mut from) = (Vec::new(), 0);
     for segment in segments {
         let wanted = words_of(&segment.text);
@@ -64,8 +71,12 @@ fn position(said: &[(String, &Word)], wanted: &[String]) -> Option<usize> {
     if wanted.is_empty() {
         return None;
     }
-    said.windows(wanted.len())
-        .position(|window| window.iter().zip(wanted).all(|((text, _), wanted)| text == wanted))
+    said.windows(wanted.len()).position(|window| {
+        window
+            .iter()
+            .zip(wanted)
+            .all(|((text, _), wanted)| text == wanted)
+    })
 }
 
 #[cfg(test)]
@@ -77,7 +88,9 @@ mod tests {
 
     #[test]
     fn sentiment_is_marked_where_its_words_were_said() {
-        let words = ["Thanks.", "My", "parcel", "is", "late.", "Thanks", "a", "lot!"];
+        let words = [
+            "Thanks.", "My", "parcel", "is", "late.", "Thanks", "a", "lot!",
+        ];
         let word = |(place, text): (usize, &&str)| Word {
             text: (*text).into(),
             start_s: place as f64,
@@ -113,8 +126,10 @@ mod tests {
             ..Analysis::default()
         };
         let marks = marks(&part, &analysis);
-        let found: Vec<(f64, f64, MarkKind)> =
-            marks.iter().map(|mark| (mark.from_s, mark.to_s, mark.kind)).collect();
+        let found: Vec<(f64, f64, MarkKind)> = marks
+            .iter()
+            .map(|mark| (mark.from_s, mark.to_s, mark.kind))
+            .collect();
         let expected = [
             (7.9, 20.0, MarkKind::Silence),
             (1.0, 4.9, MarkKind::Negative),

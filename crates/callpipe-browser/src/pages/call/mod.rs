@@ -51,10 +51,16 @@ struct Shown {
 async fn call(Path(contact_id): Path<String>, view: View) -> Result<Markup, PageError> {
     let id = ContactId::parse(contact_id.trim()).map_err(|_| PageError::NotFound)?;
     let shown = read(&view, &id).await?;
-    let number = view.value("recording").and_then(|number| number.parse().ok()).unwrap_or(1_usize);
+    let number = view
+        .value("recording")
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(1_usize);
     let recording = shown.call.recordings.get(number.wrapping_sub(1));
     let part = shown.words.as_ref().and_then(|words| match recording {
-        Some(recording) => words.recordings.iter().find(|part| part.recording == recording.key),
+        Some(recording) => words
+            .recordings
+            .iter()
+            .find(|part| part.recording == recording.key),
         None => words.recordings.first(),
     });
     let peaks = match recording {
@@ -82,7 +88,13 @@ async fn call(Path(contact_id): Path<String>, view: View) -> Result<Markup, Page
 
 async fn read(view: &View, id: &ContactId) -> Result<Shown, PageError> {
     let ids = [id.clone()];
-    let call = view.app.index.calls(&ids).await?.pop().ok_or(PageError::NotFound)?;
+    let call = view
+        .app
+        .index
+        .calls(&ids)
+        .await?
+        .pop()
+        .ok_or(PageError::NotFound)?;
     let found = view.app.index.find(id).await?;
     let (place, caller) = found.map_or((None, None), |(place, caller)| (Some(place), caller));
     let of_caller = match caller {
@@ -98,7 +110,10 @@ async fn read(view: &View, id: &ContactId) -> Result<Shown, PageError> {
     Ok(Shown {
         values: place.and_then(|place| view.snapshot.values(place)),
         corrections: view.app.warehouse.corrections(&ids).await?,
-        of_caller: of_caller.filter_map(|other| ContactId::parse(other).ok()).filter(|other| other != id).collect(),
+        of_caller: of_caller
+            .filter_map(|other| ContactId::parse(other).ok())
+            .filter(|other| other != id)
+            .collect(),
         words,
         call,
     })
@@ -106,7 +121,10 @@ async fn read(view: &View, id: &ContactId) -> Result<Shown, PageError> {
 
 fn heading(view: &View, shown: &Shown) -> Markup {
     let call = &shown.call;
-    let agents = shown.values.as_ref().map_or(&[][..], |values| values.of(view.snapshot.fields(), "agent"));
+    let agents = shown
+        .values
+        .as_ref()
+        .map_or(&[][..], |values| values.of(view.snapshot.fields(), "agent"));
     html! {
         div.page-head {
             h1 { "Call of " (started(call)) }
@@ -145,11 +163,17 @@ fn sound(
     part: Option<&RecordingTranscript>,
     peaks: Option<&Peaks>,
 ) -> Markup {
-    let duration_s = peaks.map(|peaks| peaks.duration_s).or(part.map(|part| part.duration_s));
+    let duration_s = peaks
+        .map(|peaks| peaks.duration_s)
+        .or(part.map(|part| part.duration_s));
     let drawn = Waveform {
-        duration_s: duration_s.or(shown.call.transcript.duration_s).unwrap_or_default(),
+        duration_s: duration_s
+            .or(shown.call.transcript.duration_s)
+            .unwrap_or_default(),
         lanes: peaks.map_or_else(Vec::new, |peaks| lanes(recording, part, peaks)),
-        marks: part.map_or_else(Vec::new, |part| marks::marks(part, &shown.call.transcript.analysis)),
+        marks: part.map_or_else(Vec::new, |part| {
+            marks::marks(part, &shown.call.transcript.analysis)
+        }),
     };
     let at_s = view.value("at").and_then(|at| at.parse().ok());
     player(&Player {
@@ -164,13 +188,21 @@ fn lanes(recording: &Recording, part: Option<&RecordingTranscript>, peaks: &Peak
     let is_mono = peaks.channels.len() == 1;
     let lane = |(channel, peaks): (usize, &Vec<u8>)| {
         let told = recording.participants.iter().find(|participant| {
-            participant.channel.is_some_and(|other| other as usize == channel)
+            participant
+                .channel
+                .is_some_and(|other| other as usize == channel)
         });
-        let spoken = part.and_then(|part| part.turns.iter().find(|turn| turn.channel as usize == channel));
-        let role = told.map(|participant| participant.role).or(match spoken.map(|turn| turn.speaker) {
-            Some(Speaker::Side(role)) => Some(role),
-            _ => None,
+        let spoken = part.and_then(|part| {
+            part.turns
+                .iter()
+                .find(|turn| turn.channel as usize == channel)
         });
+        let role =
+            told.map(|participant| participant.role)
+                .or(match spoken.map(|turn| turn.speaker) {
+                    Some(Speaker::Side(role)) => Some(role),
+                    _ => None,
+                });
         let (side, name) = match role {
             _ if is_mono => (Side::Other, "Both sides".to_owned()),
             Some(Role::Agent) => (Side::Agent, "Agent".to_owned()),
@@ -187,12 +219,18 @@ fn lanes(recording: &Recording, part: Option<&RecordingTranscript>, peaks: &Peak
 }
 
 /// Turn by turn with times where these are known, else as others stored it.
-fn conversation(view: &View, shown: &Shown, number: usize, part: Option<&RecordingTranscript>) -> Markup {
+fn conversation(
+    view: &View,
+    shown: &Shown,
+    number: usize,
+    part: Option<&RecordingTranscript>,
+) -> Markup {
     let path = call_path(&shown.call.contact.id);
     let recording = number.to_string();
     let href_at = |at_s: f64| {
         let at = format!("{at_s:.1}");
-        view.selection.href_with(&path, &[("recording", &recording), ("at", &at)])
+        view.selection
+            .href_with(&path, &[("recording", &recording), ("at", &at)])
     };
     html! {
         section.card {

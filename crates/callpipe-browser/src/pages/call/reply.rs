@@ -20,9 +20,14 @@ pub(super) async fn keys(app: &App, id: &ContactId) -> Result<Vec<ArchiveKey>, P
         return Err(PageError::NotFound);
     };
     let listed = details.tracking.get("reply_keys").and_then(Value::as_array);
-    let of_labels = details.classification.as_ref().and_then(|labels| labels.get("reply_key"));
+    let of_labels = details
+        .classification
+        .as_ref()
+        .and_then(|labels| labels.get("reply_key"));
     let all = listed.into_iter().flatten().chain(of_labels);
-    Ok(all.filter_map(|key| serde_json::from_value(key.clone()).ok()).collect())
+    Ok(all
+        .filter_map(|key| serde_json::from_value(key.clone()).ok())
+        .collect())
 }
 
 /// A reply as text that no browser runs.
@@ -32,7 +37,9 @@ pub(super) async fn reply(
 ) -> Result<Response, PageError> {
     let id = ContactId::parse(contact_id.trim()).map_err(|_| PageError::NotFound)?;
     let keys = keys(&app, &id).await?;
-    let key = keys.get(number.wrapping_sub(1)).ok_or(PageError::NotFound)?;
+    let key = keys
+        .get(number.wrapping_sub(1))
+        .ok_or(PageError::NotFound)?;
     let reply = app.archive.reply(key).await?.ok_or(PageError::NotFound)?;
     let headers = [
         (CONTENT_TYPE, "text/plain; charset=utf-8"),

@@ -40,18 +40,33 @@ async fn overview(view: View) -> Result<Markup, PageError> {
     // Counting walks over all calls: not on a thread that others wait for.
     tokio::task::spawn_blocking(move || body(&view))
         .await
-        .map_err(|error| callpipe_core::failure::Failure::bug("counting broke off").with_source(error).into())
+        .map_err(|error| {
+            callpipe_core::failure::Failure::bug("counting broke off")
+                .with_source(error)
+                .into()
+        })
 }
 
 fn body(view: &View) -> Markup {
     let fields = view.snapshot.fields();
-    let names: Vec<&str> = fields.all().iter().map(|field| field.name.as_str()).collect();
+    let names: Vec<&str> = fields
+        .all()
+        .iter()
+        .map(|field| field.name.as_str())
+        .collect();
     let tally = view.chosen().tally(&names);
     let before = view
         .snapshot
         .newest_date()
         .and_then(|newest| view.selection.period.dates_before(newest))
-        .map(|(from, until)| view.chosen_in((Some(from), Some(until))).tally(&["status", "sentiment", "escalation_actions", "sale_result"]));
+        .map(|(from, until)| {
+            view.chosen_in((Some(from), Some(until))).tally(&[
+                "status",
+                "sentiment",
+                "escalation_actions",
+                "sale_result",
+            ])
+        });
     let body = html! {
         div.page-head {
             h1 { "Overview" }
@@ -102,7 +117,10 @@ fn family_by_outcome(view: &View) -> Markup {
     };
     let cross = view.chosen().cross(&row.name, &column.name);
     let columns: Vec<_> = cross.columns.iter().take(COLUMNS_MAX).collect();
-    let titles: Vec<String> = columns.iter().map(|(value, _)| words::title(value)).collect();
+    let titles: Vec<String> = columns
+        .iter()
+        .map(|(value, _)| words::title(value))
+        .collect();
     let rows: Vec<HeatRow> = cross
         .rows
         .iter()
@@ -116,7 +134,10 @@ fn family_by_outcome(view: &View) -> Markup {
                 label: words::title(value),
                 href: calls.href("/calls"),
                 total: *total,
-                cells: columns.iter().map(|(column_value, _)| cell(column_value)).collect(),
+                cells: columns
+                    .iter()
+                    .map(|(column_value, _)| cell(column_value))
+                    .collect(),
             }
         })
         .collect();
@@ -148,7 +169,10 @@ fn sentiment(view: &View, tally: &Tally) -> Markup {
         .map(|week| {
             let (calls, sum, known) = by_week.get(week).copied().unwrap_or_default();
             let until = week.checked_add_days(Days::new(6));
-            let dates = Period::Dates { from: Some(*week), until };
+            let dates = Period::Dates {
+                from: Some(*week),
+                until,
+            };
             Week {
                 label: week.format("%-d %b %y").to_string(),
                 value: (known > 0).then(|| sum / known as f64),
