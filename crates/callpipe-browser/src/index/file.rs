@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use super::columns::{Row, Snapshot};
 use super::dictionary::Dictionary;
@@ -65,15 +65,17 @@ impl File {
     /// Opens the file. One that was made for other fields, or that is damaged, is made again.
     pub(super) fn open(path: &Path, fields: &Fields) -> rusqlite::Result<Self> {
         let wanted = format!("{LAYOUT} {}", fields.digest());
-        let mut writer = connect(path)?;
-        let made_for = note(&writer, "made_for").unwrap_or_default();
-        if made_for.as_deref() != Some(&wanted) {
-            drop(writer);
-            remove(path);
-            writer = connect(path)?;
-            writer.execute_batch(TABLES)?;
-            set_note(&writer, "made_for", &wanted)?;
-        }
+        let writer = match opened(path, &wanted) {
+            Ok(Some(writer)) => writer,
+            Err(error) if !is_damage(&error) => return Err(error),
+            Ok(None) | Err(_) => {
+                remove(path);
+                let writer = connect(path)?;
+                writer.execute_batch(TABLES)?;
+                set_note(&writer, "made_for", &wanted)?;
+                writer
+            }
+        };
         let reader = || {
             let reader = connect(path)?;
             reader.execute_batch("PRAGMA query_only = ON")?;
@@ -216,6 +218,26 @@ impl File {
                 .unwrap_or_else(PoisonError::into_inner)
         })
     }
+}
+
+/// Nothing where the file is new, or was made for something else.
+fn opened(path: &Path, wanted: &str) -> rusqlite::Result<Option<Connection>> {
+    let writer = connect(path)?;
+    let is_made: bool = writer.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'notes')",
+        [],
+        |row| row.get(0),
+    )?;
+    let is_ours = is_made && note(&writer, "made_for")?.as_deref() == Some(wanted);
+    Ok(is_ours.then_some(writer))
+}
+
+/// Whether it is the file that is wrong, and not the place where it lies.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    )
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -151,17 +151,12 @@ impl Index {
         working.looks += 1;
         let from = working.changes.clone();
         if self.read_changes(&mut working, from.clone(), true).await? {
-            working.again_from.get_or_insert_with(|| match from {
-                Some(from) => from.earlier_by(LATE),
-                None => ChangeCursor {
-                    updated_at: None,
-                    contact_id: String::new(),
-                },
-            });
+            let seen = from.or_else(|| working.changes.clone());
+            let from = seen.map(|seen| seen.earlier_by(LATE));
+            working.again_from = working.again_from.take().or(from);
         }
         if working.looks % LOOKS_AGAIN_EVERY == 0
             && let Some(from) = working.again_from.take()
-            && from.updated_at.is_some()
         {
             self.read_changes(&mut working, Some(from), false).await?;
         }

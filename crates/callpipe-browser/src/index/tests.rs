@@ -349,6 +349,15 @@ async fn a_call_that_changes_is_counted_once_and_found_by_its_new_words() {
         ..CALL
     };
     // Its start was not known before.
+    let contact = Contact::new(
+        ContactId::parse("5").unwrap(),
+        parse_start("2026-11-03T12:00:00+11:00"),
+    );
+    world
+        .warehouse
+        .add_contacts(&[contact], at(90))
+        .await
+        .unwrap();
     world
         .save("5", "2026-11-03T12:00:00+11:00", &changed, at(100))
         .await;

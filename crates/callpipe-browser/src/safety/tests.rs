@@ -68,7 +68,11 @@ async fn who_knows_the_token_gets_in_until_signing_out() {
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && !set.contains("Secure"));
     let cookie = done.cookie();
     let page = bench.get("/", &[ELSEWHERE, ("cookie", &cookie)]).await;
-    assert!(page.text().contains("Seen as <bdi>Ada L</bdi>"), "{}", page.text());
+    assert!(
+        page.text().contains("Seen as <bdi>Ada L</bdi>"),
+        "{}",
+        page.text()
+    );
     let without_token = bench.post("/sign-out", &[("cookie", &cookie)], "").await;
     assert_eq!(without_token.status, StatusCode::FORBIDDEN);
     let (_, id) = cookie.split_once('=').unwrap();
