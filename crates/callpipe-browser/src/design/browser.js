@@ -410,7 +410,19 @@ function startKeys(keys) {
   });
 }
 
+// -------------------------------------------------------------------------------------- sign-in
+
+/** A token that came in the address' fragment goes into the form, and out of the address. */
+function startSignIn(secret) {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  secret.value = token;
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
 const keys = {};
+const secret = byId("secret");
+if (secret) startSignIn(secret);
 const audio = byId("audio");
 if (audio) startPlayer(audio, keys);
 const field = byId("find");

@@ -118,22 +118,21 @@ fn page(attempt: &Attempt, problem: Option<&str>) -> Markup {
         "Sign in",
         &html! {
             @if let Some(problem) = problem {
-                p.problem #problem role="alert" { (problem) }
+                p.notice.bad role="alert" { (problem) }
             }
-            form method="post" action="/sign-in" {
+            form.stack method="post" action="/sign-in" {
                 input type="hidden" name="next" value=(own_address(&attempt.next));
-                p {
-                    label for="name" { "Your name" }
-                    input #name name="name" value=(attempt.name) maxlength=(NAME_CHARS_MAX)
-                        autocomplete="name" required autofocus aria-describedby="name-about";
-                    small #name-about { "For corrections, and for the record of who listened to what." }
+                label.field {
+                    "Your name, for corrections and the record of who listened"
+                    input name="name" value=(attempt.name) maxlength=(NAME_CHARS_MAX)
+                        autocomplete="name" required autofocus;
                 }
-                p {
-                    label for="secret" { "Password or token" }
-                    input #secret name="secret" type="password" autocomplete="current-password"
-                        required data-from-fragment="token";
+                label.field {
+                    "Password or token"
+                    input id="secret" name="secret" type="password" required
+                        autocomplete="current-password";
                 }
-                p { button type="submit" { "Sign in" } }
+                button.primary type="submit" { "Sign in" }
             }
         },
     )

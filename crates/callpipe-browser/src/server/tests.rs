@@ -117,8 +117,10 @@ async fn pages_are_compressed_and_sound_is_not() {
     let page = bench.get("/", &[gzip]).await;
     assert_eq!(page.header("content-encoding"), "gzip");
     assert_eq!(page.body[..2], [0x1f, 0x8b]);
-    bench.add_call("1", &[b'#'; 4_000], "voice-only.alaw").await;
+    let flac = [&b"fLaC\0\0\0\x22"[..], &[0; 4_000]].concat();
+    bench.add_call("1", &flac, "voice-only.flac").await;
     let sound = bench.get("/calls/1/audio/1", &[gzip]).await;
+    assert_eq!(sound.header("content-type"), "audio/flac");
     assert_eq!(sound.header("content-encoding"), "");
 }
 
