@@ -157,13 +157,13 @@ mod tests {
     #[test]
     fn looks_of_long_ago_do_not_count() {
         let progress = Progress::default();
-        for minute in 0..60 {
-            progress.look(reached(minute), at(minute as i64 * 60));
+        for look in 0..180 {
+            progress.look(reached(look), at(look as i64 * 20));
         }
         let looks = progress.looks.lock().unwrap().len();
-        assert_eq!(looks, 6);
-        let pace = progress.pace(at(59 * 60)).unwrap();
-        assert_eq!(pace.per_minute[2], 1.0);
+        assert_eq!(looks, 16);
+        let pace = progress.pace(at(179 * 20)).unwrap();
+        assert_eq!(pace.per_minute[2], 3.0);
     }
 
     #[test]

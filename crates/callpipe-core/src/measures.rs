@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use exchange::silences_and_overlaps;
+
 use crate::transcript::{RecordingTranscript, Speaker, Transcript, Turn};
 
 /// Pauses shorter than this belong to the talk of who makes them, in seconds.

@@ -77,7 +77,7 @@ fn told(change: &Change) -> Markup {
     let size = size(change);
     // What is shown as no change is none.
     if size.starts_with("0.0") {
-        return html! { p.change { b { span aria-hidden="true" { "= " } "unchanged" } " from " (before) } };
+        return html! { p.change { b { span aria-hidden="true" { "= " } "unchanged" } " " span.nowrap { "from " (before) } } };
     }
     let (arrow, word) = if by > 0.0 {
         ("▲ ", " up")
@@ -89,7 +89,7 @@ fn told(change: &Change) -> Markup {
         (Better::More, true) | (Better::Fewer, false) => "good",
         _ => "bad",
     };
-    html! { p class={ "change " (class) } { b { span aria-hidden="true" { (arrow) } (size) (word) } " from " (before) } }
+    html! { p class={ "change " (class) } { b { span aria-hidden="true" { (arrow) } (size) (word) } " " span.nowrap { "from " (before) } } }
 }
 
 fn size(change: &Change) -> String {

@@ -123,7 +123,7 @@ mod hostile {
         );
         assert!(!html.contains("<script") && !html.contains("<svg onload"));
         assert!(html.len() < 8_000, "{} bytes", html.len());
-        super::hostile::check_numbers(html);
+        check_numbers(html);
         assert!(!html.contains("style="), "no inline styles");
     }
 

@@ -108,6 +108,8 @@ mod tests {
             .map(|at| span(at, at + 0.000_04, Side::Other))
             .collect();
         assert!(strip(&spans).into_string().len() < 12_000);
+        let twice = [span(0.1, 0.2, Side::Agent), span(0.1, 0.19, Side::Agent)];
+        assert_eq!(path(&twice, Side::Agent).matches('M').count(), 1);
     }
 
     #[test]

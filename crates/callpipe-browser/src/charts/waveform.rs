@@ -2,12 +2,16 @@
 //!
 //! The script moves the playhead and seeks where the drawing is clicked; without it, it is a picture.
 
+mod marks;
+
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
 use super::{Side, percent, ratio, words};
 use crate::figure::minutes;
+pub(crate) use marks::{MarkKind, TimeMark};
+use marks::{legend, marks, told};
 
 /// Shares of the drawing's height: lanes, then a line of sentiment, then times.
 const LANES: f64 = 0.76;
@@ -26,41 +30,6 @@ pub(crate) struct Lane {
     pub(crate) side: Side,
     /// The loudest of each stretch of equal length, 0 to 1.
     pub(crate) peaks: Vec<f32>,
-}
-
-/// What is marked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MarkKind {
-    /// Nobody speaks.
-    Silence,
-    /// Two speak at once.
-    Overlap,
-    /// It sounds good.
-    Positive,
-    /// It sounds bad.
-    Negative,
-}
-
-impl MarkKind {
-    fn title(self) -> &'static str {
-        match self {
-            Self::Silence => "silence",
-            Self::Overlap => "both speak",
-            Self::Positive => "positive",
-            Self::Negative => "negative",
-        }
-    }
-}
-
-/// A stretch of time that is marked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct TimeMark {
-    /// From here, in seconds.
-    pub(crate) from_s: f64,
-    /// To here, in seconds.
-    pub(crate) to_s: f64,
-    /// What it is.
-    pub(crate) kind: MarkKind,
 }
 
 /// What is drawn.
@@ -94,8 +63,9 @@ pub(crate) fn waveform(waveform: &Waveform) -> Markup {
                 (marks(waveform, MarkKind::Positive))
                 (marks(waveform, MarkKind::Negative))
                 (ticks(waveform.duration_s))
-                line.playhead x1="0" x2="0" y1="0" y2=(percent(MOOD_TOP + MOOD_HEIGHT)) data-part="playhead" {}
             }
+            // As wide as the drawing, so that it is moved by parts of it.
+            div.playhead data-part="playhead" data-script hidden {}
             input.seek type="range" min="0" max="100" step="any" value="0" aria-label="Position in the recording"
                 data-part="seek" data-script hidden;
         }
@@ -125,30 +95,6 @@ fn columns_of(peaks: &[f32]) -> String {
     path
 }
 
-fn marks(waveform: &Waveform, kind: MarkKind) -> Markup {
-    let (class, top, height, fill) = match kind {
-        MarkKind::Silence => ("mark-silence", 0.0, LANES, Some("url(#pattern-faint)")),
-        MarkKind::Overlap => ("mark-overlap", 0.0, LANES, Some("url(#pattern-overlap)")),
-        MarkKind::Positive => ("mark-positive", MOOD_TOP, MOOD_HEIGHT / 2.0, None),
-        MarkKind::Negative => (
-            "mark-negative",
-            MOOD_TOP + MOOD_HEIGHT / 2.0,
-            MOOD_HEIGHT / 2.0,
-            None,
-        ),
-    };
-    html! {
-        @for mark in waveform.marks.iter().filter(|mark| mark.kind == kind) {
-            @let from = ratio(mark.from_s, waveform.duration_s);
-            @let width = ratio(mark.to_s, waveform.duration_s) - from;
-            @if width > 0.0 {
-                rect class=(class) x=(percent(from)) y=(percent(top)) width=(percent(width.max(0.001)))
-                    height=(percent(height)) fill=[fill] {}
-            }
-        }
-    }
-}
-
 /// Round times below the drawing.
 fn ticks(duration_s: f64) -> Markup {
     let steps = [
@@ -167,57 +113,6 @@ fn ticks(duration_s: f64) -> Markup {
             @let x = percent(ratio(at, duration_s));
             line.tick x1=(x) x2=(x) y1="0" y2="88%" {}
             text.tick-label x=(x) y="99%" text-anchor="middle" { (minutes(at)) }
-        }
-    }
-}
-
-fn share(waveform: &Waveform, kind: MarkKind) -> f64 {
-    let marked = waveform.marks.iter().filter(|mark| mark.kind == kind);
-    let whole = waveform.duration_s;
-    marked
-        .map(|mark| (ratio(mark.to_s, whole) - ratio(mark.from_s, whole)).max(0.0))
-        .sum::<f64>()
-        .min(1.0)
-}
-
-const KINDS: [MarkKind; 4] = [
-    MarkKind::Silence,
-    MarkKind::Overlap,
-    MarkKind::Positive,
-    MarkKind::Negative,
-];
-
-fn told(waveform: &Waveform) -> String {
-    let mut told = format!("Sound over {}", minutes(waveform.duration_s));
-    for kind in KINDS {
-        let share = share(waveform, kind);
-        if share > 0.0 {
-            let _ = write!(told, ", {} {:.0}\u{a0}%", kind.title(), share * 100.0);
-        }
-    }
-    told
-}
-
-/// What the marks mean, and how much of the recording has them.
-fn legend(waveform: &Waveform) -> Markup {
-    html! {
-        ul.legend.waveform-legend {
-            @for kind in KINDS {
-                @let share = share(waveform, kind);
-                @if share > 0.0 {
-                    li {
-                        svg aria-hidden="true" focusable="false" {
-                            @match kind {
-                                MarkKind::Silence => rect width="100%" height="100%" fill="url(#pattern-faint)" {},
-                                MarkKind::Overlap => rect width="100%" height="100%" fill="url(#pattern-overlap)" {},
-                                MarkKind::Positive => rect.mark-positive width="100%" height="50%" {},
-                                MarkKind::Negative => rect.mark-negative y="50%" width="100%" height="50%" {},
-                            }
-                        }
-                        (kind.title()) " " (format!("{:.0}\u{a0}%", share * 100.0))
-                    }
-                }
-            }
         }
     }
 }
@@ -259,6 +154,10 @@ mod tests {
         assert!(html.contains("M0 49h7v2h-7zM10 26h7v48h-7zM20 2h7v96h-7z"));
         assert!(
             html.contains("class=\"mark-silence\" x=\"25%\" y=\"0%\" width=\"25%\""),
+            "{html}"
+        );
+        assert!(
+            html.contains("class=\"mark-negative\" x=\"0%\" y=\"82%\" width=\"10%\""),
             "{html}"
         );
         assert!(html.contains("Sound over 4:00, silence 25\u{a0}%, negative 10\u{a0}%"));

@@ -36,6 +36,11 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
+    /// The values that have a line, from the top down. The style sheet puts them beside the lines.
+    fn ticks(&self) -> [f64; 3] {
+        [self.max, f64::midpoint(self.min, self.max), self.min]
+    }
+
     /// How far down a value is, as a share of the drawing's height.
     fn y(&self, value: f64) -> f64 {
         BOTTOM - ratio(value - self.min, self.max - self.min) * (BOTTOM - TOP)
@@ -49,6 +54,9 @@ pub(crate) fn weeks(caption: &str, weeks: &[Week], scale: Scale, few: u64) -> Ma
     }
     html! {
         div.weeks {
+            div.scale aria-hidden="true" {
+                @for value in scale.ticks() { span { ((scale.shown)(value)) } }
+            }
             svg role="group" aria-label=(caption) {
                 (axes(scale))
                 (dates(weeks))
@@ -87,13 +95,11 @@ fn middle(place: usize, weeks: &[Week]) -> f64 {
 }
 
 fn axes(scale: Scale) -> Markup {
-    let values = [scale.max, f64::midpoint(scale.min, scale.max), scale.min];
     let has_zero = scale.min < 0.0 && scale.max > 0.0;
     html! {
-        @for value in values {
+        @for value in scale.ticks() {
             @let y = percent(scale.y(value));
             line.axis x1="0" x2="100%" y1=(y) y2=(y) {}
-            text x="0" y=(y) dy="-4" { ((scale.shown)(value)) }
         }
         @if has_zero {
             @let y = percent(scale.y(0.0));

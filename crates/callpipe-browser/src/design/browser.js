@@ -131,14 +131,15 @@ function mark(name, ranges) {
 
 function startPlayer(audio, keys) {
   const player = audio.closest(".player");
-  const part = (name) => player.querySelector(`[data-part="${name}"]`);
+  const parts = new Map([...player.querySelectorAll("[data-part]")].map((element) => [element.dataset.part, element]));
+  const part = (name) => parts.get(name);
   const turns = [...document.querySelectorAll(".turn")];
   const turnStarts = Float64Array.from(turns, (turn) => Number(turn.dataset.start));
   const data = JSON.parse(byId("words")?.textContent || "null");
   const words = data && data.turns.length === turns.length ? new Words(data, turns) : null;
   const silenceStarts = Float64Array.from(data?.silences ?? [], ([from]) => from / 100);
   const known = Number(player.dataset.durationS) || 0;
-  const state = { word: -1, turn: -1, follows: true, skips: kept.get("skips") === "yes" };
+  const state = { word: -1, turn: -1, share: -1, follows: true, skips: kept.get("skips") === "yes" };
   const status = part("status");
   const say = (text) => { if (status) status.textContent = text; };
   const duration = () => (Number.isFinite(audio.duration) ? audio.duration : known);
@@ -151,8 +152,12 @@ function startPlayer(audio, keys) {
       part("now").textContent = text;
       part("seek")?.setAttribute("aria-valuetext", `${text} of ${clock(duration())}`);
     }
-    if (part("seek")) part("seek").value = share;
-    for (const side of ["x1", "x2"]) part("playhead")?.setAttribute(side, `${share}%`);
+    // A thousandth of the width is less than one sees.
+    if (Math.abs(share - state.share) > 0.1) {
+      state.share = share;
+      if (part("seek")) part("seek").value = share;
+      if (part("playhead")) part("playhead").style.transform = `translateX(${share}%)`;
+    }
     if (words) showWord(words.at(now + 0.02));
     else showTurn(lastAtMost(turnStarts, now));
   }

@@ -43,14 +43,17 @@ impl World {
             [[section]]
             field = "call_type"
             kind = "labels"
+            description = "What it is about."
             label = [{ value = "complaint" }, { value = "order" }, { value = "other" }]
             [[section]]
             field = "sale"
             kind = "label"
+            description = "Whether it was a sale."
             label = [{ value = "yes" }, { value = "no" }]
             [[section]]
             field = "sure"
             kind = "scores"
+            description = "How sure."
             label = [{ value = "overall" }]
             "#,
         )

@@ -18,7 +18,7 @@ async fn on_this_machine_nobody_signs_in_and_others_do_not_get_in() {
     let bench = Bench::new(open_access()).await;
     let page = bench.get("/", &[]).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text().contains("Hello ada"));
+    assert!(page.text().contains("Seen as <bdi>ada</bdi>"));
     assert_eq!(bench.get("/sign-in", &[]).await.header("location"), "/");
     for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1"] {
         for path in ["/", "/healthz", "/metrics", "/nothing"] {
@@ -68,7 +68,7 @@ async fn who_knows_the_token_gets_in_until_signing_out() {
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && !set.contains("Secure"));
     let cookie = done.cookie();
     let page = bench.get("/", &[ELSEWHERE, ("cookie", &cookie)]).await;
-    assert!(page.text().contains("Hello Ada L"), "{}", page.text());
+    assert!(page.text().contains("Seen as <bdi>Ada L</bdi>"), "{}", page.text());
     let without_token = bench.post("/sign-out", &[("cookie", &cookie)], "").await;
     assert_eq!(without_token.status, StatusCode::FORBIDDEN);
     let (_, id) = cookie.split_once('=').unwrap();

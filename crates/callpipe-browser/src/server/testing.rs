@@ -180,12 +180,13 @@ impl Bench {
         let contact = Contact::new(id, None);
         let contacts = std::slice::from_ref(&contact);
         warehouse.add_contacts(contacts, now).await.unwrap();
+        let progress = CallProgress {
+            stage: Stage::Transcribe,
+            ..CallProgress::new(contact.id.clone())
+        };
         let outcome = Outcome {
             contact,
-            progress: CallProgress {
-                stage: Stage::Transcribe,
-                ..CallProgress::new(contact.id.clone())
-            },
+            progress,
             change: Change::Fetched {
                 recordings: vec![recording.clone()],
                 raw_metadata: None,

@@ -1,8 +1,10 @@
 //! How the speakers of a call take turns: who interrupts, and who speaks when.
 
-use super::{Interval, TIMELINE_PARTS};
+use std::collections::BTreeMap;
+
+use super::{Interval, TIMELINE_PARTS, intervals, union};
 use crate::recording::Role;
-use crate::transcript::Speaker;
+use crate::transcript::{RecordingTranscript, Speaker};
 
 /// Who begins so soon after the other did not hear them begin, and who begins so shortly before the
 /// other ends takes over: neither interrupts. In seconds.
@@ -31,6 +33,43 @@ pub(super) fn interruptions(everybody: &[(Speaker, Vec<Interval>)], who: usize) 
         }
     }
     count
+}
+
+/// Stretches of a recording from and to a moment, in seconds: those in which nobody speaks, and those in
+/// which two or more do, each at least so long.
+pub fn silences_and_overlaps(
+    recording: &RecordingTranscript,
+    silence_s_min: f64,
+    overlap_s_min: f64,
+) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+    let mut by_speaker: BTreeMap<Speaker, Vec<Interval>> = BTreeMap::new();
+    for turn in &recording.turns {
+        by_speaker
+            .entry(turn.speaker)
+            .or_default()
+            .extend(intervals(turn));
+    }
+    let mut edges: Vec<(f64, i32)> = by_speaker
+        .into_values()
+        .flat_map(union)
+        .flat_map(|stretch| [(stretch.0, 1), (stretch.1, -1)])
+        .collect();
+    edges.push((recording.duration_s, 0));
+    edges.sort_by(|left, right| left.0.total_cmp(&right.0).then(right.1.cmp(&left.1)));
+    let (mut silences, mut overlaps) = (Vec::new(), Vec::new());
+    let (mut speaking, mut since_s) = (0, 0.0);
+    for (at_s, change) in edges {
+        let is_long = |min_s: f64| at_s - since_s >= min_s;
+        if speaking == 0 && is_long(silence_s_min) {
+            silences.push((since_s, at_s));
+        }
+        if speaking >= 2 && is_long(overlap_s_min) {
+            overlaps.push((since_s, at_s));
+        }
+        speaking += change;
+        since_s = at_s;
+    }
+    (silences, overlaps)
 }
 
 /// A letter for each part of the call: whoever speaks most in it, or nobody where it is mostly silent.
@@ -89,6 +128,8 @@ fn letter(speakers: &[(Speaker, [f64; TIMELINE_PARTS])], part: usize) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::ArchiveKey;
+    use crate::transcript::{Turn, Word};
 
     const AGENT: Speaker = Speaker::Side(Role::Agent);
     const CUSTOMER: Speaker = Speaker::Side(Role::Customer);
@@ -120,6 +161,35 @@ mod tests {
         ];
         let counts: Vec<u32> = (0..3).map(|who| interruptions(&talk, who)).collect();
         assert_eq!(counts, [0, 1, 1]);
+    }
+
+    #[test]
+    fn silences_and_overlaps_are_found_between_the_words() {
+        let turn = |speaker, start_s, end_s| Turn {
+            speaker,
+            channel: 0,
+            words: vec![Word {
+                text: "word".into(),
+                start_s,
+                end_s,
+                confidence: 1.0,
+            }],
+        };
+        let recording = RecordingTranscript {
+            recording: ArchiveKey::probe("test"),
+            duration_s: 30.0,
+            channels: 2,
+            language: None,
+            turns: vec![
+                turn(AGENT, 4.0, 10.0),
+                turn(CUSTOMER, 9.0, 12.0),
+                turn(AGENT, 13.0, 20.0),
+            ],
+        };
+        let (silences, overlaps) = silences_and_overlaps(&recording, 3.0, 0.5);
+        assert_eq!(silences, [(0.0, 4.0), (20.0, 30.0)]);
+        assert_eq!(overlaps, [(9.0, 10.0)]);
+        assert_eq!(silences_and_overlaps(&recording, 1.0, 2.0).0.len(), 3);
     }
 
     #[test]

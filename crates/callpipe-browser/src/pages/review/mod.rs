@@ -128,7 +128,7 @@ fn card(view: &View, case: &Case) -> Markup {
             (talk(call))
             @if let Some(summary) = &call.transcript.analysis.summary { p { bdi { (words::cut(summary, 1_200)) } } }
             @for (number, recording) in call.recordings.iter().enumerate().take(1) {
-                audio controls preload="none" src={ (call_path(&call.contact.id)) "/audio/" (number) }
+                audio controls preload="none" src={ (call_path(&call.contact.id)) "/audio/" (number + 1) }
                     title=(recording.media_type) {}
             }
             @if let Some(text) = &call.transcript.conversation { (conversation(text)) }
@@ -150,7 +150,7 @@ fn conversation(text: &str) -> Markup {
 }
 
 /// The label that is asked for: the one of the address, else the first that nobody decided.
-fn asked<'a>(view: &'a View, case: &Case) -> Option<(&'a Field, &'a LabelField)> {
+fn asked<'a>(view: &'a View, case: &'a Case) -> Option<(&'a Field, &'a LabelField)> {
     let fields = view.snapshot.fields();
     let named = view
         .value("field")
