@@ -12,8 +12,6 @@
 //!
 //! Pages are made on the server by typed templates; the only script is the player's.
 
-#![allow(dead_code, reason = "the pages are being written")]
-
 mod audio;
 mod charts;
 mod design;

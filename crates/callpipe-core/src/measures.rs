@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use exchange::silences_and_overlaps;
+pub use exchange::{QuietAndOverlap, silences_and_overlaps};
 
 use crate::transcript::{RecordingTranscript, Speaker, Transcript, Turn};
 

@@ -246,7 +246,7 @@ async fn peaks_are_measured_once_however_many_ask() {
     let first = found[0].as_ref().unwrap().as_ref().unwrap();
     assert_eq!(first.duration_s, 10.0);
     assert_eq!(first.channels.len(), 1);
-    assert_eq!(first.channels[0].len(), COLUMNS);
+    assert_eq!(first.channels[0].len(), super::peaks::COLUMNS);
     assert!(first.channels[0].is_sorted() && first.channels[0][999] == 255);
     for other in &found {
         assert_eq!(other.as_ref().unwrap().as_ref(), Some(first));

@@ -132,7 +132,7 @@ fn own_values(
 
 /// The agents of a call: as the recordings tell, else as the contact list does, else as they
 /// introduced themselves.
-pub(crate) fn agents(call: &ExportedCall, labels: &Map<String, Value>) -> Vec<String> {
+fn agents(call: &ExportedCall, labels: &Map<String, Value>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let participants = call
         .recordings

@@ -4,7 +4,7 @@
 //! writes it; a second browser over the same file reads what the first one wrote.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,7 +44,6 @@ const TABLES: &str = "
 pub(super) struct File {
     writer: Mutex<Connection>,
     readers: [Mutex<Connection>; READERS],
-    path: PathBuf,
 }
 
 /// What writing a call changed among the columns.
@@ -84,13 +83,7 @@ impl File {
         Ok(Self {
             writer: Mutex::new(writer),
             readers: [reader()?, reader()?, reader()?, reader()?],
-            path: path.to_owned(),
         })
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Everything but the words, as it was left.

@@ -115,6 +115,9 @@ pub(crate) struct Listed {
     pub(crate) has_more: bool,
 }
 
+/// What a call is sorted by.
+type Key<'a> = Box<dyn Fn(&Piece, usize) -> f32 + 'a>;
+
 /// How much each set of values of some fields weighs: a call is as light as its lightest field.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Weights(Vec<(usize, Vec<f32>)>);
@@ -135,11 +138,11 @@ impl Snapshot {
             let position = self.fields.position(&field.name)?;
             let dictionary = &self.dictionaries[position];
             let mut weights = vec![f32::INFINITY; usize::from(u16::MAX) + 1];
-            for number in 0..dictionary.len() {
+            for (number, set) in weights.iter_mut().enumerate().take(dictionary.len()) {
                 // Numbers of sets fit by their making.
                 let values = dictionary.values(number as u16).iter();
                 let values = values.filter_map(|value| weight(&field.name, value));
-                weights[number] = values.fold(f32::INFINITY, f32::min);
+                *set = values.fold(f32::INFINITY, f32::min);
             }
             Some((position, weights))
         });
@@ -237,7 +240,7 @@ impl Chosen<'_> {
     }
 
     /// What to sort a call by, so that smaller comes first.
-    fn key(&self, sort: &Sort) -> Box<dyn Fn(&Piece, usize) -> f32 + '_> {
+    fn key(&self, sort: &Sort) -> Key<'_> {
         let sign = if sort.is_descending { -1.0 } else { 1.0 };
         match &sort.by {
             SortBy::Start => Box::new(|_, _| 0.0),

@@ -25,9 +25,8 @@ mod tests;
 
 pub(crate) use chosen::Chosen;
 pub(crate) use columns::{Snapshot, Values};
-pub(crate) use entry::agents;
 pub(crate) use fields::{Field, Fields, LabelField, values_of};
 pub(crate) use follow::{FOUND_MAX, Found, Index};
-pub(crate) use list::{Listed, Place, Sort, SortBy, Weights};
+pub(crate) use list::{Listed, Place, Sort, SortBy};
 pub(crate) use search::{Words, words_of};
-pub(crate) use tally::{Cross, DayTally, GroupTally, PairCounts, Tally};
+pub(crate) use tally::{Cross, GroupTally, Tally};

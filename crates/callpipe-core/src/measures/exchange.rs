@@ -35,13 +35,21 @@ pub(super) fn interruptions(everybody: &[(Speaker, Vec<Interval>)], who: usize) 
     count
 }
 
-/// Stretches of a recording from and to a moment, in seconds: those in which nobody speaks, and those in
-/// which two or more do, each at least so long.
+/// Stretches of a recording, from and to a moment in seconds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QuietAndOverlap {
+    /// Nobody speaks.
+    pub silences: Vec<(f64, f64)>,
+    /// Two or more speak.
+    pub overlaps: Vec<(f64, f64)>,
+}
+
+/// When nobody speaks, and when two or more do, each at least so long.
 pub fn silences_and_overlaps(
     recording: &RecordingTranscript,
     silence_s_min: f64,
     overlap_s_min: f64,
-) -> (Vec<(f64, f64)>, Vec<(f64, f64)>) {
+) -> QuietAndOverlap {
     let mut by_speaker: BTreeMap<Speaker, Vec<Interval>> = BTreeMap::new();
     for turn in &recording.turns {
         by_speaker
@@ -56,20 +64,20 @@ pub fn silences_and_overlaps(
         .collect();
     edges.push((recording.duration_s, 0));
     edges.sort_by(|left, right| left.0.total_cmp(&right.0).then(right.1.cmp(&left.1)));
-    let (mut silences, mut overlaps) = (Vec::new(), Vec::new());
+    let mut found = QuietAndOverlap::default();
     let (mut speaking, mut since_s) = (0, 0.0);
     for (at_s, change) in edges {
         let is_long = |min_s: f64| at_s - since_s >= min_s;
         if speaking == 0 && is_long(silence_s_min) {
-            silences.push((since_s, at_s));
+            found.silences.push((since_s, at_s));
         }
         if speaking >= 2 && is_long(overlap_s_min) {
-            overlaps.push((since_s, at_s));
+            found.overlaps.push((since_s, at_s));
         }
         speaking += change;
         since_s = at_s;
     }
-    (silences, overlaps)
+    found
 }
 
 /// A letter for each part of the call: whoever speaks most in it, or nobody where it is mostly silent.
@@ -186,10 +194,11 @@ mod tests {
                 turn(AGENT, 13.0, 20.0),
             ],
         };
-        let (silences, overlaps) = silences_and_overlaps(&recording, 3.0, 0.5);
-        assert_eq!(silences, [(0.0, 4.0), (20.0, 30.0)]);
-        assert_eq!(overlaps, [(9.0, 10.0)]);
-        assert_eq!(silences_and_overlaps(&recording, 1.0, 2.0).0.len(), 3);
+        let found = silences_and_overlaps(&recording, 3.0, 0.5);
+        assert_eq!(found.silences, [(0.0, 4.0), (20.0, 30.0)]);
+        assert_eq!(found.overlaps, [(9.0, 10.0)]);
+        let other = silences_and_overlaps(&recording, 1.0, 2.0);
+        assert_eq!((other.silences.len(), other.overlaps.len()), (3, 0));
     }
 
     #[test]

@@ -15,15 +15,19 @@ const OVERLAP_S_MIN: f64 = 0.5;
 
 /// When nobody speaks for long.
 pub(super) fn silences(part: &RecordingTranscript) -> Vec<(f64, f64)> {
-    silences_and_overlaps(part, SILENCE_S_MIN, OVERLAP_S_MIN).0
+    silences_and_overlaps(part, SILENCE_S_MIN, OVERLAP_S_MIN).silences
 }
 
 /// All marks.
 pub(super) fn marks(part: &RecordingTranscript, analysis: &Analysis) -> Vec<TimeMark> {
-    let (silences, overlaps) = silences_and_overlaps(part, SILENCE_S_MIN, OVERLAP_S_MIN);
+    let found = silences_and_overlaps(part, SILENCE_S_MIN, OVERLAP_S_MIN);
     let mark = |kind| move |(from_s, to_s)| TimeMark { from_s, to_s, kind };
-    let mut marks: Vec<TimeMark> = silences.into_iter().map(mark(MarkKind::Silence)).collect();
-    marks.extend(overlaps.into_iter().map(mark(MarkKind::Overlap)));
+    let mut marks: Vec<TimeMark> = found
+        .silences
+        .into_iter()
+        .map(mark(MarkKind::Silence))
+        .collect();
+    marks.extend(found.overlaps.into_iter().map(mark(MarkKind::Overlap)));
     marks.extend(moods(part, analysis));
     marks
 }

@@ -14,8 +14,10 @@ use maud::{Markup, html};
 use super::error::PageError;
 use super::layout::Section;
 use super::view::View;
-use crate::charts::{Counted, HeatRow, Scale, Shade, Week, bars, heat_map, weeks, words};
-use crate::index::{Field, Tally};
+use crate::charts::{
+    Counted, HeatRow, Scale, Shade, StackedRow, Week, bars, heat_map, stacked, weeks, words,
+};
+use crate::index::{Cross, Field, Tally};
 use crate::selection::Period;
 use crate::server::App;
 
@@ -85,7 +87,9 @@ fn body(view: &View) -> Markup {
                     (bars(&field.title, "Value", &counted(view, field, &tally), tally.calls))
                 }
             }
-            (family_by_outcome(view))
+            (heat(view, "product_family", "sale_result", Shade::OfRow))
+            (parts(view, "call_type", "sale_result"))
+            (heat(view, "problems_detected", "product_family", Shade::OfAll))
         }
     };
     view.page("Overview", Section::Overview, body)
@@ -101,51 +105,77 @@ fn counted(view: &View, field: &Field, tally: &Tally) -> Vec<Counted> {
     bars.collect()
 }
 
-/// The first two labels with one value each against each other: what is sold, and how calls end.
-fn family_by_outcome(view: &View) -> Markup {
+/// Two labels against each other, where the taxonomy has both.
+fn pair<'a>(view: &'a View, row: &str, column: &str) -> Option<(&'a Field, &'a Field, Cross)> {
     let fields = view.snapshot.fields();
-    let singles: Vec<&Field> = fields
-        .labels()
-        .filter(|(field, label)| label.is_single() && !field.name.contains('.'))
-        .map(|(field, _)| field)
-        .collect();
-    let named = |name: &str| singles.iter().find(|field| field.name == name).copied();
-    let (row, column) = match (named("product_family"), named("sale_result"), &singles[..]) {
-        (Some(family), Some(outcome), _) => (family, outcome),
-        (_, _, [first, second, ..]) => (*second, *first),
-        _ => return html! {},
+    let (rows, columns) = (fields.find(row)?, fields.find(column)?);
+    Some((rows, columns, view.chosen().cross(row, column)))
+}
+
+/// For each row, its calls by the values of the columns.
+fn cells(
+    view: &View,
+    (row, column, cross): &(&Field, &Field, Cross),
+    value: &str,
+) -> Vec<(u64, String)> {
+    let calls = view.selection.only(&row.name, value);
+    let columns = cross.columns.iter().take(COLUMNS_MAX);
+    columns
+        .map(|(column_value, _)| {
+            let calls = calls.only(&column.name, column_value).href("/calls");
+            (cross.count(value, column_value), calls)
+        })
+        .collect()
+}
+
+fn titles(cross: &Cross) -> Vec<String> {
+    let columns = cross.columns.iter().take(COLUMNS_MAX);
+    columns.map(|(value, _)| words::title(value)).collect()
+}
+
+fn heat(view: &View, row: &str, column: &str, shade: Shade) -> Markup {
+    let Some(pair) = pair(view, row, column) else {
+        return html! {};
     };
-    let cross = view.chosen().cross(&row.name, &column.name);
-    let columns: Vec<_> = cross.columns.iter().take(COLUMNS_MAX).collect();
-    let titles: Vec<String> = columns
-        .iter()
-        .map(|(value, _)| words::title(value))
-        .collect();
+    let (row, column, cross) = &pair;
     let rows: Vec<HeatRow> = cross
         .rows
         .iter()
-        .map(|(value, total)| {
-            let calls = view.selection.only(&row.name, value);
-            let cell = |column_value: &str| {
-                let calls = calls.only(&column.name, column_value).href("/calls");
-                (cross.count(value, column_value), calls)
-            };
-            HeatRow {
-                label: words::title(value),
-                href: calls.href("/calls"),
-                total: *total,
-                cells: columns
-                    .iter()
-                    .map(|(column_value, _)| cell(column_value))
-                    .collect(),
-            }
+        .map(|(value, total)| HeatRow {
+            label: words::title(value),
+            href: view.selection.only(&row.name, value).href("/calls"),
+            total: *total,
+            cells: cells(view, &pair, value),
         })
         .collect();
     let caption = format!("{} by {}", row.title, column.title.to_lowercase());
     html! {
         section.card.wide {
             header { h2 { (caption) } }
-            (heat_map(&caption, &row.title, &titles, &rows, Shade::OfRow))
+            (heat_map(&caption, &row.title, &titles(cross), &rows, shade))
+        }
+    }
+}
+
+fn parts(view: &View, row: &str, column: &str) -> Markup {
+    let Some(pair) = pair(view, row, column) else {
+        return html! {};
+    };
+    let (row, column, cross) = &pair;
+    let rows: Vec<StackedRow> = cross
+        .rows
+        .iter()
+        .map(|(value, _)| StackedRow {
+            label: words::title(value),
+            href: view.selection.only(&row.name, value).href("/calls"),
+            parts: cells(view, &pair, value),
+        })
+        .collect();
+    let caption = format!("{} by {}", row.title, column.title.to_lowercase());
+    html! {
+        section.card.wide {
+            header { h2 { (caption) } }
+            (stacked(&caption, &row.title, &titles(cross), &rows))
         }
     }
 }
