@@ -139,6 +139,7 @@ pub fn main() -> Exit {
     };
     allocation::give_large_pieces_back();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads())
         .enable_all()
         .build()
     {
@@ -164,6 +165,14 @@ pub fn main() -> Exit {
     // Work that was given up must not keep the program.
     runtime.shutdown_background();
     result.unwrap_or_else(|error| error::report(&error, is_cloud))
+}
+
+/// Half as many threads for tasks as there are processors. Tasks wait for the network more than they
+/// compute; files, the database and listening have threads of their own, and with a thread for every
+/// processor, tasks and what they hand to those threads push each other from one to the next.
+fn worker_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    processors.div_ceil(2)
 }
 
 async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
