@@ -152,7 +152,7 @@ fn measures(shown: &Shown) -> Markup {
         section.card {
             header { h2 { "Measures" } }
             table {
-                thead { tr { th scope="col" { "Who" } th.number scope="col" { "Talk" } th.number scope="col" { "Longest" } th.number scope="col" { "Words a minute" } th.number scope="col" { "Interrupts" } } }
+                thead { tr { th scope="col" { "Who" } th.number scope="col" { "Talk" } th.number scope="col" { "Longest" } th.number scope="col" title="Words a minute" { "Pace" } th.number scope="col" title="How often this speaker interrupts" { "Cuts in" } } }
                 tbody {
                     @for (name, speaker) in &measures.speakers {
                         tr {

@@ -23,7 +23,7 @@ use columns::Column;
 pub(super) use rows::{started, talk};
 
 /// Calls on a page.
-const PAGE_CALLS: usize = 50;
+const PAGE_CALLS: usize = 40;
 
 /// The pages of this part.
 pub(super) fn routes() -> Router<Arc<App>> {
