@@ -6,7 +6,7 @@ mod root;
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,15 +191,24 @@ fn small(file: File, size_bytes: u64) -> Result<BoxStream<'static, Result<Bytes>
 
 /// The bytes of a file, in chunks that are worth a change of threads.
 pub(super) fn chunks(file: File) -> BoxStream<'static, Result<Bytes>> {
-    let chunks = stream::try_unfold(file, |mut file| async {
+    // To its end, wherever that is by then: readers notice a file that has grown.
+    chunks_of(file, 0..u64::MAX)
+}
+
+/// A part of the bytes of a file.
+pub(super) fn chunks_of(file: File, part: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+    let chunks = stream::try_unfold((file, part), |(mut file, part)| async move {
         let read = tokio::task::spawn_blocking(move || {
+            let size_bytes = part.end.saturating_sub(part.start).min(CHUNK_BYTES as u64);
             let mut chunk = Vec::new();
-            let read = (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
-            read.map(|_| (Bytes::from(chunk), file))
+            file.seek(SeekFrom::Start(part.start))?;
+            (&mut file).take(size_bytes).read_to_end(&mut chunk)?;
+            let rest = part.start + chunk.len() as u64..part.end;
+            Ok((Bytes::from(chunk), (file, rest)))
         });
         match read.await? {
             Ok((chunk, _)) if chunk.is_empty() => Ok(None),
-            Ok(chunk_and_file) => Ok(Some(chunk_and_file)),
+            Ok(chunk_and_rest) => Ok(Some(chunk_and_rest)),
             Err(error) => Err(of_the_directory(error)),
         }
     });
@@ -367,7 +376,12 @@ impl ObjectStore for DirectoryStore {
 
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> Result<GetResult> {
         if asks_for_more_than_all(&options) {
-            return self.files.get_opts(location, options).await;
+            let found = self.files.get_opts(location, options).await;
+            if matches!(found, Err(Error::NotFound { .. })) {
+                // Nothing is missing in a directory that is not there itself.
+                self.expect_there().await?;
+            }
+            return found;
         }
         let path = self.files.path_to_filesystem(location)?;
         let (root, location) = (Arc::clone(&self.root), location.clone());

@@ -142,7 +142,7 @@ fn conversation(text: &str) -> Markup {
             @for line in words::cut(text, CONVERSATION_CHARS_MAX).lines() {
                 @let (who, said) = line.split_once(": ").unwrap_or(("", line));
                 p.turn.by-agent[who == "Agent"].by-customer[who == "Customer"] {
-                    span.who { bdi { (who) } } " " span.said { bdi { (said) } }
+                    span.at {} span.who { bdi { (who) } } " " span.said { bdi { (said) } }
                 }
             }
         }
