@@ -72,7 +72,7 @@ impl Chromium {
     /// A browser for the pages of one host; none where no ChromeDriver is named.
     pub(crate) async fn start(origin: &str) -> Option<Self> {
         let Some(program) = std::env::var_os(CHROMEDRIVER) else {
-            eprintln!("left out: pages in a browser ({CHROMEDRIVER} is not set)");
+            left_out(&format!("pages in a browser ({CHROMEDRIVER} is not set)"));
             return None;
         };
         let (process, address) = chromedriver(&program).await;
@@ -106,7 +106,6 @@ impl Chromium {
     }
 
     /// The first element of a CSS selector, waited for.
-    #[track_caller]
     pub(crate) async fn find(&self, css: &str) -> WebElement {
         let found = self
             .driver
@@ -148,7 +147,6 @@ impl Chromium {
     }
 
     /// Waits until an expression is true in the page.
-    #[track_caller]
     pub(crate) async fn wait_until(&self, expression: &str) {
         let script = format!(
             "const done = arguments[0];\
@@ -226,7 +224,7 @@ impl Chromium {
     /// The rules that the page breaks, each with where.
     async fn violations(&self) -> Vec<String> {
         let Some(axe) = std::env::var_os(AXE) else {
-            eprintln!("left out: a scan for accessibility ({AXE} is not set)");
+            left_out(&format!("a scan for accessibility ({AXE} is not set)"));
             return Vec::new();
         };
         let axe = std::fs::read_to_string(axe).unwrap();
@@ -336,4 +334,10 @@ fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// Says what was not tried.
+#[allow(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
+fn left_out(what: &str) {
+    eprintln!("left out: {what}");
 }

@@ -1,5 +1,6 @@
 //! Texts of others that want to be something else: they are shown, and are nothing but text.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, params};
@@ -35,6 +36,14 @@ fn ids() -> [String; 7] {
         "W".repeat(200),
         "..".to_owned(),
     ]
+}
+
+/// The page of a call. Two dots would be another folder.
+fn call_path(id: &str) -> String {
+    match id {
+        ".." => "/calls/%2E%2E%20".to_owned(),
+        id => format!("/calls/{}", encoded(id)),
+    }
 }
 
 /// Writes hostile texts into every field of every call.
@@ -117,6 +126,17 @@ fn addresses() -> Vec<String> {
     addresses
 }
 
+/// The pages of calls that a page leads to.
+fn call_links(html: &str) -> Vec<String> {
+    let hrefs = html.split("href=\"/calls/").skip(1);
+    let segments = hrefs.filter_map(|rest| rest.split(['"', '?', '#']).next());
+    let links: BTreeSet<String> = segments
+        .filter(|segment| !segment.contains('/'))
+        .map(|segment| format!("/calls/{segment}"))
+        .collect();
+    links.into_iter().collect()
+}
+
 #[tokio::test]
 async fn hostile_texts_are_shown_as_text() {
     let served = Served::start_with(spoil, &[]).await;
@@ -127,7 +147,18 @@ async fn hostile_texts_are_shown_as_text() {
         assert!(html.contains(MARKUP_AS_TEXT), "{path} shows none of it");
         assert_markup_is_ours(&html);
     }
-    for address in addresses() {
+    let mut links = call_links(&served.get("/calls?period=all").await.text());
+    links.retain(|link| ids().iter().any(|id| *link == call_path(id)));
+    assert_eq!(links.len(), ids().len(), "{links:?}");
+    for link in &links {
+        let page = served.get(link).await;
+        assert_eq!(page.status, 200, "{link}");
+        assert!(
+            page.text().contains(MARKUP_AS_TEXT),
+            "{link} shows none of it"
+        );
+    }
+    for address in links.into_iter().chain(addresses()) {
         let page = served.get(&address).await;
         assert!(page.status < 500, "{address}: {}", page.status);
         assert_markup_is_ours(&page.text());
@@ -173,7 +204,11 @@ async fn a_browser_takes_hostile_texts_for_nothing_else() {
         return;
     };
     let pages = PAGES.iter().map(|(_, path)| format!("{path}?period=all"));
-    for address in pages.chain(addresses()) {
+    let calls = call_links(&served.get("/calls?period=all").await.text());
+    for address in pages
+        .chain(addresses())
+        .chain(calls.iter().take(10).cloned())
+    {
         chromium.open(&address).await;
         assert_ne!(
             chromium.run("return document.title").await,
@@ -190,6 +225,8 @@ async fn a_browser_takes_hostile_texts_for_nothing_else() {
         chromium.open(&format!("{path}?period=all")).await;
         chromium.screenshots(&format!("hostile-{name}")).await;
     }
+    chromium.open(&calls[0]).await;
+    chromium.screenshots("hostile-call").await;
     chromium
         .close_after_errors(|error| error.contains("404 (Not Found)"))
         .await;

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use rusqlite::Connection;
 
-use super::pages::{PAGES, contact_ids, encoded};
+use super::pages::{PAGES, call_that_is_done, contact_ids, encoded};
 use super::served::{Answer, Served};
 
 /// No first page is larger, in bytes.
@@ -71,7 +71,8 @@ fn assert_page(answer: &Answer, path: &str) {
 #[tokio::test]
 async fn every_page_answers_with_markup_of_its_own_and_a_strict_policy() {
     let served = Served::start().await;
-    for (_, path) in PAGES {
+    let call = call_that_is_done(&served.database());
+    for (_, path) in PAGES.into_iter().chain([("", call.as_str())]) {
         assert_page(&served.get(path).await, path);
         let selected =
             format!("{path}?from=2020-01-01&is.sale_result=sale_completed&min.duration_s=1&q=the");
@@ -106,6 +107,8 @@ async fn what_is_not_there_is_not_found() {
     let known = encoded(&known);
     for path in [
         "/nothing",
+        "/calls/nothing",
+        "/calls/%00",
         "/calls/nothing/audio/1",
         &format!("/calls/{known}/audio/0"),
         &format!("/calls/{known}/audio/99"),
@@ -142,6 +145,9 @@ async fn filters_choose_the_calls_that_the_tables_say() {
     }
 }
 
+/// Why a form is none of ours, its headers, and what it says.
+type Forged<'a> = (&'a str, &'a [(&'a str, &'a str)], String);
+
 #[tokio::test]
 async fn a_change_that_no_page_of_ours_asked_for_is_refused() {
     let served = Served::start().await;
@@ -149,7 +155,7 @@ async fn a_change_that_no_page_of_ours_asked_for_is_refused() {
     let token = form_token(&served.get("/review").await.text());
     let own = served.origin.clone();
     for path in ["/review/decide", "/runs/again", "/theme"] {
-        let forged: [(&str, &[(&str, &str)], String); 6] = [
+        let forged: [Forged<'_>; 6] = [
             ("no token", &[], "theme=dark".into()),
             (
                 "another token",
@@ -220,15 +226,8 @@ async fn a_change_that_no_page_of_ours_asked_for_is_refused() {
 #[tokio::test]
 async fn sound_is_given_in_parts_and_noted() {
     let served = Served::start().await;
-    let id: String = served
-        .database()
-        .query_row(
-            "SELECT contactId FROM recording_fetch_status WHERE stage_status = 'done' ORDER BY 1 LIMIT 1",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    let path = format!("/calls/{}/audio/1", encoded(&id));
+    let call = call_that_is_done(&served.database());
+    let path = format!("{call}/audio/1");
     let whole = served.get(&path).await;
     assert_eq!(
         (whole.status, whole.header("accept-ranges")),
