@@ -241,8 +241,8 @@ fn conversation(
             @match (part, &shown.call.transcript.conversation) {
                 (Some(part), _) => {
                     div.transcript-tools data-script hidden {
-                        input type="search" data-part="find" aria-label="Search in this call" placeholder="Search in this call";
-                        span role="status" data-part="found" {}
+                        input type="search" id="find" aria-label="Search in this call" placeholder="Search in this call";
+                        span role="status" id="found" {}
                     }
                     (transcript(part, &href_at))
                     (word_data(part, &marks::silences(part)))

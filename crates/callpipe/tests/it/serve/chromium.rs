@@ -49,11 +49,11 @@ const ARGUMENTS: [&str; 10] = [
 
 /// A browser with one window.
 pub(crate) struct Chromium {
+    // First: where a test fails, the driver would wait for an answer for ever.
+    _chromedriver: Child,
     driver: WebDriver,
     /// Where the pages are: `http://127.0.0.1:8377`.
     origin: String,
-    // In this order: the driver closes the browser before its process ends.
-    _chromedriver: Child,
     _profile: tempfile::TempDir,
 }
 
@@ -278,7 +278,8 @@ impl Chromium {
         let is_here = url
             .strip_prefix(&self.origin)
             .is_some_and(|path| path.starts_with('/'));
-        let is_no_request = ["data:", "blob:", "about:"]
+        // The browser's own first page is part of the program.
+        let is_no_request = ["data:", "blob:", "about:", "chrome:"]
             .iter()
             .any(|scheme| url.starts_with(scheme));
         if is_here {

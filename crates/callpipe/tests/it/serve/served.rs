@@ -63,11 +63,21 @@ impl Served {
             .spawn()
             .unwrap();
         let origin = origin(process.stderr.take().unwrap()).await;
-        Self {
+        let served = Self {
             origin,
             folder,
             client: http_client(),
             _process: process,
+        };
+        served.wait_for_index().await;
+        served
+    }
+
+    /// Waits until all calls are in the index.
+    async fn wait_for_index(&self) {
+        let is_there = "callpipe_browser_index_is_behind 0";
+        while !self.get("/metrics").await.text().contains(is_there) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     }
 
