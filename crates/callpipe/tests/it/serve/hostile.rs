@@ -59,7 +59,7 @@ fn spoil(folder: &Path) {
     let text = format!("{MARKUP} {SQL} {TURNED} {EMOJI} {long}");
     let labels = json!([MARKUP, SQL, TURNED, EMOJI]).to_string();
     let metadata = json!({ "firstName": MARKUP, "lastName": TURNED, "agentId": SQL, "teamName": text,
-        "skillName": MARKUP, "fromAddress": MARKUP, "toAddress": EMOJI, MARKUP: text });
+        "skillName": MARKUP, "fromAddress": MARKUP, "agentName": MARKUP, "toAddress": EMOJI, MARKUP: text });
     let part = |name: &str| json!([{ name: MARKUP, "confidence": 0.5, "text": text }]).to_string();
     let sentiment = json!({
         "average": { "sentiment": MARKUP, "sentiment_score": -0.5 },
@@ -70,7 +70,7 @@ fn spoil(folder: &Path) {
             "UPDATE recording_fetch_status SET summary = ?1, transcription = ?2, transcription_raw = ?1, \
              topics = ?3, intents = ?4, sentiment = ?5, contact_metadata = ?6, transcriber_model = ?7, \
              analysis_model = ?7, skip_reason = CASE WHEN skip_reason IS NOT NULL THEN ?7 END, \
-             recording_filename = ?7, gcs_uri = ?7, raw_response = ?1",
+             recording_filename = ?7, gcs_uri = ?7, raw_response = ?1, recordings = '[]'",
             params![
                 text,
                 format!("Agent: {text}\n{MARKUP}: {text}\nCustomer: {TURNED}"),
