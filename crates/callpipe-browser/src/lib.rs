@@ -2,7 +2,7 @@
 //!
 //! It reads three things and owns one: the tables of a SQLite file say what is known of each call, the
 //! archive has the audio and the words with their times, the taxonomy says which labels there are. Its
-//! own is the [`index`]: a file beside the tables that can be removed at any time, from which every
+//! own is the `index`: a file beside the tables that can be removed at any time, from which every
 //! count, filter and search is answered.
 //!
 //! ```text
