@@ -1,6 +1,5 @@
-//! The call browser from outside: over real sockets, and in a real browser where there is one.
+//! The call browser from outside: the real program over real sockets.
 
-mod chromium;
 mod hostile;
 mod pages;
 mod served;
