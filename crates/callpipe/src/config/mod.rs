@@ -11,6 +11,8 @@ mod number;
 mod secrets;
 pub(crate) mod template;
 
+use std::path::PathBuf;
+
 use callpipe_connectors::archive::{AzureConfig, GcsConfig, S3Config};
 use callpipe_connectors::classifiers::gemini::GeminiConfig;
 use callpipe_connectors::classifiers::openai_compatible::OpenAiCompatibleConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub analysis: AnalysisConfig,
     /// Where state and results are kept.
     pub warehouse: WarehouseConfig,
+    /// Where calls are browsed.
+    pub browser: BrowserConfig,
     /// Who we are to Google, for every role that one of its services fills.
     pub google: GoogleConfig,
     /// Which labels there are.
@@ -155,6 +159,15 @@ pub enum WarehouseConfig {
     Sqlite(SqliteConfig),
 }
 
+/// Where calls are browsed: always in a SQLite file of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BrowserConfig {
+    /// The copy of a warehouse that is no file itself, which `callpipe pull` fills. A SQLite
+    /// warehouse is browsed in its own file, whatever is written here.
+    pub path: PathBuf,
+}
+
 /// A directory of this machine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -236,6 +249,19 @@ pub struct EngineConfig {
     pub shard_count: u32,
 }
 
+impl Config {
+    /// The file that calls are browsed in, and that keeps what people say of their labels.
+    pub fn browsed_file(&self) -> SqliteConfig {
+        match &self.warehouse {
+            WarehouseConfig::Sqlite(sqlite) => sqlite.clone(),
+            WarehouseConfig::BigQuery(_) => SqliteConfig {
+                path: self.browser.path.clone(),
+                ..SqliteConfig::default()
+            },
+        }
+    }
+}
+
 impl EngineConfig {
     /// The part of the calls that this run works on.
     pub fn shard(&self) -> Result<Shard, ConfigError> {
@@ -277,6 +303,14 @@ impl Default for ClassifierConfig {
 impl Default for WarehouseConfig {
     fn default() -> Self {
         Self::Sqlite(SqliteConfig::default())
+    }
+}
+
+impl Default for BrowserConfig {
+    fn default() -> Self {
+        Self {
+            path: SqliteConfig::default().path,
+        }
     }
 }
 
