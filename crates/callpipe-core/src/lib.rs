@@ -9,6 +9,7 @@ pub mod classification;
 pub mod conformance;
 pub mod contracts;
 pub mod correction;
+pub mod defuse;
 pub mod exported;
 pub mod failure;
 pub mod measures;

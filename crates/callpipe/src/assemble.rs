@@ -1,5 +1,6 @@
 //! Puts a pipeline together from a configuration. The only place that names vendors.
 
+mod browser;
 mod for_shard;
 mod usage;
 
@@ -50,6 +51,7 @@ use crate::engine::stages::{
     AnalysisWanted, ClassifyStage, FetchStage, Places, StageWork, TranscribeStage,
 };
 
+pub use browser::browser;
 pub use for_shard::for_shard;
 pub use usage::ArchivedUsage;
 

@@ -5,6 +5,7 @@
 //! work) → `callpipe_core::transition` (what happens to a call next).
 
 pub mod assemble;
+pub mod calls;
 pub mod chance;
 pub mod cli;
 pub mod clock;

@@ -6,7 +6,7 @@ mod root;
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,9 +22,14 @@ use object_store::{
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     RenameOptions, Result,
 };
+use tokio::sync::Semaphore;
 
 use crate::random;
 use root::Root;
+
+/// So many files are read and written at once; others wait for their turn. Each takes a thread, with its
+/// stack and what the allocator keeps for it, as long as files are written often.
+pub(super) const FILES_AT_ONCE_MAX: usize = 8;
 
 /// Files below a root. Small objects are written here; everything else is `object_store`'s own.
 #[derive(Debug)]
@@ -33,6 +38,7 @@ pub(super) struct DirectoryStore {
     root: Arc<Root>,
     /// The folder for what is unfinished, with `/` between its parts.
     staging: String,
+    places: Arc<Semaphore>,
 }
 
 impl DirectoryStore {
@@ -42,14 +48,30 @@ impl DirectoryStore {
             files: LocalFileSystem::new_with_prefix(root)?.with_fsync(true),
             root: Arc::new(Root::at(root).map_err(of_the_directory)?),
             staging: staging.to_owned(),
+            places: Arc::new(Semaphore::new(FILES_AT_ONCE_MAX)),
         })
     }
 
     /// Fails where another directory stands in the place of this one, or none.
     async fn expect_there(&self) -> Result<()> {
         let root = Arc::clone(&self.root);
-        let there = tokio::task::spawn_blocking(move || root.expect_there());
-        there.await?.map_err(of_the_directory)
+        let there = self.off_the_runtime(move || root.expect_there()).await?;
+        there.map_err(of_the_directory)
+    }
+
+    /// Does some work on files when it is its turn. It goes on when nobody waits for it any more, and
+    /// keeps its place until it is done.
+    pub(super) async fn off_the_runtime<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        // Never closed.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let working = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        Ok(working.await?)
     }
 }
 
@@ -169,15 +191,24 @@ fn small(file: File, size_bytes: u64) -> Result<BoxStream<'static, Result<Bytes>
 
 /// The bytes of a file, in chunks that are worth a change of threads.
 pub(super) fn chunks(file: File) -> BoxStream<'static, Result<Bytes>> {
-    let chunks = stream::try_unfold(file, |mut file| async {
+    // To its end, wherever that is by then: readers notice a file that has grown.
+    chunks_of(file, 0..u64::MAX)
+}
+
+/// A part of the bytes of a file.
+pub(super) fn chunks_of(file: File, part: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+    let chunks = stream::try_unfold((file, part), |(mut file, part)| async move {
         let read = tokio::task::spawn_blocking(move || {
+            let size_bytes = part.end.saturating_sub(part.start).min(CHUNK_BYTES as u64);
             let mut chunk = Vec::new();
-            let read = (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
-            read.map(|_| (Bytes::from(chunk), file))
+            file.seek(SeekFrom::Start(part.start))?;
+            (&mut file).take(size_bytes).read_to_end(&mut chunk)?;
+            let rest = part.start + chunk.len() as u64..part.end;
+            Ok((Bytes::from(chunk), (file, rest)))
         });
         match read.await? {
             Ok((chunk, _)) if chunk.is_empty() => Ok(None),
-            Ok(chunk_and_file) => Ok(Some(chunk_and_file)),
+            Ok(chunk_and_rest) => Ok(Some(chunk_and_rest)),
             Err(error) => Err(of_the_directory(error)),
         }
     });
@@ -318,9 +349,8 @@ impl ObjectStore for DirectoryStore {
         let folder = self.root.path().join(&self.staging);
         let root = Arc::clone(&self.root);
         let location = location.to_string();
-        let written = tokio::task::spawn_blocking(move || {
-            write(&root, &folder, &path, &payload, &options.mode)
-        });
+        let written =
+            self.off_the_runtime(move || write(&root, &folder, &path, &payload, &options.mode));
         match written.await? {
             Ok(()) => Ok(PutResult {
                 e_tag: None,
@@ -346,11 +376,17 @@ impl ObjectStore for DirectoryStore {
 
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> Result<GetResult> {
         if asks_for_more_than_all(&options) {
-            return self.files.get_opts(location, options).await;
+            let found = self.files.get_opts(location, options).await;
+            if matches!(found, Err(Error::NotFound { .. })) {
+                // Nothing is missing in a directory that is not there itself.
+                self.expect_there().await?;
+            }
+            return found;
         }
         let path = self.files.path_to_filesystem(location)?;
         let (root, location) = (Arc::clone(&self.root), location.clone());
-        tokio::task::spawn_blocking(move || open(&root, path, location)).await?
+        self.off_the_runtime(move || open(&root, path, location))
+            .await?
     }
 
     async fn get_ranges(&self, location: &ObjectPath, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -158,10 +158,10 @@ impl Archive {
     }
 }
 
-/// Packing or unpacking more than so many bytes takes longer than handing it to another thread.
-const PACKED_AT_ONCE_BYTES: usize = 64 * 1024;
+/// Packing or unpacking so many bytes takes less than reading them, which a task does as well.
+const PACKED_AT_ONCE_BYTES: usize = 256 * 1024;
 
-/// Replies are megabytes: packing one takes longer than a task may hold a thread of the runtime.
+/// Replies can be megabytes: packing one takes longer than a task may hold a thread of the runtime.
 async fn packed<T: Send + 'static>(
     size_bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,

@@ -11,6 +11,7 @@ mod directory;
 mod documents;
 mod failures;
 mod gcs;
+mod ranges;
 mod recordings;
 mod s3;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use bounded::DOCUMENT_BYTES_MAX;
 pub use documents::KeptReply;
 pub(crate) use failures::from_store;
 pub use gcs::GcsConfig;
+pub use ranges::AudioPart;
 pub use recordings::{AudioStream, StoredAudio, split};
 pub use s3::S3Config;
 

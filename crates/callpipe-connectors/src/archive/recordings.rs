@@ -354,7 +354,7 @@ async fn upload_parts(
 
 /// A stream that fails if it is not exactly as long as was said. A file that is cut while it is
 /// read would otherwise give empty chunks for ever.
-fn exactly(bytes: AudioStream, size_bytes: u64, doing: String) -> AudioStream {
+pub(super) fn exactly(bytes: AudioStream, size_bytes: u64, doing: String) -> AudioStream {
     stream::try_unfold((bytes, size_bytes), move |(mut bytes, missing_bytes)| {
         let cut = Failure::new(
             FailureKind::CorruptTransfer,

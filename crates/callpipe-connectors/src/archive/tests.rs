@@ -5,6 +5,7 @@ mod bench;
 mod directory;
 mod gcs;
 mod links;
+mod ranges;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::recording::{Fingerprint, Sha256Hex};

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use callpipe_core::call::ContactId;
-use callpipe_core::contracts::warehouse::{CallFilter, Change, Outcome, Warehouse};
+use callpipe_core::contracts::warehouse::{CallFilter, Warehouse};
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::Stage;
-use callpipe_core::transition::{Circumstances, Event, advance};
 use chrono::NaiveDate;
 use clap::ValueEnum;
 use serde_json::json;
@@ -15,6 +14,7 @@ use super::Context;
 use super::error::UsageError;
 use super::stage::StageArgument;
 use crate::assemble;
+use crate::calls::set_back;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::report;
@@ -169,7 +169,7 @@ pub(super) async fn calls(context: &Context, command: CallsCommand) -> anyhow::R
     Ok(Exit::Done)
 }
 
-/// Sets calls back: to a stage, or to the beginning of the one that they are at.
+/// Sets calls back, and says what is next.
 async fn again(
     context: &Context,
     config: &Config,
@@ -177,33 +177,9 @@ async fn again(
     filter: &CallFilter,
     from: Option<Stage>,
 ) -> anyhow::Result<()> {
+    let policy = assemble::retry_policy(&config.engine);
     let now = context.clock.now();
-    let calls = warehouse.progress(filter).await?;
-    let outcomes: Vec<Outcome> = calls
-        .into_iter()
-        .map(|call| {
-            let event = Event::RedoAsked {
-                from: from.unwrap_or(call.progress.stage),
-            };
-            let circumstances = Circumstances {
-                policy: assemble::retry_policy(&config.engine),
-                now,
-                call_started_at: call.contact.started_at_utc(),
-                chance: 0.0,
-            };
-            let progress = advance(&call.progress, &event, &circumstances);
-            Outcome {
-                contact: call.contact,
-                progress,
-                change: Change::None,
-                at: now,
-            }
-        })
-        .collect();
-    for batch in outcomes.chunks(500) {
-        warehouse.save(batch).await?;
-    }
-    let set_back = outcomes.len();
+    let set_back = set_back(&**warehouse, filter, from, policy, now).await?;
     context
         .output
         .either(&json!({ "calls": set_back }), || match set_back {

@@ -15,6 +15,7 @@ mod output;
 mod pull;
 mod run;
 mod sandbox;
+mod serve;
 mod signals;
 mod stage;
 mod status;
@@ -40,6 +41,7 @@ First steps:
   callpipe init            write a commented callpipe.toml
   callpipe check           try every connection for real
   callpipe run             fetch, transcribe and classify
+  callpipe serve           see, hear and search the calls in a browser
 
 Data goes to stdout, everything else to stderr.
 Exit codes: 0 done · 2 usage · 3 configuration · 4 check failed · 70 a store or a bug ·
@@ -94,6 +96,8 @@ enum Command {
     Export(export::ExportArguments),
     /// Copy what has changed in the tables in BigQuery into a local file, where browsing costs no query
     Pull(pull::PullArguments),
+    /// See, hear and search every call in a browser
+    Serve(serve::ServeArguments),
     /// List and fetch models for transcription on this machine
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -142,6 +146,7 @@ pub fn main() -> Exit {
     };
     allocation::give_large_pieces_back();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads())
         .enable_all()
         .build()
     {
@@ -169,6 +174,14 @@ pub fn main() -> Exit {
     result.unwrap_or_else(|error| error::report(&error, is_cloud))
 }
 
+/// Half as many threads for tasks as there are processors. Tasks wait for the network more than they
+/// compute; files, the database and listening have threads of their own, and with a thread for every
+/// processor, tasks and what they hand to those threads push each other from one to the next.
+fn worker_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    processors.div_ceil(2)
+}
+
 async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     use callpipe_core::progress::Stage;
     match command {
@@ -183,6 +196,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Calls(command) => calls::calls(context, command).await,
         Command::Export(arguments) => export::export(context, &arguments).await,
         Command::Pull(arguments) => pull::pull(context, &arguments).await,
+        Command::Serve(arguments) => serve::serve(context, &arguments).await,
         Command::Models(command) => models::models(context, &command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,
         Command::Config(command) => config::config(context, &command).await,

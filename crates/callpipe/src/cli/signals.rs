@@ -41,6 +41,12 @@ pub(super) fn stop_on_signal(telemetry: &Telemetry) -> anyhow::Result<(Stop, Lis
     Ok((stop, Listener(task)))
 }
 
+/// Ends with the first signal. Signals are listened for from now on.
+pub(super) fn signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
+    let mut signals = Signals::listen().context("the program cannot listen for signals")?;
+    Ok(async move { signals.next().await })
+}
+
 /// What asks the program to end: Ctrl-C, and SIGTERM where there are signals.
 struct Signals {
     #[cfg(unix)]

@@ -14,13 +14,15 @@ pub struct Variable {
 impl Variable {
     /// Whether its value must not be written anywhere.
     pub fn is_secret(&self) -> bool {
-        const SECRETS: [&str; 6] = [
+        const SECRETS: [&str; 8] = [
             "access_key_id",
             "access_key_secret",
             "client_id",
             "client_secret",
             "api_key",
             "access_token",
+            "browser.password_hash",
+            "browser.token",
         ];
         self.keys
             .iter()
@@ -137,6 +139,16 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "emulator of Cloud Storage on this machine",
     },
     Variable {
+        name: "CALLPIPE_BROWSER_TOKEN",
+        keys: &["browser.token"],
+        meaning: "token that people and machines sign in to the call browser with",
+    },
+    Variable {
+        name: "CALLPIPE_BROWSER_PASSWORD_HASH",
+        keys: &["browser.password_hash"],
+        meaning: "hash of the call browser's password",
+    },
+    Variable {
         name: "CUTOFF_DATE",
         keys: &["engine.cutoff_date"],
         meaning: "calls before this date (YYYY-MM-DD) are left alone",
@@ -169,6 +181,9 @@ pub mod cloud_run {
 
 /// The variable that names the configuration file.
 pub const CONFIG_FILE: &str = "CALLPIPE_CONFIG";
+
+/// Who runs the program, as systems say it: the first that is set.
+pub const USER_NAMES: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];
 
 /// The systems that fill a role when the file does not say and one of these variables is set: the
 /// environment of the earlier scripts alone configures all of it.

@@ -23,6 +23,7 @@ use callpipe_connectors::contacts::nice_cxone::ContactsConfig as NiceCxoneContac
 use callpipe_connectors::folder::FolderConfig;
 use callpipe_connectors::google::GoogleConfig;
 use callpipe_connectors::recordings::nice_cxone::RecordingsConfig as NiceCxoneRecordingsConfig;
+use callpipe_connectors::secret::Secret;
 use callpipe_connectors::transcribers::deepgram::DeepgramConfig;
 use callpipe_connectors::transcribers::whisper::WhisperConfig;
 use callpipe_connectors::warehouses::bigquery::BigQueryConfig;
@@ -56,14 +57,14 @@ pub struct Config {
     pub analysis: AnalysisConfig,
     /// Where state and results are kept.
     pub warehouse: WarehouseConfig,
-    /// Where calls are browsed.
-    pub browser: BrowserConfig,
     /// Who we are to Google, for every role that one of its services fills.
     pub google: GoogleConfig,
     /// Which labels there are.
     pub taxonomy: TaxonomyConfig,
     /// How the work is done.
     pub engine: EngineConfig,
+    /// How calls are looked at.
+    pub browser: BrowserConfig,
 }
 
 /// Where the list of calls comes from.
@@ -157,15 +158,6 @@ pub enum WarehouseConfig {
     BigQuery(BigQueryConfig),
     /// A SQLite file.
     Sqlite(SqliteConfig),
-}
-
-/// Where calls are browsed: always in a SQLite file of this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BrowserConfig {
-    /// The copy of a warehouse that is no file itself, which `callpipe pull` fills. A SQLite
-    /// warehouse is browsed in its own file, whatever is written here.
-    pub path: PathBuf,
 }
 
 /// A directory of this machine.
@@ -270,6 +262,38 @@ impl EngineConfig {
     }
 }
 
+/// How calls are looked at: `callpipe serve`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BrowserConfig {
+    /// Host and port that are listened at. Any but this machine's own needs a password or a token.
+    pub listen: String,
+    /// The hash of the password that people sign in with, as `callpipe serve --hash-password` prints
+    /// it. Environment: `CALLPIPE_BROWSER_PASSWORD_HASH`.
+    pub password_hash: Option<Secret>,
+    /// A token that opens as the password does, and `/metrics` for machines. Environment:
+    /// `CALLPIPE_BROWSER_TOKEN`.
+    pub token: Option<Secret>,
+    /// The local copy of a warehouse that is no file itself, which `callpipe pull` fills. A SQLite
+    /// warehouse is browsed in its own file, whatever is written here.
+    pub path: PathBuf,
+    /// The file of the browser's index, which can be removed at any time; `callpipe-browser.db` beside
+    /// the database where there is none. The record of who listened lies beside it.
+    pub index: Option<PathBuf>,
+}
+
+impl Default for BrowserConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8377".into(),
+            password_hash: None,
+            token: None,
+            path: SqliteConfig::default().path,
+            index: None,
+        }
+    }
+}
+
 impl Default for ContactsConfig {
     fn default() -> Self {
         Self::Csv(CsvConfig::default())
@@ -303,14 +327,6 @@ impl Default for ClassifierConfig {
 impl Default for WarehouseConfig {
     fn default() -> Self {
         Self::Sqlite(SqliteConfig::default())
-    }
-}
-
-impl Default for BrowserConfig {
-    fn default() -> Self {
-        Self {
-            path: SqliteConfig::default().path,
-        }
     }
 }
 

@@ -8,10 +8,10 @@ use csv::{Terminator, Writer, WriterBuilder};
 use serde_json::Value;
 
 use super::ReviewedCall;
-use super::defuse::defused;
 use super::fields::{Field, Shape};
 use super::record::record;
 use super::table::Sink;
+use callpipe_core::defuse::defused;
 
 /// What a spreadsheet reads UTF-8 by.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

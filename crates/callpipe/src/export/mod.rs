@@ -5,7 +5,6 @@
 //! so that a million of them need no memory.
 
 mod csv;
-mod defuse;
 pub mod fields;
 mod jsonl;
 #[cfg(feature = "parquet")]

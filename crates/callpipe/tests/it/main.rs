@@ -19,6 +19,7 @@ mod openai;
 mod pipeline;
 mod recovery;
 mod secrecy;
+mod serve;
 mod storage;
 mod storm;
 mod support;

@@ -1,7 +1,7 @@
 //! A list of contacts in a CSV or JSONL file, or on standard input.
 //!
-//! The list is streamed: of a million lines only the ids stay in memory, for finding those that
-//! come twice. Its order is that of the file.
+//! The list is streamed: of a million lines only marks of the ids stay in memory, for finding those
+//! that come twice. Its order is that of the file.
 
 mod client;
 mod config;

@@ -52,9 +52,10 @@ impl<'de> Visitor<'de> for MetadataOnly<'_> {
             if key == "metadata" {
                 let value: Value = map.next_value()?;
                 *self.0 = Metadata::deserialize(value).unwrap_or_default();
-            } else {
-                map.next_value::<IgnoredAny>()?;
+                // It comes first, and thousands of words after it.
+                break;
             }
+            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }

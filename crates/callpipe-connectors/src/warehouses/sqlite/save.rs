@@ -1,6 +1,5 @@
 //! What is written about calls, in the caller's transaction.
 
-use callpipe_core::analysis::Analysis;
 use callpipe_core::call::Contact;
 use callpipe_core::contracts::warehouse::{
     Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
@@ -19,6 +18,9 @@ use crate::warehouses::stored::{
     AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns, fetch_was_tried,
     moment,
 };
+
+/// Values by the names that they have in a statement.
+type Values<'a> = &'a [(&'a str, &'a dyn ToSql)];
 
 /// Takes up those contacts that are not known, and says how many those were.
 pub(super) fn add_contacts(
@@ -63,16 +65,11 @@ pub(super) fn save(
     outcomes: &[Outcome],
 ) -> Result<(), Problem> {
     for outcome in outcomes {
-        save_state(connection, sql, outcome)?;
         match &outcome.change {
-            Change::None => {}
+            Change::None => save_row(connection, &sql.save_state, outcome, &[])?,
             Change::NothingFound { raw_metadata } => {
-                connection
-                    .prepare_cached(&sql.save_nothing_found)?
-                    .execute(named_params! {
-                        ":contact_id": outcome.contact.id.as_str(),
-                        ":raw_response": raw_metadata,
-                    })?;
+                let learned = named_params! { ":raw_response": raw_metadata };
+                save_row(connection, &sql.save_nothing_found, outcome, learned)?;
             }
             Change::Fetched {
                 recordings,
@@ -89,7 +86,13 @@ pub(super) fn save(
     Ok(())
 }
 
-fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(), Problem> {
+/// Saves a call's state, and with it the values that `statement` names beside.
+fn save_row(
+    connection: &Connection,
+    statement: &str,
+    outcome: &Outcome,
+    learned: Values<'_>,
+) -> Result<(), Problem> {
     let (contact, progress) = (&outcome.contact, &outcome.progress);
     let columns = ContactColumns::of(contact);
     let flags = BaselineFlags::of(progress);
@@ -104,33 +107,35 @@ fn save_state(connection: &Connection, sql: &Sql, outcome: &Outcome) -> Result<(
     };
     let failure = progress.last_failure.as_ref();
     let at = moment(outcome.at);
+    let state = named_params! {
+        ":contactId": contact.id.as_str(),
+        ":master_contact_id": contact.master_id.as_ref().map(|id| id.as_str()),
+        ":call_started_at": columns.call_started_at,
+        ":call_date": columns.call_date,
+        ":start_date": columns.start_date,
+        ":contact_metadata": columns.metadata,
+        ":fetch_datetime": fetch_was_tried(outcome).then_some(&at),
+        ":stage": progress.stage.as_str(),
+        ":stage_status": progress.status.as_str(),
+        ":skip_reason": skip_reason,
+        ":attempt": progress.attempt,
+        ":not_before": not_before,
+        ":redo_count": progress.redo_count,
+        ":failure_kind": failure.map(|failure| failure.kind.as_str()),
+        ":failure_reason": failure.map(|failure| failure.reason.as_str()),
+        ":status": flags.status,
+        ":transcribed": flags.transcribed,
+        ":analysed": flags.transcribed,
+        ":gemini_analysed": flags.gemini_analysed,
+        ":updated_at": at,
+        ":purchases": costs.purchases,
+        ":transcribe_cost_usd": costs.transcribe_usd,
+        ":classify_cost_usd": costs.classify_usd,
+    };
+    let values = [state, learned].concat();
     connection
-        .prepare_cached(&sql.save_state)?
-        .execute(named_params! {
-            ":contact_id": contact.id.as_str(),
-            ":master_contact_id": contact.master_id.as_ref().map(|id| id.as_str()),
-            ":call_started_at": columns.call_started_at,
-            ":call_date": columns.call_date,
-            ":start_date": columns.start_date,
-            ":contact_metadata": columns.metadata,
-            ":fetch_datetime": fetch_was_tried(outcome).then_some(&at),
-            ":stage": progress.stage.as_str(),
-            ":stage_status": progress.status.as_str(),
-            ":skip_reason": skip_reason,
-            ":attempt": progress.attempt,
-            ":not_before": not_before,
-            ":redo_count": progress.redo_count,
-            ":failure_kind": failure.map(|failure| failure.kind.as_str()),
-            ":failure_reason": failure.map(|failure| failure.reason.as_str()),
-            ":status": flags.status,
-            ":transcribed": flags.transcribed,
-            ":analysed": flags.transcribed,
-            ":gemini_analysed": flags.gemini_analysed,
-            ":updated_at": at,
-            ":purchases": costs.purchases,
-            ":transcribe_cost_usd": costs.transcribe_usd,
-            ":classify_cost_usd": costs.classify_usd,
-        })?;
+        .prepare_cached(statement)?
+        .execute(values.as_slice())?;
     Ok(())
 }
 
@@ -144,16 +149,13 @@ fn save_fetched(
 ) -> Result<(), Problem> {
     // The baseline has room for one recording: the first. `recordings` has them all.
     let first = recordings.first().map(|recording| &recording.key);
-    connection
-        .prepare_cached(&sql.save_fetched)?
-        .execute(named_params! {
-            ":contact_id": outcome.contact.id.as_str(),
-            ":recordings": json(&recordings)?,
-            ":recording_filename": first.map(|key| key.file_name()),
-            ":gcs_uri": first.map(|key| format!("{archive_base_uri}/{key}")),
-            ":raw_response": raw_metadata,
-        })?;
-    Ok(())
+    let learned = named_params! {
+        ":recordings": json(&recordings)?,
+        ":recording_filename": first.map(|key| key.file_name()),
+        ":gcs_uri": first.map(|key| format!("{archive_base_uri}/{key}")),
+        ":raw_response": raw_metadata,
+    };
+    save_row(connection, &sql.save_fetched, outcome, learned)
 }
 
 fn save_transcribed(
@@ -163,43 +165,33 @@ fn save_transcribed(
     call: &TranscribedCall,
 ) -> Result<(), Problem> {
     let triage = TriageColumns::of(call)?;
-    connection
-        .prepare_cached(&sql.save_transcribed)?
-        .execute(named_params! {
-            ":contact_id": outcome.contact.id.as_str(),
-            ":transcription": call.conversation,
-            ":transcription_raw": call.plain_text,
-            ":measures": json(&call.measures)?,
-            ":duration_s": call.measures.duration_s,
-            ":transcriber_model": call.model,
-            ":transcribed_at": moment(outcome.at),
-            ":transcript_key": call.transcript_key.as_str(),
-            ":reply_keys": json(&call.reply_keys)?,
-            ":triage": triage.triage,
-            ":not_bought_s": triage.not_bought_s,
-            ":saved_usd": triage.saved_usd,
-            ":same_audio_as": triage.same_audio_as,
-        })?;
-    save_analysis(connection, sql, outcome, &call.analysis, &call.model)
+    let understood = AnalysisColumns::of(&call.analysis, &call.model)?;
+    let transcribed = named_params! {
+        ":transcription": call.conversation,
+        ":transcription_raw": call.plain_text,
+        ":measures": json(&call.measures)?,
+        ":duration_s": call.measures.duration_s,
+        ":transcriber_model": call.model,
+        ":transcribed_at": moment(outcome.at),
+        ":transcript_key": call.transcript_key.as_str(),
+        ":reply_keys": json(&call.reply_keys)?,
+        ":triage": triage.triage,
+        ":not_bought_s": triage.not_bought_s,
+        ":saved_usd": triage.saved_usd,
+        ":same_audio_as": triage.same_audio_as,
+    };
+    let learned = [transcribed, &understood_values(&understood)].concat();
+    save_row(connection, &sql.save_transcribed, outcome, &learned)
 }
 
-fn save_analysis(
-    connection: &Connection,
-    sql: &Sql,
-    outcome: &Outcome,
-    analysis: &Analysis,
-    model: &str,
-) -> Result<(), Problem> {
-    let columns = AnalysisColumns::of(analysis, model)?;
-    connection.prepare_cached(&sql.save_analysis)?.execute((
-        columns.summary,
-        columns.topics,
-        columns.intents,
-        columns.sentiment,
-        columns.model,
-        outcome.contact.id.as_str(),
-    ))?;
-    Ok(())
+fn understood_values(columns: &AnalysisColumns) -> [(&'static str, &dyn ToSql); 5] {
+    [
+        (":summary", &columns.summary),
+        (":topics", &columns.topics),
+        (":intents", &columns.intents),
+        (":sentiment", &columns.sentiment),
+        (":analysis_model", &columns.model),
+    ]
 }
 
 fn save_classified(
@@ -233,9 +225,11 @@ fn save_classified(
         .execute(params_from_iter(values))?;
     match &call.analysis {
         Some(ModelAnalysis { analysis, model }) => {
-            save_analysis(connection, sql, outcome, analysis, model)
+            let understood = AnalysisColumns::of(analysis, model)?;
+            let learned = understood_values(&understood);
+            save_row(connection, &sql.save_understood, outcome, &learned)
         }
-        None => Ok(()),
+        None => save_row(connection, &sql.save_state, outcome, &[]),
     }
 }
 

@@ -29,6 +29,25 @@ const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_me
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
      skip_reason, failure_kind, failure_reason, duration_s";
 
+/// The columns that hold what was fetched, beside the answer itself.
+const FETCHED_COLUMNS: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
+
+/// The columns that hold what was transcribed, beside [`ANALYSIS_COLUMNS`].
+const TRANSCRIBED_COLUMNS: [&str; 12] = [
+    "transcription",
+    "transcription_raw",
+    "measures",
+    "duration_s",
+    "transcriber_model",
+    "transcribed_at",
+    "transcript_key",
+    "reply_keys",
+    "triage",
+    "not_bought_s",
+    "saved_usd",
+    "same_audio_as",
+];
+
 /// A name as SQL takes it. Names come from configuration and taxonomy, both checked, or from the
 /// database itself.
 pub(super) fn quoted(name: &str) -> String {
@@ -48,11 +67,16 @@ pub(super) struct Sql {
     pub(super) corrections: String,
     pub(super) add_contact: String,
     pub(super) fill_in_start: String,
+    /// Saves a call's state alone. This and the next four name their values as the columns.
     pub(super) save_state: String,
+    /// Its state, and that nothing was found of it.
     pub(super) save_nothing_found: String,
+    /// Its state, and its recordings.
     pub(super) save_fetched: String,
+    /// Its state, its transcript, and what was understood.
     pub(super) save_transcribed: String,
-    pub(super) save_analysis: String,
+    /// Its state, and what was understood.
+    pub(super) save_understood: String,
 }
 
 impl Sql {
@@ -61,26 +85,15 @@ impl Sql {
         Self {
             add_contact: add_contact(&tracking),
             fill_in_start: fill_in_start(&tracking),
-            save_state: save_state(&tracking),
-            save_nothing_found: format!(
-                "UPDATE {tracking} SET raw_response = COALESCE(:raw_response, raw_response) \
-                 WHERE contactId = :contact_id"
+            save_state: save(&tracking, &[], &[]),
+            save_nothing_found: save(&tracking, &[], &["raw_response"]),
+            save_fetched: save(&tracking, &FETCHED_COLUMNS, &["raw_response"]),
+            save_transcribed: save(
+                &tracking,
+                &[&TRANSCRIBED_COLUMNS[..], &ANALYSIS_COLUMNS].concat(),
+                &[],
             ),
-            save_fetched: format!(
-                "UPDATE {tracking} SET recordings = :recordings, \
-                 recording_filename = :recording_filename, gcs_uri = :gcs_uri, \
-                 raw_response = COALESCE(:raw_response, raw_response) \
-                 WHERE contactId = :contact_id"
-            ),
-            save_transcribed: format!(
-                "UPDATE {tracking} SET transcription = :transcription, \
-                 transcription_raw = :transcription_raw, measures = :measures, \
-                 duration_s = :duration_s, transcriber_model = :transcriber_model, \
-                 transcribed_at = :transcribed_at, transcript_key = :transcript_key, \
-                 reply_keys = :reply_keys, triage = :triage, not_bought_s = :not_bought_s, \
-                 saved_usd = :saved_usd, same_audio_as = :same_audio_as WHERE contactId = :contact_id"
-            ),
-            save_analysis: save_analysis(&tracking),
+            save_understood: save(&tracking, &ANALYSIS_COLUMNS, &[]),
             tracking_name: config.tracking_table.to_string(),
             classifications_name: config.classifications_table.to_string(),
             classifications: quoted(config.classifications_table.as_str()),
@@ -400,16 +413,6 @@ fn add_contact(tracking: &str) -> String {
     )
 }
 
-/// What was understood, in the order of [`ANALYSIS_COLUMNS`]; the last value is the call's id.
-fn save_analysis(tracking: &str) -> String {
-    let updates: Vec<String> = ANALYSIS_COLUMNS
-        .iter()
-        .map(|column| format!("{column} = ?"))
-        .collect();
-    let updates = updates.join(", ");
-    format!("UPDATE {tracking} SET {updates} WHERE contactId = ?")
-}
-
 fn fill_in_start(tracking: &str) -> String {
     format!(
         "UPDATE {tracking} SET call_started_at = :call_started_at, call_date = :call_date, \
@@ -422,21 +425,27 @@ fn fill_in_start(tracking: &str) -> String {
     )
 }
 
-/// The state of a call, and the baseline's flags that follow from it.
-fn save_state(tracking: &str) -> String {
-    let updates: Vec<String> = STATE_COLUMNS
+/// Saves the state of a call, the baseline's flags that follow from it, and what was learned, all at
+/// once: each statement writes the whole row, with its long texts. Columns that are `kept` stay as
+/// they are where there is no value.
+fn save(tracking: &str, learned: &[&str], kept: &[&str]) -> String {
+    let replaced = [&STATE_COLUMNS[..], learned].concat();
+    let kept = [&["fetch_datetime"], kept].concat();
+    let columns = [&replaced[..], &kept].concat();
+    let replacements = replaced
         .iter()
-        .map(|column| format!("{column} = excluded.{column}"))
-        .collect();
+        .map(|column| format!("{column} = excluded.{column}"));
+    let additions = kept
+        .iter()
+        .map(|column| format!("{column} = COALESCE(excluded.{column}, {column})"));
+    let updates: Vec<String> = replacements.chain(additions).collect();
     format!(
         "INSERT INTO {tracking} (contactId, master_contact_id, call_started_at, call_date, \
-         start_date, contact_metadata, listed_at, fetch_datetime, {}) \
-         VALUES (:contact_id, :master_contact_id, :call_started_at, :call_date, :start_date, \
-         :contact_metadata, :updated_at, :fetch_datetime, :{}) \
-         ON CONFLICT (contactId) DO UPDATE SET {}, \
-         fetch_datetime = COALESCE(excluded.fetch_datetime, fetch_datetime)",
-        STATE_COLUMNS.join(", "),
-        STATE_COLUMNS.join(", :"),
+         start_date, contact_metadata, listed_at, {}) \
+         VALUES (:contactId, :master_contact_id, :call_started_at, :call_date, :start_date, \
+         :contact_metadata, :updated_at, :{}) ON CONFLICT (contactId) DO UPDATE SET {}",
+        columns.join(", "),
+        columns.join(", :"),
         updates.join(", ")
     )
 }

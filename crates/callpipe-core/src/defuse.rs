@@ -24,7 +24,7 @@ const INVISIBLE: [char; 8] = [
 ];
 
 /// The text as a cell that is nothing but text.
-pub(super) fn defused(text: &str) -> Cow<'_, str> {
+pub fn defused(text: &str) -> Cow<'_, str> {
     match is_formula(text) {
         true => Cow::Owned(format!("'{text}")),
         false => Cow::Borrowed(text),

@@ -1,0 +1,18 @@
+//! The call browser from outside: over real sockets, and in a real browser where there is one.
+
+mod chromium;
+mod hostile;
+mod pages;
+mod served;
+mod sockets;
+
+/// A client that goes nowhere by itself.
+fn http_client() -> reqwest::Client {
+    // It wants one even where nothing is encrypted.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
