@@ -14,6 +14,5 @@ pub mod config;
 pub mod engine;
 pub mod exit;
 pub mod export;
-pub mod pull;
 pub mod report;
 pub mod telemetry;

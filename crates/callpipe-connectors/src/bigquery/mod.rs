@@ -8,7 +8,6 @@ mod answer;
 mod client;
 #[cfg(test)]
 mod damaged;
-mod estimate;
 mod names;
 mod retrying;
 mod rows;
@@ -21,7 +20,7 @@ pub(crate) mod wire;
 
 pub(crate) use client::{BigQuery, Statement};
 pub use names::{TableNameError, TableReference};
-pub(crate) use rows::{Page, Row};
+pub(crate) use rows::Row;
 
 use callpipe_core::failure::Outside;
 

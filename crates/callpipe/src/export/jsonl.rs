@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::ReviewedCall;
+use callpipe_core::exported::ExportedCall;
+
 use super::fields::Field;
 use super::record::{Projected, record};
 use super::table::Sink;
@@ -22,7 +23,7 @@ impl<W: Write> JsonlSink<W> {
 }
 
 impl<W: Write + Send> Sink<W> for JsonlSink<W> {
-    fn write(&mut self, calls: &[ReviewedCall]) -> io::Result<()> {
+    fn write(&mut self, calls: &[ExportedCall]) -> io::Result<()> {
         for call in calls {
             let record = &record(call, &self.all);
             let fields = &self.fields;

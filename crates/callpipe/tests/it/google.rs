@@ -4,7 +4,6 @@
 //! where there is no BigQuery emulator.
 
 mod emulator;
-mod pulled;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

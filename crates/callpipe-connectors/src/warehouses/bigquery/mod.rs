@@ -6,7 +6,6 @@
 
 mod columns;
 mod config;
-mod copy;
 mod emulator;
 mod export;
 mod mirror;

@@ -18,7 +18,6 @@ use crate::http::Endpoint;
 use crate::random;
 
 mod adopted;
-mod copied;
 
 const BASE_URI: &str = "gs://bucket";
 

@@ -12,7 +12,6 @@ use super::*;
 mod adopted;
 mod broken;
 mod changes;
-mod copy;
 mod corrections;
 mod export;
 
