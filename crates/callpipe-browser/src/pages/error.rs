@@ -220,7 +220,8 @@ mod tests {
         let response = error.into_response();
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         let text = text_of(response).await;
-        assert!(text.contains("&lt;script&gt;") && !text.contains("<script"));
+        assert!(text.contains("&lt;script&gt;") && !text.contains("<script>"));
+        assert_eq!(text.matches("<script").count(), 1, "our own");
         assert!(!text.contains("Reference"));
     }
 }
