@@ -22,7 +22,7 @@ use callpipe_connectors::recordings::folder::FolderRecordings;
 use callpipe_connectors::recordings::nice_cxone::NiceCxoneRecordings;
 use callpipe_connectors::transcribers::deepgram::DeepgramTranscriber;
 use callpipe_connectors::transcribers::whisper;
-use callpipe_connectors::warehouses::bigquery::BigQueryWarehouse;
+use callpipe_connectors::warehouses::bigquery::{BigQueryConfig, BigQueryWarehouse};
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::classifier::Classifier;
 use callpipe_core::contracts::clock::Clock;
@@ -224,18 +224,51 @@ pub fn warehouse(
     clock: &Arc<dyn Clock>,
 ) -> Outside<Arc<dyn Warehouse>> {
     Ok(match &config.warehouse {
-        WarehouseConfig::BigQuery(bigquery) => Arc::new(BigQueryWarehouse::new(
-            bigquery,
-            archive.base_uri().to_owned(),
-            google.identity()?,
-            Arc::clone(clock),
-            config.engine.shard_count,
-        )?),
+        WarehouseConfig::BigQuery(bigquery) => {
+            let shards = config.engine.shard_count;
+            Arc::new(self::bigquery(bigquery, google, archive, clock, shards)?)
+        }
         WarehouseConfig::Sqlite(sqlite) => Arc::new(SqliteWarehouse::open(
             sqlite.clone(),
             archive.base_uri().to_owned(),
         )?),
     })
+}
+
+/// The warehouse in BigQuery.
+pub fn bigquery(
+    config: &BigQueryConfig,
+    google: &Google<'_>,
+    archive: &Archive,
+    clock: &Arc<dyn Clock>,
+    shards: u32,
+) -> Outside<BigQueryWarehouse> {
+    let base_uri = archive.base_uri().to_owned();
+    BigQueryWarehouse::new(
+        config,
+        base_uri,
+        google.identity()?,
+        Arc::clone(clock),
+        shards,
+    )
+}
+
+/// The file that calls are browsed in: the warehouse's own, or a copy of it. So many reads go on in it
+/// beside each other.
+pub fn browsed_file(
+    config: &Config,
+    archive: &Archive,
+    readers: usize,
+) -> Outside<Arc<SqliteWarehouse>> {
+    let base_uri = archive.base_uri().to_owned();
+    let file = SqliteWarehouse::open_with_readers(config.browsed_file(), base_uri, readers)?;
+    Ok(Arc::new(file))
+}
+
+/// Where corrections are: in the file that calls are browsed in, if there is one.
+pub fn corrections(config: &Config, archive: &Archive) -> Outside<Option<Arc<SqliteWarehouse>>> {
+    let exists = config.browsed_file().path.exists();
+    exists.then(|| browsed_file(config, archive, 1)).transpose()
 }
 
 /// The taxonomy.

@@ -14,5 +14,6 @@ pub mod config;
 pub mod engine;
 pub mod exit;
 pub mod export;
+pub mod pull;
 pub mod report;
 pub mod telemetry;

@@ -12,7 +12,8 @@ use callpipe_core::correction::{self, Correction, Verdict};
 use callpipe_core::exported::ExportedCall;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::taxonomy::Taxonomy;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::columns::Snapshot;
 use super::entry::{Reviewed, entry};
@@ -45,6 +46,7 @@ pub(crate) const FOUND_MAX: usize = 50_000;
 /// Names of positions in the file.
 const CHANGES: &str = "changes";
 const CORRECTIONS: &str = "corrections";
+const PULLED: &str = "pulled";
 
 /// The index, kept up with the tables.
 pub(crate) struct Index {
@@ -66,7 +68,16 @@ struct Working {
     again_from: Option<ChangeCursor>,
     /// Up to where corrections were read.
     corrections: i64,
+    /// Up to where pulls have come that were read to their end.
+    pulled: Option<PulledTo>,
     looks: u32,
+}
+
+/// How far a copy of another warehouse's tables has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct PulledTo {
+    copied_to: Option<DateTime<Utc>>,
+    full_copies: u64,
 }
 
 /// The calls in which words were said.
@@ -102,9 +113,10 @@ impl Index {
             let snapshot = file.load(&of_file)?;
             let changes = file.position(CHANGES)?;
             let corrections = file.position(CORRECTIONS)?;
-            Ok((file, snapshot, changes, corrections))
+            let pulled = file.position(PULLED)?;
+            Ok((file, snapshot, changes, corrections, pulled))
         });
-        let (file, snapshot, changes, corrections) = opened.await?;
+        let (file, snapshot, changes, corrections, pulled) = opened.await?;
         let changes: Option<ChangeCursor> =
             changes.and_then(|text| serde_json::from_str(&text).ok());
         Ok(Self {
@@ -118,6 +130,7 @@ impl Index {
                 changes: changes.map(|cursor| cursor.earlier_by(LATE_AT_START)),
                 again_from: None,
                 corrections: corrections.and_then(|text| text.parse().ok()).unwrap_or(0),
+                pulled: pulled.and_then(|text| serde_json::from_str(&text).ok()),
                 looks: 0,
             }),
         })
@@ -160,6 +173,7 @@ impl Index {
         {
             self.read_changes(&mut working, Some(from), false).await?;
         }
+        self.read_pulled(&mut working).await?;
         self.read_corrections(&mut working).await?;
         self.publish(&mut working, false);
         Ok(())
@@ -263,6 +277,32 @@ impl Index {
             page = next?;
         }
         Ok(is_any)
+    }
+
+    /// Where the tables are a copy, each pull is read once more when it has ended: its calls come in no
+    /// order, so that some were passed while it was at work. After a copy of everything all are read.
+    async fn read_pulled(&self, working: &mut Working) -> Outside<()> {
+        let Some(copy) = self.warehouse.copy_state().await? else {
+            return Ok(());
+        };
+        let now = PulledTo {
+            copied_to: copy.copied_to,
+            full_copies: copy.full_copies,
+        };
+        if copy.unfinished.is_some() || working.pulled == Some(now) {
+            return Ok(());
+        }
+        let before = working.pulled;
+        let before = before.filter(|before| before.full_copies == now.full_copies);
+        let from = before.and_then(|before| before.copied_to);
+        let from = from.map(|at| ChangeCursor::at(at).earlier_by(LATE_AT_START));
+        self.read_changes(working, from, false).await?;
+        if let Ok(text) = serde_json::to_string(&now) {
+            self.write(working, Vec::new(), vec![(PULLED, text)])
+                .await?;
+        }
+        working.pulled = Some(now);
+        Ok(())
     }
 
     async fn take_up(

@@ -408,6 +408,73 @@ async fn what_is_saved_late_is_read_all_the_same() {
 }
 
 #[tokio::test]
+async fn what_a_pull_brings_in_no_order_is_all_read_when_it_has_ended() {
+    use callpipe_connectors::warehouses::copied::{Copied, CopiedTable, CopyState, UnfinishedCopy};
+
+    let world = World::new().await;
+    let call = |id: &str, seconds: i64| {
+        let at = at(seconds).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        json!({"contactId": id, "stage": "classify", "stage_status": "done", "updated_at": at})
+    };
+    let calls = async || {
+        world.index.catch_up().await.unwrap();
+        world.index.snapshot().calls()
+    };
+    let unfinished = |full_copies, is_full| CopyState {
+        source: "p.d.t".into(),
+        copied_to: None,
+        full_copies,
+        unfinished: Some(UnfinishedCopy {
+            is_full,
+            since: None,
+            begun_at: at(0),
+            table: CopiedTable::Tracking,
+            place: None,
+            copied: Copied::default(),
+        }),
+    };
+    let ended = |full_copies, seconds| CopyState {
+        copied_to: Some(at(seconds)),
+        unfinished: None,
+        ..unfinished(full_copies, true)
+    };
+    let take = async |rows: serde_json::Value, state: &CopyState| {
+        let rows = serde_json::from_value(rows).unwrap();
+        let table = CopiedTable::Tracking;
+        world
+            .warehouse
+            .take_copied(table, rows, state)
+            .await
+            .unwrap();
+    };
+    let first = unfinished(0, true);
+    world.warehouse.begin_copy(&first).await.unwrap();
+    take(json!([call("late", 90_000)]), &first).await;
+    assert_eq!(calls().await, 1);
+    // Its changes lie far behind the last one that was read.
+    take(json!([call("early", 0)]), &first).await;
+    assert_eq!(calls().await, 1, "they are behind, and the pull is at work");
+    world
+        .warehouse
+        .end_copy(&ended(1, 90_000), true)
+        .await
+        .unwrap();
+    assert_eq!(calls().await, 2);
+    // Another one has an overlap with the last.
+    let second = unfinished(1, false);
+    world.warehouse.begin_copy(&second).await.unwrap();
+    take(json!([call("later", 95_000)]), &second).await;
+    assert_eq!(calls().await, 3);
+    take(json!([call("overlapping", 90_000 - 900)]), &second).await;
+    world
+        .warehouse
+        .end_copy(&ended(1, 95_000), false)
+        .await
+        .unwrap();
+    assert_eq!(calls().await, 4);
+}
+
+#[tokio::test]
 async fn after_a_restart_it_goes_on_where_it_was() {
     let world = five().await;
     let reopened = world.reopened().await;

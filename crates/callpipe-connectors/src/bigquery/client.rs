@@ -249,6 +249,7 @@ impl BigQuery {
             location: self.location.as_deref(),
             timeout_ms: JOB_WAIT_MS,
             max_results: rows_max,
+            dry_run: false,
             request_id,
             parameter_mode: (!statement.parameters.is_empty()).then_some("NAMED"),
             query_parameters: &statement.parameters,

@@ -8,6 +8,7 @@ mod answer;
 mod client;
 #[cfg(test)]
 mod damaged;
+mod estimate;
 mod names;
 mod retrying;
 mod rows;
@@ -20,7 +21,7 @@ pub(crate) mod wire;
 
 pub(crate) use client::{BigQuery, Statement};
 pub use names::{TableNameError, TableReference};
-pub(crate) use rows::Row;
+pub(crate) use rows::{Page, Row};
 
 use callpipe_core::failure::Outside;
 

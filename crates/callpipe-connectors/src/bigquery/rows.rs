@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use chrono::{DateTime, SecondsFormat};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::wire::{Cell, Field, QueryResponse, WireRow};
 
@@ -14,6 +14,8 @@ pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
     pub(crate) job: Option<super::wire::JobReference>,
     pub(crate) page_token: Option<String>,
+    pub(crate) bytes_processed: Option<u64>,
+    pub(crate) bytes_billed: Option<u64>,
 }
 
 impl Page {
@@ -23,6 +25,7 @@ impl Page {
             let message = format!("{doing}: BigQuery gives rows without their schema");
             return Err(Failure::new(FailureKind::StoreFailed, message));
         }
+        let (bytes_processed, bytes_billed) = (response.bytes_processed(), response.bytes_billed());
         let columns: Arc<[Field]> = response.schema.unwrap_or_default().fields.into();
         let row = |row: WireRow| Row {
             columns: Arc::clone(&columns),
@@ -32,6 +35,8 @@ impl Page {
             rows: response.rows.into_iter().map(row).collect(),
             job: response.job_reference,
             page_token: response.page_token.filter(|token| !token.is_empty()),
+            bytes_processed,
+            bytes_billed,
         })
     }
 }
@@ -70,19 +75,22 @@ impl Row {
         ))
     }
 
-    /// The whole row by column.
+    /// The whole row by column, as a value.
     pub(crate) fn by_column(&self) -> Value {
+        Value::Object(self.columns())
+    }
+
+    /// The whole row by column.
+    pub(crate) fn columns(&self) -> Map<String, Value> {
         object(&self.columns, self.cells.iter().map(|cell| &cell.v))
     }
 }
 
-fn object<'a>(fields: &[Field], values: impl Iterator<Item = &'a Value>) -> Value {
+fn object<'a>(fields: &[Field], values: impl Iterator<Item = &'a Value>) -> Map<String, Value> {
     let named = fields.iter().zip(values);
-    Value::Object(
-        named
-            .map(|(field, value)| (field.name.clone(), json(field, value)))
-            .collect(),
-    )
+    named
+        .map(|(field, value)| (field.name.clone(), json(field, value)))
+        .collect()
 }
 
 /// A cell by the type of its column: numbers as numbers, moments as RFC 3339, lists and structs with
@@ -99,7 +107,9 @@ fn json(field: &Field, value: &Value) -> Value {
 fn element(field: &Field, value: &Value) -> Value {
     if field.is_record() {
         return match value.get("f").and_then(Value::as_array) {
-            Some(cells) => object(&field.fields, cells.iter().map(|cell| &cell["v"])),
+            Some(cells) => {
+                Value::Object(object(&field.fields, cells.iter().map(|cell| &cell["v"])))
+            }
             None => Value::Null,
         };
     }

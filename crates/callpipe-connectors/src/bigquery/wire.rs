@@ -13,6 +13,8 @@ pub(crate) struct QueryRequest<'a> {
     pub(crate) location: Option<&'a str>,
     pub(crate) timeout_ms: u32,
     pub(crate) max_results: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) dry_run: bool,
     pub(crate) request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parameter_mode: Option<&'static str>,
@@ -70,6 +72,20 @@ pub(crate) struct QueryResponse {
     pub(crate) schema: Option<TableSchema>,
     pub(crate) rows: Vec<WireRow>,
     pub(crate) page_token: Option<String>,
+    pub(crate) total_bytes_processed: Option<String>,
+    pub(crate) total_bytes_billed: Option<String>,
+}
+
+impl QueryResponse {
+    /// How many bytes were read, or would be.
+    pub(crate) fn bytes_processed(&self) -> Option<u64> {
+        self.total_bytes_processed.as_ref()?.parse().ok()
+    }
+
+    /// How many of them are paid for: told where the query ended before its first answer.
+    pub(crate) fn bytes_billed(&self) -> Option<u64> {
+        self.total_bytes_billed.as_ref()?.parse().ok()
+    }
 }
 
 /// A row: its cells in the order of the schema.

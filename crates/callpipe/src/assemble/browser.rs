@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use callpipe_browser::{Access, Again, Parts};
-use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::warehouse::{CallFilter, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::retry::RetryPolicy;
 
-use super::{Google, archive, retry_policy, taxonomy};
+use super::{Google, archive, browsed_file, retry_policy, taxonomy};
 use crate::calls::set_back;
 use crate::config::{ArchiveConfig, Config, WarehouseConfig};
 
@@ -24,18 +23,21 @@ const INDEX_FILE: &str = "callpipe-browser.db";
 
 /// The browser's parts.
 pub async fn browser(config: &Config, access: Access, clock: &Arc<dyn Clock>) -> Outside<Parts> {
-    let sqlite = browsed(config)?;
-    expect_there(config, &sqlite.path)?;
-    let index_path = index_path(config, &sqlite.path);
+    let path = config.browsed_file().path;
+    expect_there(config, &path)?;
+    let index_path = index_path(config, &path);
     let google = Google::new(config);
     let archive = archive(config, &google, clock)?;
     let taxonomy = taxonomy(config)?;
-    let base_uri = archive.base_uri().to_owned();
-    let warehouse = SqliteWarehouse::open_with_readers(sqlite, base_uri, READERS)?;
+    let warehouse = browsed_file(config, &archive, READERS)?;
     warehouse.prepare(&taxonomy).await?;
-    let warehouse = Arc::new(warehouse);
+    // Work is looked for in the warehouse itself, of which the file may be a copy.
+    let working: Arc<dyn Warehouse> = match &config.warehouse {
+        WarehouseConfig::Sqlite(_) => Arc::clone(&warehouse) as _,
+        WarehouseConfig::BigQuery(_) => super::warehouse(config, &google, &archive, clock)?,
+    };
     let again = SetBack {
-        warehouse: Arc::clone(&warehouse),
+        warehouse: working,
         policy: retry_policy(&config.engine),
         clock: Arc::clone(clock),
     };
@@ -50,23 +52,20 @@ pub async fn browser(config: &Config, access: Access, clock: &Arc<dyn Clock>) ->
     })
 }
 
-/// The SQLite file that is browsed.
-fn browsed(config: &Config) -> Outside<SqliteConfig> {
-    match &config.warehouse {
-        WarehouseConfig::Sqlite(sqlite) => Ok(sqlite.clone()),
-        WarehouseConfig::BigQuery(_) => Err(Failure::new(
-            FailureKind::Denied,
-            "calls are browsed in a SQLite file, and [warehouse.bigquery] is configured",
-        )
-        .with_hint("configure [warehouse.sqlite] for `callpipe serve`")),
-    }
-}
-
 fn expect_there(config: &Config, database: &Path) -> Outside<()> {
     const BEGIN: &str = "`callpipe run` makes it, and `callpipe demo` one to look around in";
     if !database.exists() {
         let message = format!("there is no database {} yet", database.display());
-        let hint = format!("{BEGIN}; another one: `path` under [warehouse.sqlite]");
+        let hint = match config.warehouse {
+            WarehouseConfig::Sqlite(_) => {
+                format!("{BEGIN}; another one: `path` under [warehouse.sqlite]")
+            }
+            WarehouseConfig::BigQuery(_) => {
+                "`callpipe pull` copies the tables in BigQuery into it; another one: `path` under \
+                 [browser]"
+                    .to_owned()
+            }
+        };
         return Err(Failure::new(FailureKind::Denied, message).with_hint(hint));
     }
     if let ArchiveConfig::Directory(directory) = &config.archive
@@ -86,7 +85,7 @@ fn index_path(config: &Config, database: &Path) -> PathBuf {
 
 /// Has calls done again as `callpipe calls` does.
 struct SetBack {
-    warehouse: Arc<SqliteWarehouse>,
+    warehouse: Arc<dyn Warehouse>,
     policy: RetryPolicy,
     clock: Arc<dyn Clock>,
 }

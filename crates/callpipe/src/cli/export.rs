@@ -161,7 +161,8 @@ pub(super) async fn export(context: &Context, arguments: &ExportArguments) -> an
     let all = fields(&taxonomy);
     let fields = arguments.fields(&all)?;
     warehouse.prepare(&taxonomy).await?;
-    let pages = pages(Arc::clone(&warehouse), filter);
+    let corrections = assemble::corrections(&config, &archive)?;
+    let pages = pages(Arc::clone(&warehouse), corrections, filter);
     let count = Count::default();
     let finished = match format {
         Some(format) => {
@@ -211,7 +212,7 @@ async fn shown<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mixed = arguments.output.is_none() && std::io::stdout().is_terminal();
-    let shown = (!mixed).then(|| context.telemetry.show_export(count.clone()));
+    let shown = (!mixed).then(|| context.telemetry.show_count("exporting", count.clone()));
     let done = work.await;
     if let Some(shown) = shown {
         shown.end();

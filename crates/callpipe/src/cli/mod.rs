@@ -12,6 +12,7 @@ mod export;
 mod init;
 mod models;
 mod output;
+mod pull;
 mod run;
 mod sandbox;
 mod serve;
@@ -93,6 +94,8 @@ enum Command {
     Calls(calls::CallsCommand),
     /// Write calls with transcript, analysis and labels as CSV, JSON lines, Parquet or vCon
     Export(export::ExportArguments),
+    /// Copy what has changed in the tables in BigQuery into a local file, where browsing costs no query
+    Pull(pull::PullArguments),
     /// See, hear and search every call in a browser
     Serve(serve::ServeArguments),
     /// List and fetch models for transcription on this machine
@@ -192,6 +195,7 @@ async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Status => status::status(context).await,
         Command::Calls(command) => calls::calls(context, command).await,
         Command::Export(arguments) => export::export(context, &arguments).await,
+        Command::Pull(arguments) => pull::pull(context, &arguments).await,
         Command::Serve(arguments) => serve::serve(context, &arguments).await,
         Command::Models(command) => models::models(context, &command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(context, &arguments).await,

@@ -241,6 +241,19 @@ pub struct EngineConfig {
     pub shard_count: u32,
 }
 
+impl Config {
+    /// The file that calls are browsed in, and that keeps what people say of their labels.
+    pub fn browsed_file(&self) -> SqliteConfig {
+        match &self.warehouse {
+            WarehouseConfig::Sqlite(sqlite) => sqlite.clone(),
+            WarehouseConfig::BigQuery(_) => SqliteConfig {
+                path: self.browser.path.clone(),
+                ..SqliteConfig::default()
+            },
+        }
+    }
+}
+
 impl EngineConfig {
     /// The part of the calls that this run works on.
     pub fn shard(&self) -> Result<Shard, ConfigError> {
@@ -261,6 +274,9 @@ pub struct BrowserConfig {
     /// A token that opens as the password does, and `/metrics` for machines. Environment:
     /// `CALLPIPE_BROWSER_TOKEN`.
     pub token: Option<Secret>,
+    /// The local copy of a warehouse that is no file itself, which `callpipe pull` fills. A SQLite
+    /// warehouse is browsed in its own file, whatever is written here.
+    pub path: PathBuf,
     /// The file of the browser's index, which can be removed at any time; `callpipe-browser.db` beside
     /// the database where there is none. The record of who listened lies beside it.
     pub index: Option<PathBuf>,
@@ -272,6 +288,7 @@ impl Default for BrowserConfig {
             listen: "127.0.0.1:8377".into(),
             password_hash: None,
             token: None,
+            path: SqliteConfig::default().path,
             index: None,
         }
     }

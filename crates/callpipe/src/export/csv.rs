@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use callpipe_core::exported::ExportedCall;
 use csv::{Terminator, Writer, WriterBuilder};
 use serde_json::Value;
 
+use super::ReviewedCall;
 use super::fields::{Field, Shape};
 use super::record::record;
 use super::table::Sink;
@@ -81,7 +81,7 @@ fn flatten(fields: &[Field], within: &[String], columns: &mut Vec<Column>) {
 }
 
 impl<W: Write + Send> Sink<W> for CsvSink<W> {
-    fn write(&mut self, calls: &[ExportedCall]) -> io::Result<()> {
+    fn write(&mut self, calls: &[ReviewedCall]) -> io::Result<()> {
         for call in calls {
             let record = record(call, &self.all);
             for column in &self.columns {

@@ -236,13 +236,13 @@ fn measures() -> Vec<Field> {
 }
 
 fn results(taxonomy: &Taxonomy) -> Vec<Field> {
-    use Shape::{Json, Moment, Number, Struct, Text};
-    let labels = taxonomy.sections.iter().map(label).collect();
+    use Shape::{Json, Moment, Number, Struct, Structs, Text};
+    let labels = || taxonomy.sections.iter().map(label).collect();
     vec![
         field(
             "labels",
-            Struct(labels),
-            "The answers to the taxonomy's questions",
+            Struct(labels()),
+            "The model's answers to the taxonomy's questions",
         ),
         field("classifier", Text, "Who classified"),
         field("classifier_model", Text, "The model that did"),
@@ -252,6 +252,28 @@ fn results(taxonomy: &Taxonomy) -> Vec<Field> {
         field("transcribe_cost_usd", Number, "What the transcript cost"),
         field("classify_cost_usd", Number, "What the labels cost"),
         field("metadata", Json, "What else the contact source said"),
+        field(
+            "corrected",
+            Struct(labels()),
+            "The answers that count: the model's, or what a person said instead",
+        ),
+        field(
+            "corrections",
+            Structs(correction()),
+            "What people said of the model's answers, in the order in which they did",
+        ),
+    ]
+}
+
+fn correction() -> Vec<Field> {
+    use Shape::{Json, Moment, Text};
+    vec![
+        field("field", Text, "The question, or a part of it after a dot"),
+        field("verdict", Text, "accepted or corrected"),
+        field("value", Json, "The answer that counts by it"),
+        field("model_value", Json, "What the model had said then"),
+        field("by", Text, "Who said it"),
+        field("at", Moment, "When"),
     ]
 }
 

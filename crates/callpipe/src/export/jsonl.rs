@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 
-use callpipe_core::exported::ExportedCall;
-
+use super::ReviewedCall;
 use super::fields::Field;
 use super::record::{Projected, record};
 use super::table::Sink;
@@ -23,7 +22,7 @@ impl<W: Write> JsonlSink<W> {
 }
 
 impl<W: Write + Send> Sink<W> for JsonlSink<W> {
-    fn write(&mut self, calls: &[ExportedCall]) -> io::Result<()> {
+    fn write(&mut self, calls: &[ReviewedCall]) -> io::Result<()> {
         for call in calls {
             let record = &record(call, &self.all);
             let fields = &self.fields;

@@ -11,6 +11,7 @@ mod jsonl;
 mod parquet;
 pub mod place;
 mod record;
+mod reviewed;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,14 @@ pub mod vcon;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
 use callpipe_core::contracts::warehouse::{CallFilter, ExportCursor, Warehouse};
-use callpipe_core::exported::ExportedCall;
 use callpipe_core::failure::Outside;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 pub use self::csv::CsvOptions;
+pub use reviewed::ReviewedCall;
 pub use table::{TableFormat, write_table};
 pub use turned_off::check_built_in;
 
@@ -39,7 +41,7 @@ pub struct Count(Arc<AtomicU64>);
 
 impl Count {
     /// So many more.
-    fn add(&self, calls: u64) {
+    pub(crate) fn add(&self, calls: u64) {
         self.0.fetch_add(calls, Ordering::Relaxed);
     }
 
@@ -50,13 +52,18 @@ impl Count {
 }
 
 /// The calls of an export, page by page.
-pub type Pages = BoxStream<'static, Outside<Vec<ExportedCall>>>;
+pub type Pages = BoxStream<'static, Outside<Vec<ReviewedCall>>>;
 
-/// Those that match, at most the filter's limit.
-pub fn pages(warehouse: Arc<dyn Warehouse>, filter: CallFilter) -> Pages {
+/// Those that match, at most the filter's limit, with the corrections that a local file has of them.
+pub fn pages(
+    warehouse: Arc<dyn Warehouse>,
+    corrections: Option<Arc<SqliteWarehouse>>,
+    filter: CallFilter,
+) -> Pages {
     let left = filter.limit.unwrap_or(usize::MAX);
     let begin = Reading {
         warehouse,
+        corrections,
         filter,
         cursor: None,
         left,
@@ -68,6 +75,7 @@ pub fn pages(warehouse: Arc<dyn Warehouse>, filter: CallFilter) -> Pages {
 /// How far an export has come.
 struct Reading {
     warehouse: Arc<dyn Warehouse>,
+    corrections: Option<Arc<SqliteWarehouse>>,
     filter: CallFilter,
     cursor: Option<ExportCursor>,
     left: usize,
@@ -75,7 +83,7 @@ struct Reading {
 }
 
 impl Reading {
-    async fn next(mut self) -> Outside<Option<(Vec<ExportedCall>, Self)>> {
+    async fn next(mut self) -> Outside<Option<(Vec<ReviewedCall>, Self)>> {
         if self.ended || self.left == 0 {
             return Ok(None);
         }
@@ -87,6 +95,7 @@ impl Reading {
         self.left -= page.calls.len();
         self.ended = page.next.is_none();
         self.cursor = page.next;
-        Ok(Some((page.calls, self)))
+        let calls = reviewed::reviewed(page.calls, self.corrections.as_ref()).await?;
+        Ok(Some((calls, self)))
     }
 }

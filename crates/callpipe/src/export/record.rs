@@ -1,5 +1,6 @@
 //! A call as a record of the [`super::fields`]: every field is there, unknown ones are null.
 
+use callpipe_core::correction::Correction;
 use callpipe_core::exported::ExportedCall;
 use callpipe_core::measures::Measures;
 use callpipe_core::recording::Recording;
@@ -9,10 +10,12 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::ReviewedCall;
 use super::fields::{Field, Shape};
 
 /// The record of a call. `fields` tell what its labels look like.
-pub(super) fn record(call: &ExportedCall, fields: &[Field]) -> Value {
+pub(super) fn record(reviewed: &ReviewedCall, fields: &[Field]) -> Value {
+    let call = &reviewed.call;
     let mut record = Map::new();
     for part in [
         contact(call),
@@ -20,6 +23,7 @@ pub(super) fn record(call: &ExportedCall, fields: &[Field]) -> Value {
         triage(call),
         transcript(call),
         results(call, fields),
+        review(reviewed, fields),
     ] {
         if let Value::Object(part) = part {
             record.extend(part);
@@ -135,13 +139,9 @@ fn measures(measures: &Measures) -> Value {
 
 fn results(call: &ExportedCall, fields: &[Field]) -> Value {
     let labels = call.labels.as_ref();
-    let shape = fields.iter().find(|field| field.name == "labels");
-    let values = match (labels, shape) {
-        (Some(labels), Some(field)) => shaped(Value::Object(labels.values.clone()), &field.shape),
-        _ => Value::Null,
-    };
+    let values = labels.map(|labels| labels.values.clone());
     json!({
-        "labels": values,
+        "labels": in_shape(values, "labels", fields),
         "classifier": labels.and_then(|labels| labels.provider.as_ref()),
         "classifier_model": labels.and_then(|labels| labels.model.as_ref()),
         "taxonomy_version": labels.and_then(|labels| labels.taxonomy_version.as_ref()),
@@ -150,6 +150,36 @@ fn results(call: &ExportedCall, fields: &[Field]) -> Value {
         "transcribe_cost_usd": call.transcribe_cost,
         "classify_cost_usd": call.classify_cost,
     })
+}
+
+/// What people said of the labels, and what counts because of it.
+fn review(reviewed: &ReviewedCall, fields: &[Field]) -> Value {
+    let corrections: Vec<Value> = reviewed.corrections.iter().map(correction).collect();
+    json!({
+        "corrected": in_shape(reviewed.corrected(), "corrected", fields),
+        "corrections": corrections,
+    })
+}
+
+/// What a person said of a label.
+pub(super) fn correction(correction: &Correction) -> Value {
+    json!({
+        "field": correction.field,
+        "verdict": correction.verdict.as_str(),
+        "value": correction.value(),
+        "model_value": correction.model_value,
+        "by": correction.by,
+        "at": moment(Some(correction.at)),
+    })
+}
+
+/// Labels in the shape of a field.
+fn in_shape(labels: Option<Map<String, Value>>, name: &str, fields: &[Field]) -> Value {
+    let field = fields.iter().find(|field| field.name == name);
+    match (labels, field) {
+        (Some(labels), Some(field)) => shaped(Value::Object(labels), &field.shape),
+        _ => Value::Null,
+    }
 }
 
 /// A label in the shape that its question asks for, whatever another program or an earlier taxonomy

@@ -3,7 +3,6 @@
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use callpipe_core::exported::ExportedCall;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use futures::TryStreamExt;
 use tokio::sync::mpsc;
@@ -12,7 +11,7 @@ use super::csv::{CsvOptions, CsvSink};
 use super::fields::Field;
 use super::jsonl::JsonlSink;
 use super::place::Place;
-use super::{Count, Pages};
+use super::{Count, Pages, ReviewedCall};
 use crate::engine::stop::Stop;
 
 /// For so long a stop waits for what is being written.
@@ -31,7 +30,7 @@ pub enum TableFormat {
 
 /// Writes calls in one format.
 pub(super) trait Sink<W>: Send {
-    fn write(&mut self, calls: &[ExportedCall]) -> io::Result<()>;
+    fn write(&mut self, calls: &[ReviewedCall]) -> io::Result<()>;
     /// Ends the file, and gives back what it was written to.
     fn finish(self: Box<Self>) -> io::Result<W>;
 }
@@ -96,7 +95,7 @@ pub(super) fn write_failure(doing: &str, error: io::Error) -> Failure {
 }
 
 enum Message {
-    Page(Vec<ExportedCall>),
+    Page(Vec<ReviewedCall>),
     /// All pages were sent. Without it the export was broken off.
     End,
 }

@@ -4,7 +4,10 @@ use callpipe_core::analysis::{
     Analysis, AverageSentiment, Intent, Sentiment, SentimentSegment, Topic,
 };
 use callpipe_core::call::{Contact, ContactId, parse_start};
-use callpipe_core::exported::{ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage};
+use callpipe_core::correction::{Correction, LabelName, Verdict};
+use callpipe_core::exported::{
+    ExportedCall, ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage,
+};
 use callpipe_core::failure::FailureKind;
 use callpipe_core::measures::{Measures, SpeakerMeasures};
 use callpipe_core::money::Usd;
@@ -56,8 +59,72 @@ fn call(id: &str, start: &str, state: ExportedState) -> ExportedCall {
     }
 }
 
+fn unreviewed(call: ExportedCall) -> ReviewedCall {
+    ReviewedCall {
+        call,
+        corrections: Vec::new(),
+    }
+}
+
 /// A call with all that can be known of one.
-pub(super) fn done() -> ExportedCall {
+pub(super) fn done() -> ReviewedCall {
+    let corrections = corrections();
+    ReviewedCall {
+        call: labelled(),
+        corrections,
+    }
+}
+
+/// What two people said of its labels, the second one knowing better.
+fn corrections() -> Vec<Correction> {
+    let said = |field, value: Option<Value>, model_value, by: &str, moment| Correction {
+        contact_id: ContactId::parse("700123").unwrap(),
+        field: LabelName::parse(field).unwrap(),
+        verdict: match value {
+            Some(value) => Verdict::Corrected {
+                value: value.try_into().unwrap(),
+            },
+            None => Verdict::Accepted,
+        },
+        model_value: Some(model_value),
+        by: by.into(),
+        at: at(moment).unwrap(),
+    };
+    let (call_type, model) = ("call_type", json!(["product_enquiry", "complaint"]));
+    let (zoe, bo) = ("=Zoë", "bo@example.com");
+    vec![
+        said(
+            call_type,
+            Some(json!(["complaint"])),
+            model.clone(),
+            zoe,
+            "2026-05-02T09:00:00Z",
+        ),
+        said(
+            "sale_result",
+            None,
+            json!("sale_completed"),
+            zoe,
+            "2026-05-02T09:00:01Z",
+        ),
+        said(
+            "delivery_tracking.carrier",
+            Some(json!("=Allied")),
+            Value::Null,
+            bo,
+            "2026-05-02T09:30:00Z",
+        ),
+        said(
+            call_type,
+            Some(json!(["order_support"])),
+            model,
+            bo,
+            "2026-05-03T09:00:00Z",
+        ),
+    ]
+}
+
+fn labelled() -> ExportedCall {
     let mut call = call(
         "700123",
         "2026-05-01T08:00:00+10:00",
@@ -190,7 +257,7 @@ fn labels() -> ExportedLabels {
     }
 }
 
-pub(super) fn parked() -> ExportedCall {
+pub(super) fn parked() -> ReviewedCall {
     let last_failure = Some(LastFailure {
         kind: FailureKind::Unsupported,
         reason: "transcribing: the answer was 415".into(),
@@ -200,22 +267,19 @@ pub(super) fn parked() -> ExportedCall {
         last_failure,
         ..state(Stage::Transcribe, "parked")
     };
-    call("700124", "2026-05-02", state)
+    unreviewed(call("700124", "2026-05-02", state))
 }
 
-pub(super) fn skipped() -> ExportedCall {
+pub(super) fn skipped() -> ReviewedCall {
     let skip_reason = Some("not_found".into());
-    call(
-        "../700125",
-        "",
-        ExportedState {
-            skip_reason,
-            ..state(Stage::Fetch, "skipped")
-        },
-    )
+    let state = ExportedState {
+        skip_reason,
+        ..state(Stage::Fetch, "skipped")
+    };
+    unreviewed(call("../700125", "", state))
 }
 
-fn three() -> [ExportedCall; 3] {
+fn three() -> [ReviewedCall; 3] {
     [done(), parked(), skipped()]
 }
 
@@ -389,7 +453,7 @@ async fn a_limit_ends_in_the_middle_of_a_page() {
     };
     let warehouse = Arc::new(SqliteWarehouse::open(config, "file:///data".into()).unwrap());
     warehouse.prepare(&Taxonomy::built_in()).await.unwrap();
-    let contacts = three().map(|call| call.contact);
+    let contacts = three().map(|reviewed| reviewed.call.contact);
     let now = at("2026-05-01").unwrap();
     warehouse.add_contacts(&contacts, now).await.unwrap();
     for (limit, expected) in [(None, 3), (Some(0), 0), (Some(2), 2), (Some(9), 3)] {
@@ -398,7 +462,7 @@ async fn a_limit_ends_in_the_middle_of_a_page() {
             ..CallFilter::default()
         };
         let warehouse: Arc<dyn Warehouse> = warehouse.clone();
-        let read: Vec<_> = pages(warehouse, filter).collect().await;
+        let read: Vec<_> = pages(warehouse, None, filter).collect().await;
         let calls: usize = read.into_iter().map(|page| page.unwrap().len()).sum();
         assert_eq!(calls, expected, "{limit:?}");
     }

@@ -36,9 +36,13 @@ pub(super) async fn draw(bars: MultiProgress, monitor: Arc<Monitor>, shard: Shar
 }
 
 /// Draws how many calls were exported, once it takes a second, until it is aborted.
-pub(super) async fn draw_count(bars: MultiProgress, count: Count) {
+pub(super) async fn draw_count(bars: MultiProgress, doing: &'static str, count: Count) {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let bar = bars.add(ProgressBar::no_length().with_style(counting()));
+    let bar = bars.add(
+        ProgressBar::no_length()
+            .with_style(counting())
+            .with_message(doing),
+    );
     loop {
         bar.set_position(count.get());
         tokio::time::sleep(REDRAW).await;
@@ -46,7 +50,7 @@ pub(super) async fn draw_count(bars: MultiProgress, count: Count) {
 }
 
 fn counting() -> ProgressStyle {
-    ProgressStyle::with_template("    export {human_pos} calls  {elapsed}")
+    ProgressStyle::with_template("    {msg} {human_pos} calls  {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 

@@ -44,9 +44,9 @@ pub(super) async fn write(monitor: Arc<Monitor>, shard: Shard, interval: Duratio
 }
 
 /// Writes how many calls were exported every `interval`, until it is aborted.
-pub(super) async fn write_count(count: Count, interval: Duration) {
+pub(super) async fn write_count(doing: &'static str, count: Count, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
-        tracing::info!(calls = count.get(), "exporting");
+        tracing::info!(calls = count.get(), "{doing}");
     }
 }

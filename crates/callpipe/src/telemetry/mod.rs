@@ -188,11 +188,11 @@ impl Telemetry {
 }
 
 impl Telemetry {
-    /// Shows how many calls were exported, if it takes a while, until the task is ended.
-    pub fn show_export(&self, count: Count) -> Shown {
+    /// Shows of how many calls something was done, if it takes a while, until the task is ended.
+    pub fn show_count(&self, doing: &'static str, count: Count) -> Shown {
         let task = match &self.bars {
-            Some(bars) => tokio::spawn(bars::draw_count(bars.clone(), count)),
-            None => tokio::spawn(lines::write_count(count, Duration::from_secs(10))),
+            Some(bars) => tokio::spawn(bars::draw_count(bars.clone(), doing, count)),
+            None => tokio::spawn(lines::write_count(doing, count, Duration::from_secs(10))),
         };
         Shown {
             task,

@@ -49,6 +49,15 @@ async fn a_wrong_key_is_one_clear_error() {
 }
 
 #[tokio::test]
+async fn a_file_is_browsed_itself_and_not_pulled() {
+    let pull = in_empty_folder(&[], &["pull"]).await.expect_code(2);
+    expect![[r#"
+        error: there is nothing to pull: the warehouse is the SQLite file callpipe-data/callpipe.db, which is browsed itself; `pull` is for [warehouse.bigquery]
+    "#]]
+    .assert_eq(&pull.stderr);
+}
+
+#[tokio::test]
 async fn a_named_file_must_exist() {
     let gone = in_empty_folder(&[], &["--config", "gone.toml", "status"])
         .await

@@ -4,6 +4,7 @@
 //! where there is no BigQuery emulator.
 
 mod emulator;
+mod pulled;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

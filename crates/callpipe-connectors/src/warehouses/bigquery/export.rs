@@ -17,9 +17,9 @@ const DOING: &str = "reading calls for an export";
 
 /// A place in the result of a query.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
-    job: JobReference,
-    page_token: String,
+pub(super) struct Place {
+    pub(super) job: JobReference,
+    pub(super) page_token: String,
 }
 
 impl BigQueryWarehouse {
@@ -44,7 +44,7 @@ impl BigQueryWarehouse {
                     .await?
             }
             Some(cursor) => {
-                let Place { job, page_token } = place(cursor)?;
+                let Place { job, page_token } = place(&cursor.0)?;
                 let bigquery = &self.bigquery;
                 bigquery
                     .next_page(&job, &page_token, rows_max, DOING)
@@ -53,10 +53,7 @@ impl BigQueryWarehouse {
         };
         Ok(ExportPage {
             calls: page.rows.iter().filter_map(call).collect(),
-            next: match (page.job, page.page_token) {
-                (Some(job), Some(page_token)) => Some(cursor(&Place { job, page_token })?),
-                _ => None,
-            },
+            next: next(page.job, page.page_token)?.map(ExportCursor),
         })
     }
 }
@@ -67,13 +64,21 @@ fn call(row: &Row) -> Option<callpipe_core::exported::ExportedCall> {
     exported_call(row, row.value("classification").filter(labelled))
 }
 
-fn cursor(place: &Place) -> Outside<ExportCursor> {
-    serde_json::to_string(place)
-        .map(ExportCursor)
+/// Where a result goes on, if it does, as a text.
+pub(super) fn next(
+    job: Option<JobReference>,
+    page_token: Option<String>,
+) -> Outside<Option<String>> {
+    let (Some(job), Some(page_token)) = (job, page_token) else {
+        return Ok(None);
+    };
+    serde_json::to_string(&Place { job, page_token })
+        .map(Some)
         .map_err(|error| Failure::bug("a place in a result cannot be kept").with_source(error))
 }
 
-fn place(cursor: &ExportCursor) -> Outside<Place> {
-    serde_json::from_str(&cursor.0)
+/// The place that a text names.
+pub(super) fn place(text: &str) -> Outside<Place> {
+    serde_json::from_str(text)
         .map_err(|error| Failure::bug("this is no place in a result").with_source(error))
 }

@@ -6,6 +6,7 @@
 
 mod columns;
 mod config;
+mod copy;
 mod emulator;
 mod export;
 mod mirror;

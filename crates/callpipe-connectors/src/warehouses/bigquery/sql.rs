@@ -185,6 +185,32 @@ impl Sql {
         sql
     }
 
+    /// Some columns of all calls, or of those that have changed: `@since`. In no order: to sort this
+    /// much is what BigQuery refuses.
+    pub(super) fn copied_calls(&self, columns: &[&str], is_since: bool) -> String {
+        let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+        let condition = changed(is_since);
+        format!(
+            "SELECT {} FROM {} WHERE {condition}",
+            columns.join(", "),
+            self.tracking
+        )
+    }
+
+    /// Some columns of the newest labels of the same calls: their own moment need not be known.
+    pub(super) fn copied_labels(&self, columns: &[&str], is_since: bool) -> String {
+        let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+        format!(
+            "SELECT {} FROM {} WHERE contactId IN (SELECT contactId FROM {} WHERE {}) \
+             QUALIFY ROW_NUMBER() OVER (PARTITION BY contactId \
+             ORDER BY classification_timestamp DESC) = 1",
+            columns.join(", "),
+            self.classifications,
+            self.tracking,
+            changed(is_since)
+        )
+    }
+
     /// All that is known of a call: `@id`.
     pub(super) fn tracking_row(&self) -> String {
         format!("SELECT * FROM {} WHERE contactId = @id", self.tracking)
@@ -298,6 +324,14 @@ impl Sql {
             updates.join(", "),
             insert("classification", &quoted)
         )
+    }
+}
+
+/// The condition that a row is a call of ours, and has changed.
+fn changed(is_since: bool) -> &'static str {
+    match is_since {
+        true => "stage IS NOT NULL AND TRIM(contactId) != '' AND updated_at >= @since",
+        false => "stage IS NOT NULL AND TRIM(contactId) != ''",
     }
 }
 

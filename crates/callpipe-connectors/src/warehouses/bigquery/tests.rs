@@ -18,6 +18,7 @@ use crate::http::Endpoint;
 use crate::random;
 
 mod adopted;
+mod copied;
 
 const BASE_URI: &str = "gs://bucket";
 

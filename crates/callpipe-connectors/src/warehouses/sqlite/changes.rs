@@ -59,6 +59,10 @@ impl SqliteWarehouse {
     /// Calls whose last change lies behind a place, or all of them: at most `rows_max`, and fewer
     /// where they are long. A call that changes meanwhile comes again; one that has changed before
     /// that place, but was saved after it was passed, does not: see [`ChangeCursor::earlier_by`].
+    ///
+    /// The pages of a pull come in no order. Where the file is a copy, no place is to be kept while a
+    /// pull is unfinished, and after another full one all is to be read again, since calls may be
+    /// gone: see [`SqliteWarehouse::copy_state`].
     pub async fn changed(
         &self,
         after: Option<&ChangeCursor>,

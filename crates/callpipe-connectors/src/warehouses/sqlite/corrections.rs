@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::client::Problem;
 use super::schema::column_names;
-use super::sql::Sql;
+use super::sql::{Sql, quoted};
 use super::{SqliteWarehouse, map};
 use crate::warehouses::stored::moment;
 
@@ -65,6 +65,45 @@ impl SqliteWarehouse {
             )
         })
         .await
+    }
+}
+
+impl Sql {
+    /// Makes the table of corrections, with the way from a call to its own.
+    fn create_corrections(&self) -> String {
+        let index = quoted(&format!("callpipe_{}_contact", self.corrections_name));
+        format!(
+            "CREATE TABLE {table} (position INTEGER PRIMARY KEY, contactId TEXT NOT NULL, \
+             field TEXT NOT NULL, verdict TEXT NOT NULL, value TEXT, model_value TEXT, \
+             corrected_by TEXT NOT NULL, corrected_at TEXT NOT NULL); \
+             CREATE INDEX {index} ON {table} (contactId, position)",
+            table = self.corrections
+        )
+    }
+
+    fn correct(&self) -> String {
+        format!(
+            "INSERT INTO {} (contactId, field, verdict, value, model_value, corrected_by, \
+             corrected_at) VALUES (:contact_id, :field, :verdict, :value, :model_value, :by, :at)",
+            self.corrections
+        )
+    }
+
+    /// The corrections of some calls: `?1` their ids as a JSON list.
+    pub(super) fn corrections(&self) -> String {
+        format!(
+            "SELECT * FROM {} WHERE contactId IN (SELECT value FROM json_each(?1)) \
+             ORDER BY position",
+            self.corrections
+        )
+    }
+
+    /// All corrections after one: `?1` its position.
+    fn corrections_after(&self) -> String {
+        format!(
+            "SELECT * FROM {} WHERE position > ?1 ORDER BY position",
+            self.corrections
+        )
     }
 }
 

@@ -7,6 +7,7 @@ mod changes;
 mod client;
 mod columns;
 mod config;
+mod copy;
 mod corrections;
 mod export;
 mod map;
@@ -34,6 +35,7 @@ use rusqlite::{Connection, ToSql};
 
 pub use changes::{ChangeCursor, ChangedPage};
 pub use config::{SqliteConfig, TableName, TableNameError};
+pub use copy::CopyLock;
 
 use super::stored::{moment, pending_call};
 use client::{Database, Problem};

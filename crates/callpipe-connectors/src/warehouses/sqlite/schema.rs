@@ -44,7 +44,7 @@ pub(super) fn prepare(
 }
 
 /// Creates a table, or adds the columns that it lacks.
-fn table(
+pub(super) fn table(
     connection: &Connection,
     sql: &Sql,
     name: &str,

@@ -62,9 +62,9 @@ pub(super) struct Sql {
     pub(super) classifications_name: String,
     /// The table of corrections as it is named.
     pub(super) corrections_name: String,
-    tracking: String,
+    pub(super) tracking: String,
     classifications: String,
-    corrections: String,
+    pub(super) corrections: String,
     pub(super) add_contact: String,
     pub(super) fill_in_start: String,
     /// Saves a call's state alone. This and the next four name their values as the columns.
@@ -306,43 +306,6 @@ impl Sql {
              WHEN json_type(call.{column}) = 'array' THEN call.{column} \
              ELSE json_array(call.{column}) END) AS each WHERE call.{column} IS NOT NULL \
              GROUP BY each.value ORDER BY calls DESC, each.value"
-        )
-    }
-
-    /// Makes the table of corrections, with the way from a call to its own.
-    pub(super) fn create_corrections(&self) -> String {
-        let index = quoted(&format!("callpipe_{}_contact", self.corrections_name));
-        format!(
-            "CREATE TABLE {table} (position INTEGER PRIMARY KEY, contactId TEXT NOT NULL, \
-             field TEXT NOT NULL, verdict TEXT NOT NULL, value TEXT, model_value TEXT, \
-             corrected_by TEXT NOT NULL, corrected_at TEXT NOT NULL); \
-             CREATE INDEX {index} ON {table} (contactId, position)",
-            table = self.corrections
-        )
-    }
-
-    pub(super) fn correct(&self) -> String {
-        format!(
-            "INSERT INTO {} (contactId, field, verdict, value, model_value, corrected_by, \
-             corrected_at) VALUES (:contact_id, :field, :verdict, :value, :model_value, :by, :at)",
-            self.corrections
-        )
-    }
-
-    /// The corrections of some calls: `?1` their ids as a JSON list.
-    pub(super) fn corrections(&self) -> String {
-        format!(
-            "SELECT * FROM {} WHERE contactId IN (SELECT value FROM json_each(?1)) \
-             ORDER BY position",
-            self.corrections
-        )
-    }
-
-    /// All corrections after one: `?1` its position.
-    pub(super) fn corrections_after(&self) -> String {
-        format!(
-            "SELECT * FROM {} WHERE position > ?1 ORDER BY position",
-            self.corrections
         )
     }
 

@@ -12,6 +12,7 @@ use super::*;
 mod adopted;
 mod broken;
 mod changes;
+mod copy;
 mod corrections;
 mod export;
 

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use callpipe_core::exported::ExportedCall;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
 
+use super::ReviewedCall;
 use super::fields::Field;
 use super::record::record;
 use super::table::Sink;
@@ -54,7 +54,7 @@ impl<W: Write + Send> ParquetSink<W> {
         })
     }
 
-    fn batch(&self, calls: &[ExportedCall]) -> Result<RecordBatch, ParquetError> {
+    fn batch(&self, calls: &[ReviewedCall]) -> Result<RecordBatch, ParquetError> {
         let records: Vec<Value> = calls.iter().map(|call| record(call, &self.all)).collect();
         let column = |field: &Field| {
             let values: Vec<Option<&Value>> = records
@@ -69,7 +69,7 @@ impl<W: Write + Send> ParquetSink<W> {
 }
 
 impl<W: Write + Send> Sink<W> for ParquetSink<W> {
-    fn write(&mut self, calls: &[ExportedCall]) -> io::Result<()> {
+    fn write(&mut self, calls: &[ReviewedCall]) -> io::Result<()> {
         if calls.is_empty() {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use callpipe_core::exported::{ExportedCall, ExportedLabels};
 use serde_json::{Value, json};
 
+use super::super::record::correction;
 use super::parties::Parties;
 use super::{Source, moment, object, transcripts};
 
@@ -56,16 +57,17 @@ pub(super) fn entries(
         extensions.push(transcripts::NAME);
     }
     entries.extend(understood(source, dialogs));
-    if let Some(labels) = &source.call.labels {
+    if let Some(labels) = &source.reviewed.call.labels {
         entries.push(labelled(labels, dialogs));
     }
+    entries.extend(reviewed(source, dialogs));
     entries.push(state(source));
     (entries, extensions)
 }
 
 /// The transcript of each recording, word by word.
 fn transcribed(source: &Source<'_>, parties: &Parties) -> Vec<Value> {
-    let call = source.call;
+    let call = &source.reviewed.call;
     let known = &call.transcript;
     let created_at = moment(call.state.listed_at.unwrap_or(source.now));
     let of_recording = |(number, recording): (usize, &callpipe_core::recording::Recording)| {
@@ -113,7 +115,7 @@ fn only_speaker(
 
 /// The conversation as people read it, and what was understood of it.
 fn understood(source: &Source<'_>, dialogs: usize) -> Vec<Value> {
-    let known = &source.call.transcript;
+    let known = &source.reviewed.call.transcript;
     let analysis = &known.analysis;
     let transcriber = (known.provider.as_ref(), known.model.as_ref());
     let mut entries = Vec::new();
@@ -121,7 +123,7 @@ fn understood(source: &Source<'_>, dialogs: usize) -> Vec<Value> {
         let body = Body::Text(conversation);
         entries.push(entry("transcript", dialogs, transcriber, None, body));
     }
-    let maker = who_understood(source.call);
+    let maker = who_understood(&source.reviewed.call);
     let entry = |r#type, schema, body| entry(r#type, dialogs, maker, schema, body);
     if let Some(summary) = analysis.summary.clone() {
         entries.push(entry("summary", None, Body::Text(summary)));
@@ -175,9 +177,23 @@ fn labelled(labels: &ExportedLabels, dialogs: usize) -> Value {
     )
 }
 
+/// What people said of the labels, and what counts because of it: beside the model's own.
+fn reviewed(source: &Source<'_>, dialogs: usize) -> Option<Value> {
+    let corrections = &source.reviewed.corrections;
+    if corrections.is_empty() {
+        return None;
+    }
+    let body = json!({
+        "labels": source.reviewed.corrected(),
+        "corrections": corrections.iter().map(correction).collect::<Vec<_>>(),
+    });
+    let (schema, body) = (Some("callpipe-corrections-1"), Body::Json(body));
+    Some(entry("report", dialogs, (None, None), schema, body))
+}
+
 /// Where the call stands and what its source said: derived from no dialog.
 fn state(source: &Source<'_>) -> Value {
-    let call = source.call;
+    let call = &source.reviewed.call;
     let state = &call.state;
     let failure = state.last_failure.as_ref();
     let base = source.archive_base_uri;

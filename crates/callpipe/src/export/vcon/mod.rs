@@ -14,13 +14,13 @@ mod write;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use callpipe_core::exported::ExportedCall;
 use callpipe_core::recording::{ArchiveKey, Recording};
 use callpipe_core::transcript::{RecordingTranscript, Transcript};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::ReviewedCall;
 use parties::Parties;
 pub use write::{VconOptions, write_documents};
 
@@ -29,7 +29,7 @@ const SYNTAX: &str = "0.4.0";
 
 /// What a document is made of.
 struct Source<'a> {
-    call: &'a ExportedCall,
+    reviewed: &'a ReviewedCall,
     /// Turns and word times, where they are in the archive.
     transcript: Option<&'a Transcript>,
     /// The bytes of each recording, where they go into the document.
@@ -55,7 +55,8 @@ fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
 
 /// The document of a call. For the same call it is the same, whenever it is made.
 fn document(source: &Source<'_>) -> Value {
-    let (call, state) = (source.call, &source.call.state);
+    let call = &source.reviewed.call;
+    let state = &call.state;
     let started_at = call.contact.started_at_utc();
     let created_at = state
         .listed_at
@@ -96,7 +97,7 @@ fn recording_dialog(
     number: usize,
     recording: &Recording,
 ) -> Value {
-    let call = source.call;
+    let call = &source.reviewed.call;
     let part = source.part(&recording.key, number);
     let started_at = recording.started_at.or(call.contact.started_at_utc());
     let duration_s = match (part, call.recordings.len()) {

@@ -329,7 +329,8 @@ fn turn(speaker: Speaker, channel: u32, words: &[(&str, f64)]) -> Turn {
     }
 }
 
-fn spoken(call: &ExportedCall) -> Transcript {
+fn spoken(reviewed: &ReviewedCall) -> Transcript {
+    let call = &reviewed.call;
     let agent = turn(
         Speaker::Side(Role::Agent),
         0,
@@ -351,10 +352,10 @@ fn spoken(call: &ExportedCall) -> Transcript {
     }
 }
 
-fn made(call: &ExportedCall, transcript: Option<&Transcript>, base_uri: &str) -> Value {
+fn made(reviewed: &ReviewedCall, transcript: Option<&Transcript>, base_uri: &str) -> Value {
     let now = at("2027-01-01").unwrap();
     document(&Source {
-        call,
+        reviewed,
         transcript,
         audio: &[],
         archive_base_uri: base_uri,
@@ -385,7 +386,7 @@ fn documents_are_as_they_were() {
 fn audio_is_inside_or_pointed_to_or_only_named() {
     let call = done();
     let inside = document(&Source {
-        call: &call,
+        reviewed: &call,
         transcript: None,
         audio: &[Some(b"\xfb\xffaudio".to_vec())],
         archive_base_uri: BUCKET,
@@ -426,7 +427,7 @@ fn whoever_is_heard_on_a_channel_is_named_there() {
     let two = made(&call, Some(&transcript), BUCKET);
     assert_eq!(two["dialog"][0]["parties"], json!([0, 1]));
     // One channel: everybody is on it.
-    call.recordings[0].participants.push(Participant {
+    call.call.recordings[0].participants.push(Participant {
         channel: None,
         role: Role::Agent,
         name: Some("Bo".into()),
@@ -435,8 +436,8 @@ fn whoever_is_heard_on_a_channel_is_named_there() {
     assert_eq!(three["dialog"][0]["parties"], json!([0, 1, 2]));
     assert_eq!(three["parties"][1]["name"], "Bo");
     // Nobody knows who is on the second channel.
-    call.recordings[0].participants[1].channel = Some(1);
-    call.recordings[0].participants[0].channel = None;
+    call.call.recordings[0].participants[1].channel = Some(1);
+    call.call.recordings[0].participants[0].channel = None;
     let document = made(&call, None, BUCKET);
     check(&document).unwrap();
     assert_eq!(document["dialog"][0]["parties"], json!([[0, 1, 2], 1]));
@@ -448,7 +449,7 @@ fn a_second_export_is_the_same() {
     let call = done();
     let now = at("2030-01-01").unwrap();
     let later = Source {
-        call: &call,
+        reviewed: &call,
         transcript: None,
         audio: &[],
         archive_base_uri: BUCKET,

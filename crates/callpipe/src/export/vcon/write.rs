@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::super::place::PartFile;
 use super::super::table::write_failure;
-use super::super::{Count, Pages};
+use super::super::{Count, Pages, ReviewedCall};
 use super::{Source, document};
 use crate::engine::stop::Stop;
 
@@ -63,10 +63,11 @@ pub async fn write_documents(
 }
 
 async fn write_document(
-    call: ExportedCall,
+    reviewed: ReviewedCall,
     archive: &Archive,
     options: &VconOptions,
 ) -> Outside<()> {
+    let call = &reviewed.call;
     let transcript = match &call.transcript.key {
         Some(key) => archive.transcript(key).await?,
         None => None,
@@ -75,11 +76,11 @@ async fn write_document(
     for recording in call.recordings.iter().filter(|_| options.embed_audio) {
         audio.push(read(archive, &recording.key).await?);
     }
-    let path = options.directory.join(file_name(&call));
+    let path = options.directory.join(file_name(call));
     let (base_uri, now) = (archive.base_uri().to_owned(), options.now);
     let written = tokio::task::spawn_blocking(move || {
         let document = document(&Source {
-            call: &call,
+            reviewed: &reviewed,
             transcript: transcript.as_ref(),
             audio: &audio,
             archive_base_uri: &base_uri,
