@@ -5,6 +5,7 @@
 //! ```
 
 mod connections;
+mod kept;
 mod limits;
 mod request_log;
 #[cfg(test)]
@@ -30,7 +31,9 @@ use callpipe_core::progress::Stage;
 use callpipe_core::taxonomy::Taxonomy;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use maud::Markup;
 use tokio::net::TcpListener;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
@@ -43,6 +46,7 @@ use crate::pages;
 use crate::pages::error::PageError;
 use crate::progress::{LOOK_EVERY, Progress, Reached};
 use crate::safety::{self, Access, FORM_BYTES_MAX, Safety};
+use kept::Kept;
 use limits::Places;
 
 /// Less than that is as large when it is compressed, in bytes.
@@ -84,6 +88,9 @@ pub(crate) struct App {
     pub(crate) safety: Safety,
     pub(crate) sounds: Sounds,
     pub(crate) metrics: Metrics,
+    /// Parts of pages.
+    pub(crate) parts: Kept<Markup>,
+    pub(crate) runs: Kept<pages::RunsFigures>,
 }
 
 impl App {
@@ -99,6 +106,8 @@ impl App {
             clock: parts.clock,
             again: parts.again,
             metrics: Metrics::default(),
+            parts: Kept::default(),
+            runs: Kept::default(),
         })
     }
 }
@@ -130,6 +139,8 @@ async fn watch(app: &App) {
 
 /// All addresses, behind all that requests must pass.
 fn router(app: &Arc<App>) -> Router {
+    // Higher levels take several times as long and save a tenth.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let worth_compressing = SizeAbove::new(COMPRESSED_BYTES_MIN).and(is_worth_compressing);
     let routes = Router::new()
         .merge(pages::routes())
@@ -144,7 +155,7 @@ fn router(app: &Arc<App>) -> Router {
         .layer(from_fn(limits::within_limits))
         .layer(Extension(Places::default()))
         .layer(CatchPanicLayer::custom(PageError::of_panic))
-        .layer(CompressionLayer::new().compress_when(worth_compressing))
+        .layer(compression.compress_when(worth_compressing))
         .layer(from_fn(safety::set_headers))
         .layer(from_fn_with_state(Arc::clone(app), request_log::log))
         .with_state(Arc::clone(app))

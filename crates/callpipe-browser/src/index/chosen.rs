@@ -1,6 +1,6 @@
 //! The calls of a selection: its conditions as tables and bounds, and the walk over the columns.
 
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use chrono::{Datelike, NaiveDate};
 
@@ -78,15 +78,13 @@ impl Snapshot {
 }
 
 impl<'a> Chosen<'a> {
-    /// Visits the calls, newest first, until the visitor has enough.
-    pub(super) fn visit_newest(&self, mut visit: impl FnMut(&'a Piece, usize) -> bool) {
+    /// Visits the pieces with chosen calls, newest first, each with its calls' places in it, newest
+    /// first, until the visitor has enough.
+    pub(super) fn visit_pieces(&self, mut visit: impl FnMut(&'a Piece, &[u16]) -> ControlFlow<()>) {
+        let mut places = Vec::new();
         for piece in self.snapshot.pieces.iter().rev() {
-            let mut go_on = true;
-            self.visit_piece(piece, |at| {
-                go_on = go_on && visit(piece, at);
-                go_on
-            });
-            if !go_on {
+            self.select(piece, &mut places);
+            if !places.is_empty() && visit(piece, &places).is_break() {
                 return;
             }
         }
@@ -94,57 +92,61 @@ impl<'a> Chosen<'a> {
 
     /// Visits all calls, newest first.
     pub(super) fn visit(&self, mut visit: impl FnMut(&'a Piece, usize)) {
-        self.visit_newest(|piece, at| {
-            visit(piece, at);
-            true
+        self.visit_pieces(|piece, places| {
+            places
+                .iter()
+                .for_each(|place| visit(piece, usize::from(*place)));
+            ControlFlow::Continue(())
         });
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> u64 {
         let mut count = 0;
-        self.visit(|_, _| count += 1);
+        self.visit_pieces(|_, places| {
+            count += places.len() as u64;
+            ControlFlow::Continue(())
+        });
         count
     }
 
-    /// Visits the calls of a piece, newest first, until the visitor has enough.
-    pub(super) fn visit_piece(&self, piece: &'a Piece, mut visit: impl FnMut(usize) -> bool) {
-        let Some(found) = self.found else {
-            for at in (0..piece.ids.len()).rev() {
-                if self.holds(piece, at) && !visit(at) {
-                    return;
-                }
-            }
+    /// Finds the places of a piece's calls that are chosen, newest first. Conditions are tried column
+    /// by column: memory is then read from one end to the other.
+    pub(super) fn select(&self, piece: &Piece, places: &mut Vec<u16>) {
+        places.clear();
+        let (first_day, last_day) = piece.day_range();
+        let is_outside =
+            |days: &RangeInclusive<i32>| last_day < *days.start() || first_day > *days.end();
+        if self.days.as_ref().is_some_and(is_outside) {
             return;
-        };
-        let (Some(first), Some(last)) = (piece.ids.first(), piece.ids.last()) else {
-            return;
-        };
-        let newer = found.partition_point(|id| id > last);
-        for id in &found[newer..] {
-            if id < first {
-                return;
-            }
-            if let Ok(at) = piece.ids.binary_search(id)
-                && self.holds(piece, at)
-                && !visit(at)
-            {
-                return;
-            }
+        }
+        match self.found {
+            None => places.extend(piece.places().rev()),
+            Some(found) => places.extend(places_of(found, piece)),
+        }
+        let is_partly =
+            |days: &&RangeInclusive<i32>| !(days.contains(&first_day) && days.contains(&last_day));
+        if let Some(days) = self.days.as_ref().filter(is_partly) {
+            places.retain(|place| days.contains(&piece.days[usize::from(*place)]));
+        }
+        for (field, matching) in &self.sets {
+            let column = &piece.sets[*field];
+            places.retain(|place| matching[usize::from(column[usize::from(*place)])]);
+        }
+        for (figure, bounds) in &self.bounds {
+            let column = &piece.figures[*figure];
+            places.retain(|place| bounds.contains(&column[usize::from(*place)]));
         }
     }
+}
 
-    fn holds(&self, piece: &Piece, at: usize) -> bool {
-        self.days
-            .as_ref()
-            .is_none_or(|days| days.contains(&piece.days[at]))
-            && self
-                .sets
-                .iter()
-                .all(|(field, matching)| matching[usize::from(piece.sets[*field][at])])
-            && self
-                .bounds
-                .iter()
-                .all(|(figure, bounds)| bounds.contains(&piece.figures[*figure][at]))
-    }
+/// The places of a piece's calls that are among others, all of them newest first.
+fn places_of<'a>(found: &'a [i64], piece: &'a Piece) -> impl Iterator<Item = u16> + 'a {
+    let first = piece.ids.first().copied().unwrap_or(i64::MAX);
+    let last = piece.ids.last().copied().unwrap_or(i64::MIN);
+    let newer = found.partition_point(|id| *id > last);
+    let ids = found[newer..].iter().take_while(move |id| **id >= first);
+    // A place fits by how pieces are cut.
+    ids.filter_map(|id| piece.ids.binary_search(id).ok())
+        .map(|place| place as u16)
 }

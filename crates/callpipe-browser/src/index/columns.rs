@@ -3,16 +3,17 @@
 //! They are cut into pieces that are shared: who reads a snapshot keeps it while newer ones are made,
 //! and making one copies only the pieces that change.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, NOTHING};
 use super::entry::{FIGURES, NO_DAY};
 use super::fields::Fields;
 use crate::figure::Figure;
 
-/// A piece with more calls than this is cut in two.
+/// A piece with more calls than this is cut in two. A place in a piece so fits into 16 bits.
 const PIECE_CALLS_MAX: usize = 16_384;
 
 /// A call among the columns.
@@ -45,6 +46,19 @@ impl Piece {
             sets: vec![Vec::new(); fields],
             figures: Default::default(),
         }
+    }
+
+    /// The places of all its calls, oldest first.
+    pub(super) fn places(&self) -> Range<u16> {
+        // So many fit by how pieces are cut.
+        0..self.ids.len() as u16
+    }
+
+    /// The first and the last day of its calls.
+    pub(super) fn day_range(&self) -> (i32, i32) {
+        let days = self.days.iter().copied();
+        let first = days.clone().min().unwrap_or(NO_DAY);
+        (first, days.max().unwrap_or(NO_DAY))
     }
 
     fn insert(&mut self, at: usize, row: &Row) {
@@ -183,6 +197,16 @@ impl Snapshot {
         })
     }
 
+    /// A call of a file, in which sets may be missing: they are taken for the one without values.
+    pub(super) fn with_known_sets(&self, mut row: Row) -> Row {
+        for (set, dictionary) in row.sets.iter_mut().zip(&self.dictionaries) {
+            if usize::from(*set) >= dictionary.numbers() {
+                *set = NOTHING;
+            }
+        }
+        row
+    }
+
     /// Puts calls in, or in the place of what was known of them.
     pub(super) fn put(&mut self, rows: &[Row]) {
         self.version += 1;
@@ -251,6 +275,14 @@ impl Snapshot {
     }
 }
 
+/// All of no calls.
+#[cfg(test)]
+pub(crate) fn empty_snapshot(taxonomy: &callpipe_core::taxonomy::Taxonomy) -> Snapshot {
+    let fields = Arc::new(Fields::of(taxonomy));
+    let dictionaries = vec![Arc::default(); fields.all().len()];
+    Snapshot::empty(fields, dictionaries)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,9 +299,7 @@ mod tests {
     }
 
     fn empty() -> Snapshot {
-        let fields = Arc::new(Fields::of(&Taxonomy::built_in()));
-        let dictionaries = vec![Arc::default(); fields.all().len()];
-        Snapshot::empty(fields, dictionaries)
+        empty_snapshot(&Taxonomy::built_in())
     }
 
     #[test]

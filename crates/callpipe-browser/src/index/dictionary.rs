@@ -57,15 +57,22 @@ impl Dictionary {
         self.sets.len()
     }
 
+    /// Calls have numbers below this one.
+    pub(super) fn numbers(&self) -> usize {
+        match self.sets.len() >= usize::from(OTHERS) {
+            true => usize::from(OTHERS) + 1,
+            false => self.sets.len(),
+        }
+    }
+
     /// The values of a set.
     pub(crate) fn values(&self, number: u16) -> &[Arc<str>] {
         self.sets.get(usize::from(number)).map_or(&[], |set| set)
     }
 
-    /// For each number, whether a condition holds of one of its values. The last answer is that of
-    /// the numbers that are not given.
+    /// For each number, whether a condition holds of one of its values.
     pub(super) fn matching(&self, holds: impl Fn(&str) -> bool) -> Vec<bool> {
-        let mut matching = vec![false; usize::from(u16::MAX) + 1];
+        let mut matching = vec![false; self.numbers()];
         for (number, set) in self.sets.iter().enumerate() {
             matching[number] = set.iter().any(|value| holds(value));
         }
@@ -95,7 +102,7 @@ impl Dictionary {
     pub(super) fn ranks(&self) -> Vec<u16> {
         let mut order: Vec<usize> = (1..self.sets.len()).collect();
         order.sort_by(|left, right| self.sets[*left].cmp(&self.sets[*right]));
-        let mut ranks = vec![u16::MAX; usize::from(u16::MAX) + 1];
+        let mut ranks = vec![u16::MAX; self.numbers()];
         for (rank, number) in order.into_iter().enumerate() {
             ranks[number] = u16::try_from(rank).unwrap_or(u16::MAX);
         }

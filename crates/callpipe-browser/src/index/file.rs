@@ -110,11 +110,9 @@ impl File {
         let mut rows = statement.query([])?;
         let mut some = Vec::new();
         while let Some(row) = rows.next()? {
-            some.extend(unpack(
-                row.get(0)?,
-                row.get_ref(1)?.as_blob()?,
-                fields.all().len(),
-            ));
+            let packed = row.get_ref(1)?.as_blob()?;
+            let unpacked = unpack(row.get(0)?, packed, fields.all().len());
+            some.extend(unpacked.map(|row| snapshot.with_known_sets(row)));
             if some.len() >= 8_192 {
                 snapshot.put(&some);
                 some.clear();

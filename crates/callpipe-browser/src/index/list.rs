@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::ops::ControlFlow;
 
 use super::chosen::Chosen;
 use super::columns::{Piece, Snapshot};
@@ -137,7 +138,7 @@ impl Snapshot {
         let fields = self.fields.labels().filter_map(|(field, _)| {
             let position = self.fields.position(&field.name)?;
             let dictionary = &self.dictionaries[position];
-            let mut weights = vec![f32::INFINITY; usize::from(u16::MAX) + 1];
+            let mut weights = vec![f32::INFINITY; dictionary.numbers()];
             for (number, set) in weights.iter_mut().enumerate().take(dictionary.len()) {
                 // Numbers of sets fit by their making.
                 let values = dictionary.values(number as u16).iter();
@@ -179,36 +180,37 @@ impl Chosen<'_> {
 
     /// As they come, until there are enough.
     fn newest(&self, after: Option<Place>, wanted: usize) -> Vec<Place> {
-        let mut places = Vec::new();
-        self.visit_newest(|piece, at| {
-            let id = piece.ids[at];
-            if after.is_none_or(|after| id < after.id) {
-                places.push(Place { key: 0.0, id });
+        let mut listed = Vec::new();
+        self.visit_pieces(|piece, places| {
+            let ids = places.iter().map(|place| piece.ids[usize::from(*place)]);
+            let behind = ids.filter(|id| after.is_none_or(|after| *id < after.id));
+            let behind = behind.map(|id| Place { key: 0.0, id });
+            listed.extend(behind.take(wanted - listed.len()));
+            match listed.len() < wanted {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
             }
-            places.len() < wanted
         });
-        places
+        listed
     }
 
     /// Piece by piece from the other end.
     fn oldest(&self, after: Option<Place>, wanted: usize) -> Vec<Place> {
-        let mut places = Vec::new();
+        let (mut listed, mut places) = (Vec::new(), Vec::new());
         for piece in &self.snapshot.pieces {
-            let begun = places.len();
-            self.visit_piece(piece, |at| {
-                let id = piece.ids[at];
-                if after.is_none_or(|after| id > after.id) {
-                    places.push(Place { key: 0.0, id });
-                }
-                true
-            });
-            places[begun..].reverse();
-            if places.len() >= wanted {
+            self.select(piece, &mut places);
+            let ids = places
+                .iter()
+                .rev()
+                .map(|place| piece.ids[usize::from(*place)]);
+            let behind = ids.filter(|id| after.is_none_or(|after| *id > after.id));
+            let behind = behind.map(|id| Place { key: 0.0, id });
+            listed.extend(behind.take(wanted - listed.len()));
+            if listed.len() == wanted {
                 break;
             }
         }
-        places.truncate(wanted);
-        places
+        listed
     }
 
     /// The smallest ones of all behind a place.

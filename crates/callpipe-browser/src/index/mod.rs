@@ -24,6 +24,8 @@ mod tally;
 mod tests;
 
 pub(crate) use chosen::Chosen;
+#[cfg(test)]
+pub(crate) use columns::empty_snapshot;
 pub(crate) use columns::{Snapshot, Values};
 pub(crate) use fields::{Field, Fields, LabelField, values_of};
 pub(crate) use follow::{FOUND_MAX, Found, Index};

@@ -1,13 +1,15 @@
 //! Counts over chosen calls: by field, by two fields, by day, by group.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::chosen::Chosen;
+use super::columns::Piece;
 use super::dictionary::Dictionary;
-use super::entry::{FIGURES, NO_DAY};
+use super::entry::FIGURES;
 use crate::figure::Figure;
 
 /// A sum with how many values it has.
@@ -23,6 +25,12 @@ impl Sum {
             self.sum += f64::from(value);
             self.count += 1;
         }
+    }
+
+    /// Adds some values of a column.
+    fn add_all(&mut self, column: &[f32], places: &[u16]) {
+        let values = places.iter().map(|place| column[usize::from(*place)]);
+        values.for_each(|value| self.add(value));
     }
 
     /// The mean; none where there is no value.
@@ -75,14 +83,16 @@ pub(crate) struct Cross {
     pub(crate) rows: Vec<(Arc<str>, u64)>,
     /// The values of the second field, most frequent first.
     pub(crate) columns: Vec<(Arc<str>, u64)>,
-    counts: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// By row, then by column.
+    counts: BTreeMap<Arc<str>, BTreeMap<Arc<str>, u64>>,
 }
 
 impl Cross {
     /// How many calls have a value of the first and a value of the second field.
     pub(crate) fn count(&self, row: &str, column: &str) -> u64 {
-        let key = (Arc::from(row), Arc::from(column));
-        self.counts.get(&key).copied().unwrap_or(0)
+        let columns = self.counts.get(row);
+        let count = columns.and_then(|columns| columns.get(column));
+        count.copied().unwrap_or(0)
     }
 }
 
@@ -109,57 +119,108 @@ fn position(figure: Figure) -> usize {
     position.unwrap_or_default()
 }
 
-/// Counts by number of a set, for one field.
-struct Counter<'a> {
+/// A field of the snapshot.
+#[derive(Clone, Copy)]
+struct Column<'a> {
     field: usize,
     dictionary: &'a Dictionary,
-    counts: Vec<u64>,
 }
 
-impl Chosen<'_> {
-    fn counter(&self, name: &str) -> Option<Counter<'_>> {
+impl Column<'_> {
+    /// The numbers of the sets that some calls of a piece have.
+    fn sets(self, piece: &Piece, places: &[u16]) -> impl Iterator<Item = usize> {
+        let column = &piece.sets[self.field];
+        let sets = places.iter().map(|place| column[usize::from(*place)]);
+        sets.map(usize::from)
+    }
+
+    /// The values of a set, of which numbers are 16 bits wide.
+    fn values(&self, set: usize) -> &[Arc<str>] {
+        self.dictionary.values(set as u16)
+    }
+}
+
+/// How many calls have both of two sets, by their numbers.
+struct Pairs {
+    width: usize,
+    /// Laid out in full where that is small.
+    dense: Vec<u32>,
+    others: BTreeMap<usize, u32>,
+}
+
+impl Pairs {
+    fn new(row: Column<'_>, column: Column<'_>) -> Self {
+        let width = column.dictionary.numbers();
+        let pairs = width * row.dictionary.numbers();
+        Self {
+            width,
+            dense: vec![0; if pairs <= DENSE_MAX { pairs } else { 0 }],
+            others: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, row: usize, column: usize) {
+        let pair = row * self.width + column;
+        match self.dense.get_mut(pair) {
+            Some(count) => *count += 1,
+            None => *self.others.entry(pair).or_default() += 1,
+        }
+    }
+
+    /// Each pair that occurs, with how many calls have it.
+    fn counts(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        let dense = self
+            .dense
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0);
+        let others = self.others.iter().map(|(pair, count)| (*pair, count));
+        let pairs = dense.chain(others);
+        pairs.map(|(pair, count)| (pair / self.width, pair % self.width, u64::from(*count)))
+    }
+}
+
+impl<'a> Chosen<'a> {
+    fn column(&self, name: &str) -> Option<Column<'a>> {
         let field = self.snapshot.fields.position(name)?;
-        Some(Counter {
+        Some(Column {
             field,
             dictionary: &self.snapshot.dictionaries[field],
-            counts: vec![0; usize::from(u16::MAX) + 1],
         })
+    }
+
+    fn visit_all_pieces(&self, mut visit: impl FnMut(&'a Piece, &[u16])) {
+        self.visit_pieces(|piece, places| {
+            visit(piece, places);
+            ControlFlow::Continue(())
+        });
     }
 
     /// Counts calls by some fields, by figure and by day.
     pub(crate) fn tally(&self, fields: &[&str]) -> Tally {
-        let mut counters: Vec<Counter<'_>> = fields
-            .iter()
-            .filter_map(|name| self.counter(name))
+        let columns = fields.iter().filter_map(|name| self.column(name));
+        let mut counts: Vec<(Column<'_>, Vec<u64>)> = columns
+            .map(|column| (column, vec![0; column.dictionary.numbers()]))
             .collect();
-        let sentiment = position(Figure::SentimentScore);
         let mut tally = Tally::default();
         let mut days: BTreeMap<i32, DayTally> = BTreeMap::new();
-        // Calls come in the order of time: most belong to the day of the one before.
-        let (mut day, mut of_day) = (NO_DAY, DayTally::default());
-        self.visit(|piece, at| {
-            tally.calls += 1;
-            for counter in &mut counters {
-                counter.counts[usize::from(piece.sets[counter.field][at])] += 1;
+        self.visit_all_pieces(|piece, places| {
+            tally.calls += places.len() as u64;
+            for (column, counts) in &mut counts {
+                column.sets(piece, places).for_each(|set| counts[set] += 1);
             }
             for (sum, column) in tally.figures.iter_mut().zip(&piece.figures) {
-                sum.add(column[at]);
+                sum.add_all(column, places);
             }
-            if piece.days[at] != day {
-                merge(&mut days, day, of_day);
-                (day, of_day) = (piece.days[at], DayTally::default());
-            }
-            of_day.calls += 1;
-            of_day.sentiment.add(piece.figures[sentiment][at]);
+            add_days(&mut days, piece, places);
         });
-        merge(&mut days, day, of_day);
         let date = |(day, tally)| Some((NaiveDate::from_num_days_from_ce_opt(day)?, tally));
         tally.days = days.into_iter().filter_map(date).collect();
-        tally.fields = counters
+        tally.fields = counts
             .into_iter()
-            .map(|counter| {
-                let name = self.snapshot.fields.all()[counter.field].name.clone();
-                (name, counter.dictionary.by_value(&counter.counts))
+            .map(|(column, counts)| {
+                let name = self.snapshot.fields.all()[column.field].name.clone();
+                (name, column.dictionary.by_value(&counts))
             })
             .collect();
         tally
@@ -167,40 +228,29 @@ impl Chosen<'_> {
 
     /// Counts calls by two fields at once.
     pub(crate) fn cross(&self, row: &str, column: &str) -> Cross {
-        let (Some(row), Some(column)) = (self.counter(row), self.counter(column)) else {
+        let (Some(row), Some(column)) = (self.column(row), self.column(column)) else {
             return Cross::default();
         };
-        let width = column.dictionary.len();
-        let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
-        let mut dense = vec![0_u64; DENSE_MAX.min(width * row.dictionary.len())];
-        self.visit(|piece, at| {
-            let pair = usize::from(piece.sets[row.field][at]) * width
-                + usize::from(piece.sets[column.field][at]);
-            match dense.get_mut(pair) {
-                Some(count) => *count += 1,
-                None => *counts.entry(pair).or_default() += 1,
-            }
+        let mut pairs = Pairs::new(row, column);
+        self.visit_all_pieces(|piece, places| {
+            let both = row.sets(piece, places).zip(column.sets(piece, places));
+            both.for_each(|(row, column)| pairs.add(row, column));
         });
-        let dense = dense
-            .into_iter()
-            .enumerate()
-            .filter(|(_, count)| *count > 0);
         let mut cross = Cross::default();
-        for (pair, count) in dense.chain(counts) {
-            // Sets are far fewer than their numbers allow, so that the casts lose nothing.
-            let rows = row.dictionary.values((pair / width) as u16);
-            let columns = column.dictionary.values((pair % width) as u16);
-            for row in rows {
-                for column in columns {
-                    let key = (Arc::clone(row), Arc::clone(column));
-                    *cross.counts.entry(key).or_default() += count;
+        for (row_set, column_set, count) in pairs.counts() {
+            for row in row.values(row_set) {
+                for column in column.values(column_set) {
+                    let columns = cross.counts.entry(Arc::clone(row)).or_default();
+                    *columns.entry(Arc::clone(column)).or_default() += count;
                 }
             }
         }
         let (mut rows, mut columns) = (BTreeMap::new(), BTreeMap::new());
-        for ((row, column), count) in &cross.counts {
-            *rows.entry(Arc::clone(row)).or_default() += count;
-            *columns.entry(Arc::clone(column)).or_default() += count;
+        for (row, counts) in &cross.counts {
+            for (column, count) in counts {
+                *rows.entry(Arc::clone(row)).or_default() += count;
+                *columns.entry(Arc::clone(column)).or_default() += count;
+            }
         }
         (cross.rows, cross.columns) = (by_count(rows), by_count(columns));
         cross
@@ -208,86 +258,113 @@ impl Chosen<'_> {
 
     /// Counts calls by date and two fields that have one value each.
     pub(crate) fn by_day(&self, first: &str, second: &str) -> BTreeMap<NaiveDate, PairCounts> {
-        let (Some(first), Some(second)) = (self.counter(first), self.counter(second)) else {
+        let (Some(first), Some(second)) = (self.column(first), self.column(second)) else {
             return BTreeMap::new();
         };
-        let mut days: BTreeMap<i32, BTreeMap<(u16, u16), u64>> = BTreeMap::new();
-        let (mut day, mut of_day) = (NO_DAY, BTreeMap::new());
-        self.visit(|piece, at| {
-            if piece.days[at] != day {
-                add_pairs(days.entry(day).or_default(), &std::mem::take(&mut of_day));
-                day = piece.days[at];
-            }
-            let pair = (piece.sets[first.field][at], piece.sets[second.field][at]);
-            *of_day.entry(pair).or_default() += 1;
+        let mut counts: BTreeMap<(i32, usize, usize), u64> = BTreeMap::new();
+        self.visit_all_pieces(|piece, places| {
+            let days = places.iter().map(|place| piece.days[usize::from(*place)]);
+            let both = first.sets(piece, places).zip(second.sets(piece, places));
+            // Most calls are in the state of the one before.
+            for_each_run(days.zip(both), |(day, (first, second)), calls| {
+                *counts.entry((day, first, second)).or_default() += calls;
+            });
         });
-        add_pairs(days.entry(day).or_default(), &of_day);
-        let value = |counter: &Counter<'_>, set| {
-            let value = counter.dictionary.values(set).first();
+        let value = |column: Column<'_>, set| {
+            let value = column.values(set).first();
             value.map_or_else(|| Arc::from(""), Arc::clone)
         };
-        let named = |counts: BTreeMap<(u16, u16), u64>| {
-            let named = counts.into_iter();
-            named
-                .map(|((a, b), count)| ((value(&first, a), value(&second, b)), count))
-                .collect()
-        };
-        days.into_iter()
-            .filter_map(|(day, counts)| {
-                Some((NaiveDate::from_num_days_from_ce_opt(day)?, named(counts)))
-            })
-            .collect()
+        let mut days: BTreeMap<NaiveDate, PairCounts> = BTreeMap::new();
+        for ((day, first_set, second_set), calls) in counts {
+            if let Some(date) = NaiveDate::from_num_days_from_ce_opt(day) {
+                let both = (value(first, first_set), value(second, second_set));
+                *days.entry(date).or_default().entry(both).or_default() += calls;
+            }
+        }
+        days
     }
 
     /// Counts calls by the values of a field, each value's calls by other fields.
     pub(crate) fn groups(&self, by: &str, fields: &[&str]) -> Vec<GroupTally> {
-        let Some(by) = self.counter(by) else {
+        let Some(by) = self.column(by) else {
             return Vec::new();
         };
-        let others: Vec<Counter<'_>> = fields
+        let columns: Vec<Column<'_>> = fields.iter().filter_map(|name| self.column(name)).collect();
+        let mut pairs: Vec<Pairs> = columns
             .iter()
-            .filter_map(|name| self.counter(name))
+            .map(|column| Pairs::new(by, *column))
             .collect();
-        let mut groups: BTreeMap<u16, Group> = BTreeMap::new();
-        self.visit(|piece, at| {
-            let group = groups
-                .entry(piece.sets[by.field][at])
-                .or_insert_with(|| Group {
-                    calls: 0,
-                    figures: [Sum::default(); FIGURES],
-                    sets: vec![BTreeMap::new(); others.len()],
-                });
-            group.calls += 1;
-            for (sum, column) in group.figures.iter_mut().zip(&piece.figures) {
-                sum.add(column[at]);
+        let mut groups = vec![Group::of(columns.len()); by.dictionary.numbers()];
+        self.visit_all_pieces(|piece, places| {
+            by.sets(piece, places)
+                .for_each(|set| groups[set].calls += 1);
+            for (position, figures) in piece.figures.iter().enumerate() {
+                let values = places.iter().map(|place| figures[usize::from(*place)]);
+                let of_sets = by.sets(piece, places).zip(values);
+                of_sets.for_each(|(set, value)| groups[set].figures[position].add(value));
             }
-            for (counts, other) in group.sets.iter_mut().zip(&others) {
-                *counts.entry(piece.sets[other.field][at]).or_default() += 1;
+            for (pairs, column) in pairs.iter_mut().zip(&columns) {
+                let both = by.sets(piece, places).zip(column.sets(piece, places));
+                both.for_each(|(by, set)| pairs.add(by, set));
             }
         });
-        by_group(groups, &by, &others)
+        for (position, pairs) in pairs.iter().enumerate() {
+            for (by, set, count) in pairs.counts() {
+                groups[by].sets[position].insert(set, count);
+            }
+        }
+        by_group(groups, by, &columns)
+    }
+}
+
+/// Adds the calls of a piece to those of their days.
+fn add_days(days: &mut BTreeMap<i32, DayTally>, piece: &Piece, places: &[u16]) {
+    let sentiment = &piece.figures[position(Figure::SentimentScore)];
+    let same_day =
+        |left: &u16, right: &u16| piece.days[usize::from(*left)] == piece.days[usize::from(*right)];
+    for places in places.chunk_by(same_day) {
+        let day = piece.days[usize::from(places[0])];
+        let of_day = days.entry(day).or_default();
+        of_day.calls += places.len() as u64;
+        of_day.sentiment.add_all(sentiment, places);
+    }
+}
+
+/// Visits equal items that follow each other once, with how many they are.
+fn for_each_run<T: PartialEq>(items: impl Iterator<Item = T>, mut visit: impl FnMut(T, u64)) {
+    let mut run: Option<(T, u64)> = None;
+    for item in items {
+        match &mut run {
+            Some((same, length)) if *same == item => *length += 1,
+            _ => {
+                if let Some((item, length)) = run.replace((item, 1)) {
+                    visit(item, length);
+                }
+            }
+        }
+    }
+    if let Some((item, length)) = run {
+        visit(item, length);
     }
 }
 
 /// A table of more pairs than this is not laid out in full.
-const DENSE_MAX: usize = 1 << 20;
+const DENSE_MAX: usize = 1 << 18;
 
 #[derive(Clone)]
 struct Group {
     calls: u64,
     figures: [Sum; FIGURES],
-    sets: Vec<BTreeMap<u16, u64>>,
+    /// For each other field, how many calls have a set of it.
+    sets: Vec<BTreeMap<usize, u64>>,
 }
 
 /// Groups of sets of values as groups of values, largest first.
-fn by_group(
-    groups: BTreeMap<u16, Group>,
-    by: &Counter<'_>,
-    others: &[Counter<'_>],
-) -> Vec<GroupTally> {
+fn by_group(groups: Vec<Group>, by: Column<'_>, others: &[Column<'_>]) -> Vec<GroupTally> {
     let mut of_value: BTreeMap<Arc<str>, Group> = BTreeMap::new();
-    for (set, group) in groups {
-        for value in by.dictionary.values(set) {
+    let groups = groups.into_iter().enumerate();
+    for (set, group) in groups.filter(|(_, group)| group.calls > 0) {
+        for value in by.values(set) {
             match of_value.get_mut(value) {
                 Some(known) => known.merge(&group),
                 None => {
@@ -306,7 +383,7 @@ fn by_group(
                 .sets
                 .iter()
                 .zip(others)
-                .map(|(counts, other)| by_set(counts, other))
+                .map(|(counts, other)| by_set(counts, *other))
                 .collect(),
         })
         .collect();
@@ -320,6 +397,14 @@ fn by_group(
 }
 
 impl Group {
+    fn of(fields: usize) -> Self {
+        Self {
+            calls: 0,
+            figures: [Sum::default(); FIGURES],
+            sets: vec![BTreeMap::new(); fields],
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         self.calls += other.calls;
         for (sum, other) in self.figures.iter_mut().zip(&other.figures) {
@@ -334,10 +419,10 @@ impl Group {
     }
 }
 
-fn by_set(counts: &BTreeMap<u16, u64>, counter: &Counter<'_>) -> Vec<(Arc<str>, u64)> {
+fn by_set(counts: &BTreeMap<usize, u64>, column: Column<'_>) -> Vec<(Arc<str>, u64)> {
     let mut by_value = BTreeMap::new();
     for (set, count) in counts {
-        for value in counter.dictionary.values(*set) {
+        for value in column.values(*set) {
             *by_value.entry(Arc::clone(value)).or_default() += count;
         }
     }
@@ -348,19 +433,4 @@ fn by_count(counts: BTreeMap<Arc<str>, u64>) -> Vec<(Arc<str>, u64)> {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
     counts
-}
-
-fn add_pairs(pairs: &mut BTreeMap<(u16, u16), u64>, more: &BTreeMap<(u16, u16), u64>) {
-    for (pair, count) in more {
-        *pairs.entry(*pair).or_default() += count;
-    }
-}
-
-fn merge(days: &mut BTreeMap<i32, DayTally>, day: i32, of_day: DayTally) {
-    if of_day.calls > 0 {
-        let known = days.entry(day).or_default();
-        known.calls += of_day.calls;
-        known.sentiment.sum += of_day.sentiment.sum;
-        known.sentiment.count += of_day.sentiment.count;
-    }
 }

@@ -119,6 +119,11 @@ fn done(agent: &GroupTally) -> u64 {
 }
 
 async fn agents(view: View) -> Result<Markup, PageError> {
+    let body = view.part(async { Ok(body(&view)) }).await?;
+    Ok(view.page("Agents", Section::Agents, body))
+}
+
+fn body(view: &View) -> Markup {
     let by = By::of(view.value("sort"));
     let mut agents = view.chosen().groups("agent", &FIELDS);
     agents.sort_by(|left, right| {
@@ -126,7 +131,7 @@ async fn agents(view: View) -> Result<Markup, PageError> {
             .total_cmp(&by.key(right))
             .then(left.value.cmp(&right.value))
     });
-    let body = html! {
+    html! {
         div.page-head {
             h1 { "Agents" }
             p.soft { (words::count(agents.len() as u64)) " agents; grey are figures of fewer than " (FEW_CALLS) " calls" }
@@ -135,14 +140,13 @@ async fn agents(view: View) -> Result<Markup, PageError> {
         @if agents.is_empty() { p.empty { "Of none of these calls the agent is known." } } @else {
             div.table-frame tabindex="0" role="region" aria-label="Agents" {
                 table {
-                    thead { tr { @for column in By::all() { (heading(&view, column, by)) } } }
-                    tbody { @for agent in agents.iter().take(AGENTS_MAX) { (row(&view, agent)) } }
+                    thead { tr { @for column in By::all() { (heading(view, column, by)) } } }
+                    tbody { @for agent in agents.iter().take(AGENTS_MAX) { (row(view, agent)) } }
                 }
             }
             @if agents.len() > AGENTS_MAX { p.soft { "The first " (AGENTS_MAX) " are shown." } }
         }
-    };
-    Ok(view.page("Agents", Section::Agents, body))
+    }
 }
 
 fn heading(view: &View, column: By, by: By) -> Markup {

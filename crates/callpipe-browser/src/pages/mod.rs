@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 use axum::Router;
 
+pub(crate) use runs::RunsFigures;
+
 use crate::server::App;
 
 /// The addresses of all pages.

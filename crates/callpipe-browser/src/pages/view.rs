@@ -124,6 +124,20 @@ impl View {
         }
     }
 
+    /// A part of a page that says the same to everybody at this address, until a call changes: it holds
+    /// nothing of the visitor. One that others have asked for need not be made.
+    pub(crate) async fn part(
+        &self,
+        make: impl Future<Output = Result<Markup, PageError>>,
+    ) -> Result<Markup, PageError> {
+        let kept = self
+            .app
+            .parts
+            .get(&self.snapshot, &self.address, make)
+            .await?;
+        Ok(Markup::clone(&kept))
+    }
+
     /// A page in its frame.
     pub(crate) fn page(&self, title: &str, section: Section, body: Markup) -> Markup {
         self.page_with(title, section, None, body)

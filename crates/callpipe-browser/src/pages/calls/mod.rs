@@ -73,7 +73,12 @@ impl Shape {
 }
 
 async fn calls(view: View) -> Result<Markup, PageError> {
-    let shape = Shape::of(&view);
+    let body = view.part(body(&view)).await?;
+    Ok(view.page("Calls", Section::Calls, body))
+}
+
+async fn body(view: &View) -> Result<Markup, PageError> {
+    let shape = Shape::of(view);
     let (count, listed) = {
         let chosen = view.chosen();
         (
@@ -81,33 +86,32 @@ async fn calls(view: View) -> Result<Markup, PageError> {
             chosen.list(&shape.sort, shape.after, PAGE_CALLS),
         )
     };
-    let rows = rows::read(&view, &listed.places).await?;
+    let rows = rows::read(view, &listed.places).await?;
     let pairs = shape.pairs();
     let more: Vec<(&str, &str)> = pairs
         .iter()
         .map(|(key, value)| (*key, value.as_str()))
         .collect();
-    let body = html! {
+    Ok(html! {
         div.page-head {
             h1 { "Calls" }
             p.soft { (words::calls(count)) @if shape.after.is_some() { ", further on" } }
             div.actions.row {
-                a.button href=(shape.href(&view, "/calls.csv", &[])) download="calls.csv" { "CSV" }
+                a.button href=(shape.href(view, "/calls.csv", &[])) download="calls.csv" { "CSV" }
             }
         }
         (view.bar(Section::Calls, &more))
         div.row.list-tools {
-            (filters::menu(&view, &shape))
-            (columns::menu(&view, &shape))
+            (filters::menu(view, &shape))
+            (columns::menu(view, &shape))
         }
         @if rows.is_empty() {
             p.empty { "No calls match. " a href="/calls?period=all" { "Show all calls" } }
         } @else {
-            (rows::table(&view, &shape, &rows))
-            (pager(&view, &shape, &listed))
+            (rows::table(view, &shape, &rows))
+            (pager(view, &shape, &listed))
         }
-    };
-    Ok(view.page("Calls", Section::Calls, body))
+    })
 }
 
 fn pager(view: &View, shape: &Shape, listed: &Listed) -> Markup {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use callpipe_core::failure::Failure;
 use chrono::{Datelike, Days, NaiveDate};
+use futures::TryFutureExt as _;
 use maud::{Markup, html};
 
 use super::error::PageError;
@@ -39,14 +41,16 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 async fn overview(view: View) -> Result<Markup, PageError> {
+    let view = Arc::new(view);
+    let counted = Arc::clone(&view);
     // Counting walks over all calls: not on a thread that others wait for.
-    tokio::task::spawn_blocking(move || body(&view))
-        .await
-        .map_err(|error| {
-            callpipe_core::failure::Failure::bug("counting broke off")
-                .with_source(error)
-                .into()
-        })
+    let counting = async { tokio::task::spawn_blocking(move || body(&counted)).await };
+    let counting = counting.map_err(|error| {
+        let failure = Failure::bug("counting broke off").with_source(error);
+        PageError::from(failure)
+    });
+    let body = view.part(counting).await?;
+    Ok(view.page("Overview", Section::Overview, body))
 }
 
 fn body(view: &View) -> Markup {
@@ -69,7 +73,7 @@ fn body(view: &View) -> Markup {
                 "sale_result",
             ])
         });
-    let body = html! {
+    html! {
         div.page-head {
             h1 { "Overview" }
             p.soft { (words::calls(tally.calls)) }
@@ -91,8 +95,7 @@ fn body(view: &View) -> Markup {
             (parts(view, "call_type", "sale_result"))
             (heat(view, "problems_detected", "product_family", Shade::OfAll))
         }
-    };
-    view.page("Overview", Section::Overview, body)
+    }
 }
 
 fn counted(view: &View, field: &Field, tally: &Tally) -> Vec<Counted> {

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
 
+use self::causes::Cause;
 use super::error::PageError;
 use super::layout::Section;
 use super::view::View;
@@ -33,14 +34,34 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/runs/again", post(causes::again))
 }
 
+/// What there is to tell of all calls, and of the selection's days.
+pub(crate) struct RunsFigures {
+    reached: Reached,
+    tally: Tally,
+    causes: Vec<Cause>,
+    days: Markup,
+}
+
+impl RunsFigures {
+    async fn read(view: &View) -> Result<Self, PageError> {
+        let all = Selection::default().within(Period::All);
+        Ok(Self {
+            reached: Reached::of(&view.snapshot),
+            tally: view.snapshot.choose(&all, None).tally(&["skipped"]),
+            causes: causes::read(view).await?,
+            days: days::card(view),
+        })
+    }
+}
+
 async fn runs(view: View) -> Result<Response, PageError> {
-    let all = Selection::default().within(Period::All);
+    let figures = RunsFigures::read(&view);
+    let figures = view.app.runs.get(&view.snapshot, &view.address, figures);
+    let figures = figures.await?;
+    let reached = &figures.reached;
     let now = view.app.clock.now();
     let pace = view.app.progress.pace(now);
     let is_live = view.value("live") != Some("off");
-    let tally = view.snapshot.choose(&all, None).tally(&["skipped"]);
-    let causes = causes::read(&view).await?;
-    let reached = Reached::of(&view.snapshot);
     let again = view
         .value("again")
         .and_then(|count| count.parse::<u64>().ok());
@@ -54,13 +75,13 @@ async fn runs(view: View) -> Result<Response, PageError> {
         }
         div.grid {
             section.card.wide {
-                header { h2 { "How far all calls are" } (spent(&tally, reached.given)) }
-                (funnel("How far all calls are", &stages(&reached, pace.as_ref())))
-                (left(&reached, pace.as_ref()))
+                header { h2 { "How far all calls are" } (spent(&figures.tally, reached.given)) }
+                (funnel("How far all calls are", &stages(reached, pace.as_ref())))
+                (left(reached, pace.as_ref()))
             }
-            (causes::card(&view, &causes))
-            (skips(&all, &tally))
-            (days::card(&view))
+            (causes::card(&view, &figures.causes))
+            (skips(&figures.tally))
+            (figures.days)
         }
     };
     let mut response = view
@@ -160,7 +181,8 @@ fn duration(duration: Duration) -> String {
     }
 }
 
-fn skips(all: &Selection, tally: &Tally) -> Markup {
+fn skips(tally: &Tally) -> Markup {
+    let all = Selection::default().within(Period::All);
     let counts = tally.fields.get("skipped").map_or(&[][..], Vec::as_slice);
     html! {
         section.card {
