@@ -1,5 +1,6 @@
 //! The call browser from outside: the real program over real sockets.
 
+mod chromium;
 mod hostile;
 mod pages;
 mod served;

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use serde_json::json;
 
+use super::chromium::Chromium;
 use super::pages::{PAGES, contact_ids, encoded};
 use super::served::Served;
 use super::sockets::assert_markup_is_ours;
@@ -194,4 +195,39 @@ async fn a_file_for_spreadsheets_has_no_formulas() {
         .collect();
     assert!(cells.iter().any(|cell| cell.contains("HYPERLINK")));
     assert!(!cells.iter().any(|cell| cell.starts_with('=')));
+}
+
+#[tokio::test]
+async fn a_browser_takes_hostile_texts_for_nothing_else() {
+    let served = Served::start_with(spoil, &[]).await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    let pages = PAGES.iter().map(|(_, path)| format!("{path}?period=all"));
+    let calls = call_links(&served.get("/calls?period=all").await.text());
+    for address in pages
+        .chain(addresses())
+        .chain(calls.iter().take(10).cloned())
+    {
+        chromium.open(&address).await;
+        assert_ne!(
+            chromium.run("return document.title").await,
+            "taken",
+            "{address}"
+        );
+        assert_eq!(
+            chromium.count("img, iframe, [onerror], [style]").await,
+            0,
+            "{address}"
+        );
+    }
+    for (name, path) in PAGES {
+        chromium.open(&format!("{path}?period=all")).await;
+        chromium.screenshots(&format!("hostile-{name}")).await;
+    }
+    chromium.open(&calls[0]).await;
+    chromium.screenshots("hostile-call").await;
+    chromium
+        .close_after_errors(|error| error.contains("404 (Not Found)"))
+        .await;
 }

@@ -1,7 +1,10 @@
-//! The pages, and the calls that they are about.
+//! Every page in a real browser: what it looks like, whether everybody can use it, and whom it asks.
 
 use rusqlite::Connection;
 use url::form_urlencoded;
+
+use super::chromium::Chromium;
+use super::served::Served;
 
 /// The pages with the names of their pictures.
 pub(super) const PAGES: [(&str, &str); 5] = [
@@ -38,4 +41,104 @@ pub(super) fn call_that_is_done(database: &Connection) -> String {
 pub(super) fn encoded(id: &str) -> String {
     let text: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
     text.replace('+', "%20")
+}
+
+#[tokio::test]
+async fn every_page_is_pictured_and_shuts_nobody_out() {
+    let served = Served::start().await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    let call = call_that_is_done(&served.database());
+    for (name, path) in PAGES.into_iter().chain([("call", call.as_str())]) {
+        chromium.open(&format!("{path}?period=all")).await;
+        for scheme in ["light", "dark"] {
+            chromium.prefer(scheme).await;
+            chromium.assert_accessible().await;
+        }
+        chromium.prefer("light").await;
+        chromium.screenshots(name).await;
+    }
+    chromium.close().await;
+}
+
+#[tokio::test]
+async fn the_player_seeks_and_the_transcript_follows() {
+    let served = Served::start().await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    let call = call_that_is_done(&served.database());
+    chromium.open(&format!("{call}?at=10")).await;
+    let audio = "document.getElementById('audio')";
+    chromium
+        .wait_until(&format!(
+            "{audio}.readyState >= 1 && {audio}.currentTime >= 9.9"
+        ))
+        .await;
+    // The turn that is heard at this moment is marked.
+    chromium
+        .wait_until("document.querySelectorAll('.turn.is-current').length === 1")
+        .await;
+    chromium.press("l").await;
+    chromium
+        .wait_until(&format!("{audio}.currentTime >= 19.9"))
+        .await;
+    chromium.press("j").await;
+    chromium
+        .wait_until(&format!("{audio}.currentTime < 11"))
+        .await;
+    // A turn that is clicked is heard.
+    chromium.click(".turn:nth-of-type(2) .said").await;
+    chromium
+        .wait_until("document.querySelectorAll('.turn.is-current').length === 1")
+        .await;
+    chromium.close().await;
+}
+
+#[tokio::test]
+async fn one_key_decides_on_a_label() {
+    let served = Served::start().await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    chromium.open("/review?period=all").await;
+    let first = chromium.text("form.is-asked h3").await;
+    chromium.press("a").await;
+    chromium
+        .wait_until(&format!(
+            "document.querySelector('form.is-asked h3').textContent !== {first:?}"
+        ))
+        .await;
+    let decided: i64 = served
+        .database()
+        .query_row("SELECT COUNT(*) FROM call_corrections", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(decided, 1);
+    chromium.close().await;
+}
+
+#[tokio::test]
+async fn every_bar_leads_to_as_many_calls_as_it_says() {
+    let served = Served::start().await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    chromium.open("/?period=all").await;
+    let bars = chromium
+        .run(
+            "return [...document.querySelectorAll('table.bars tbody tr')].slice(0, 6).map(\
+             row => [row.querySelector('a').getAttribute('href'), row.querySelector('td.number').textContent])",
+        )
+        .await;
+    let bars: Vec<(String, String)> = serde_json::from_value(bars).unwrap();
+    assert!(!bars.is_empty());
+    for (href, count) in bars {
+        chromium.open(&href).await;
+        let said = chromium.text(".page-head p").await;
+        assert!(said.starts_with(&count), "{href}: {count} and {said}");
+    }
+    chromium.close().await;
 }
