@@ -183,10 +183,9 @@ class Waveform {
   async draw(width) {
     if (!this.drawn.has(width)) {
       const answer = await fetch(`${this.box.dataset.href}?widths=${width}`);
-      const text = answer.ok ? await answer.text() : "";
-      const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-      if (svg.localName !== "svg") return;
-      this.drawn.set(width, document.importNode(svg, true));
+      if (!answer.ok) return;
+      const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
+      this.drawn.set(width, document.importNode(drawn.documentElement, true));
     }
     if (this.width !== width) return;
     this.drawing.querySelector("svg").replaceWith(this.drawn.get(width));
