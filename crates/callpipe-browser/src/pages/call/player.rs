@@ -52,9 +52,12 @@ pub(crate) fn player(player: &Player<'_>) -> Markup {
 /// How wide the waveform is.
 fn zoom() -> Markup {
     html! {
-        div.segmented.zoom role="group" aria-label="Waveform" {
-            button type="button" data-part="zoom-out" aria-label="Zoom out" title="Zoom out" { "−" }
-            button type="button" data-part="zoom-in" aria-label="Zoom in" title="Zoom in" { "+" }
+        div.field.across {
+            span.no-narrow id="zoom-label" { "Waveform" }
+            div.segmented.zoom role="group" aria-labelledby="zoom-label" {
+                button type="button" data-part="zoom-out" aria-label="Zoom out" title="Zoom out" { "−" }
+                button type="button" data-part="zoom-in" aria-label="Zoom in" title="Zoom in" { "+" }
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ fn written_anew(text: &str, fields: &Fields) -> String {
     let pairs: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();
     let value = |key: &str| {
         let found = pairs.iter().find(|(other, _)| other == key);
-        let value = found.map(|(_, value)| value.as_ref());
+        let value = found.map(|(_, value)| &**value);
         value.filter(|value| !value.is_empty())
     };
     let shape = Shape::read(value("sort"), value("columns"), fields);
@@ -118,7 +118,7 @@ pub(super) fn menu(view: &View, views: &Views) -> Markup {
                 @if !views.saved.is_empty() {
                     form method="post" action="/views/remove" {
                         (hidden)
-                        ul.stack aria-label="Saved views" {
+                        ul.stack.saved aria-label="Saved views" {
                             @for saved in &views.saved { (removable(saved)) }
                         }
                     }
