@@ -22,9 +22,9 @@ pub(super) const COLUMNS_MAX: usize = WIDTHS_MAX * COLUMNS;
 /// More channels than that are not shown.
 pub(super) const CHANNELS_MAX: usize = 8;
 
-/// So many stretches are measured; when there are more, each two become one, which leaves no fewer
-/// than columns.
-const STRETCHES_MAX: usize = 2 * COLUMNS_MAX;
+/// So many stretches are measured; when there are more, each two become one. With fewer, a column
+/// would hold so much of the sound before and after it that a second of silence could be lost.
+const STRETCHES_MAX: usize = 4 * COLUMNS_MAX;
 
 /// How long a stretch is at first, in samples.
 const STRETCH_FRAMES: u64 = 32;
@@ -235,7 +235,7 @@ mod tests {
     /// Every other second is loud, at a rate of samples that keeps the test short.
     #[test]
     fn seconds_of_an_hour_can_be_told_apart_in_the_widest_waveform() {
-        const RATE_HZ: u32 = 125;
+        const RATE_HZ: u32 = 1_000;
         let mut meter = Meter::new();
         let level = |frame| if frame / RATE_HZ % 2 == 1 { 1.0 } else { 0.0 };
         meter.add(&Block {
