@@ -44,7 +44,7 @@ async fn a_view_is_kept_in_the_database_and_leads_back_to_its_calls() {
         (removed.status, removed.header("location")),
         (303, location)
     );
-    assert_eq!(row(&served), []);
+    assert!(row(&served).is_empty());
     assert!(!served.get(location).await.text().contains("Long &lt;b&gt;"));
 }
 
