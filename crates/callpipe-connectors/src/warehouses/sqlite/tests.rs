@@ -313,7 +313,7 @@ fn names_of_tables_are_checked() {
         ..SqliteConfig::default()
     };
     let twice_beside = SqliteConfig {
-        saved_views_table: parse("CALL_corrections").unwrap(),
+        saved_views_table: parse("Call_Corrections").unwrap(),
         ..SqliteConfig::default()
     };
     for config in [twice, also_twice, twice_beside] {
@@ -321,7 +321,7 @@ fn names_of_tables_are_checked() {
             .err()
             .unwrap();
         assert!(
-            failure.message.to_lowercase().contains("two tables are called call"),
+            failure.message.contains("two tables are called Call"),
             "{failure}"
         );
     }
