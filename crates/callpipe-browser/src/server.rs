@@ -90,6 +90,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Parts of pages.
     pub(crate) parts: Kept<Markup>,
+    pub(crate) lists: Kept<pages::CallList>,
     pub(crate) runs: Kept<pages::RunsFigures>,
 }
 
@@ -107,6 +108,7 @@ impl App {
             again: parts.again,
             metrics: Metrics::default(),
             parts: Kept::default(),
+            lists: Kept::default(),
             runs: Kept::default(),
         })
     }

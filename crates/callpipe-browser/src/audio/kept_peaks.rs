@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use callpipe_core::recording::Sha256Hex;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::peaks::{CHANNELS_MAX, COLUMNS, Peaks};
+use super::peaks::{CHANNELS_MAX, COLUMNS_MAX, Peaks};
 
-/// Peaks of so many recordings are kept; the oldest make room.
-const KEPT_MAX: i64 = 20_000;
+/// Peaks of so many recordings are kept, 160 MB with two channels each; the oldest make room.
+const KEPT_MAX: i64 = 10_000;
 
 /// For how long another browser's lock is waited for.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(500);
@@ -91,9 +91,11 @@ fn make_room(connection: &Connection, kept_max: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The length, then the columns of each channel.
+/// The length, how many channels there are, then the columns of each.
 fn packed(peaks: &Peaks) -> Vec<u8> {
     let mut blob = peaks.duration_s.to_le_bytes().to_vec();
+    // There are few, so that no number is cut.
+    blob.push(peaks.channels.len() as u8);
     for columns in &peaks.channels {
         blob.extend_from_slice(columns);
     }
@@ -101,16 +103,17 @@ fn packed(peaks: &Peaks) -> Vec<u8> {
 }
 
 fn unpacked(blob: &[u8]) -> Option<Peaks> {
-    let (duration_s, columns) = blob.split_first_chunk()?;
+    let (duration_s, rest) = blob.split_first_chunk()?;
+    let (channels, columns) = rest.split_first()?;
     let duration_s = f64::from_le_bytes(*duration_s);
-    let channels = columns.len() / COLUMNS;
-    let is_ours = columns.len() % COLUMNS == 0
+    let channels = usize::from(*channels);
+    let is_ours = columns.len() == channels * COLUMNS_MAX
         && (1..=CHANNELS_MAX).contains(&channels)
         && duration_s.is_finite()
         && duration_s > 0.0;
     is_ours.then(|| Peaks {
         duration_s,
-        channels: columns.chunks(COLUMNS).map(<[u8]>::to_vec).collect(),
+        channels: columns.chunks(COLUMNS_MAX).map(<[u8]>::to_vec).collect(),
     })
 }
 
@@ -121,7 +124,7 @@ mod tests {
     fn peaks(level: u8) -> Peaks {
         Peaks {
             duration_s: 12.5,
-            channels: vec![vec![level; COLUMNS], vec![0; COLUMNS]],
+            channels: vec![vec![level; COLUMNS_MAX], vec![0; COLUMNS_MAX]],
         }
     }
 
@@ -176,15 +179,19 @@ mod tests {
     fn a_damaged_blob_is_none() {
         let blob = packed(&peaks(1));
         assert_eq!(unpacked(&blob), Some(peaks(1)));
-        let not_a_number = [&f64::NAN.to_le_bytes()[..], &[0; COLUMNS]].concat();
-        let many = [&1.0_f64.to_le_bytes()[..], &[0; 9 * COLUMNS]].concat();
+        let not_a_number = [&f64::NAN.to_le_bytes()[..], &[1], &[0; COLUMNS_MAX]].concat();
+        let many = [&1.0_f64.to_le_bytes()[..], &[9], &[0; 9 * COLUMNS_MAX]].concat();
+        // As many columns as one channel has, by another count of them.
+        let coarse = [&1.0_f64.to_le_bytes()[..], &[1; COLUMNS_MAX]].concat();
         for damaged in [
+            &blob[..blob.len() - 1],
             &blob[..9],
             &blob[..8],
             &blob[..3],
             &[],
             &not_a_number[..],
             &many,
+            &coarse,
         ] {
             assert_eq!(unpacked(damaged), None);
         }

@@ -27,7 +27,7 @@ use callpipe_core::recording::Sha256Hex;
 use tempfile::TempDir;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use peaks::{Peaks, peaks};
+pub(crate) use peaks::{WIDTHS_MAX, peaks};
 pub(crate) use serve::routes;
 
 use convert::Converted;

@@ -10,14 +10,21 @@ use super::convert::{broke_off, undecodable};
 use super::fetch::fetched;
 use crate::server::App;
 
-/// A waveform has so many columns.
-pub(crate) const COLUMNS: usize = 1_000;
+/// A waveform that is as wide as its page has so many columns.
+const COLUMNS: usize = 1_000;
+
+/// So many times that can be told apart: two columns for each second of an hour.
+pub(crate) const WIDTHS_MAX: usize = 8;
+
+/// So many columns are measured and kept.
+pub(super) const COLUMNS_MAX: usize = WIDTHS_MAX * COLUMNS;
 
 /// More channels than that are not shown.
 pub(super) const CHANNELS_MAX: usize = 8;
 
-/// So many stretches are measured; when there are more, each two become one.
-const STRETCHES_MAX: usize = 8 * COLUMNS;
+/// So many stretches are measured; when there are more, each two become one. With fewer, a column
+/// would hold so much of the sound before and after it that a second of silence could be lost.
+const STRETCHES_MAX: usize = 4 * COLUMNS_MAX;
 
 /// How long a stretch is at first, in samples.
 const STRETCH_FRAMES: u64 = 32;
@@ -27,8 +34,20 @@ const STRETCH_FRAMES: u64 = 32;
 pub(crate) struct Peaks {
     /// Its length in seconds.
     pub(crate) duration_s: f64,
-    /// For each channel the loudest sample of each column, from 0 to 255; [`COLUMNS`] of them.
-    pub(crate) channels: Vec<Vec<u8>>,
+    /// For each channel the loudest sample of each column, from 0 to 255; [`COLUMNS_MAX`] of them.
+    pub(super) channels: Vec<Vec<u8>>,
+}
+
+impl Peaks {
+    /// The columns of each channel where the waveform is so many times as wide as its page.
+    pub(crate) fn columns(&self, widths: usize) -> Vec<Vec<u8>> {
+        let together = (WIDTHS_MAX / widths.max(1)).max(1);
+        let loudest = |columns: &[u8]| columns.iter().copied().max().unwrap_or_default();
+        self.channels
+            .iter()
+            .map(|columns| columns.chunks(together).map(loudest).collect())
+            .collect()
+    }
 }
 
 /// The peaks of a recording; none where it is not in the archive or has no sound that can be decoded.
@@ -149,7 +168,7 @@ impl Meter {
 }
 
 fn columns(loudest: &[f32]) -> Vec<u8> {
-    let place = |column: usize| column * loudest.len() / COLUMNS;
+    let place = |column: usize| column * loudest.len() / COLUMNS_MAX;
     let column = |column: usize| {
         let until = place(column + 1).max(place(column) + 1);
         let stretches = loudest.get(place(column)..until).unwrap_or_default();
@@ -157,7 +176,7 @@ fn columns(loudest: &[f32]) -> Vec<u8> {
         // A cast of a float stays within the bounds of the integer.
         (peak * 255.0).round() as u8
     };
-    (0..COLUMNS).map(column).collect()
+    (0..COLUMNS_MAX).map(column).collect()
 }
 
 #[cfg(test)]
@@ -195,15 +214,62 @@ mod tests {
             let [growing, click] = peaks.channels.as_slice() else {
                 panic!("{} channels", peaks.channels.len());
             };
-            assert_eq!((growing.len(), click.len()), (COLUMNS, COLUMNS));
+            assert_eq!((growing.len(), click.len()), (COLUMNS_MAX, COLUMNS_MAX));
             assert!(growing.is_sorted());
-            assert!(growing[0] < 5 && growing[999] > 250, "{growing:?}");
-            let loud: Vec<usize> = (0..COLUMNS).filter(|column| click[*column] > 0).collect();
             assert!(
-                loud.iter().all(|column| column.abs_diff(500) < 12),
+                growing[0] < 5 && growing[COLUMNS_MAX - 1] > 250,
+                "{growing:?}"
+            );
+            let loud: Vec<usize> = (0..COLUMNS_MAX)
+                .filter(|column| click[*column] > 0)
+                .collect();
+            assert!(
+                loud.iter()
+                    .all(|column| column.abs_diff(COLUMNS_MAX / 2) < 96),
                 "{loud:?}"
             );
             assert_eq!(click[loud[0]], 255);
+        }
+    }
+
+    /// Every other second is loud, at a rate of samples that keeps the test short.
+    #[test]
+    fn seconds_of_an_hour_can_be_told_apart_in_the_widest_waveform() {
+        const RATE_HZ: u32 = 1_000;
+        let mut meter = Meter::new();
+        let level = |frame| if frame / RATE_HZ % 2 == 1 { 1.0 } else { 0.0 };
+        meter.add(&Block {
+            sample_rate_hz: RATE_HZ,
+            channels: &[(0..3_600 * RATE_HZ).map(level).collect()],
+        });
+        let peaks = meter.peaks().unwrap();
+        assert_eq!(peaks.duration_s, 3_600.0);
+        let widest = &peaks.columns(WIDTHS_MAX)[0];
+        let begun = widest.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert_eq!(begun, 1_800);
+        assert!(peaks.columns(1)[0].iter().all(|column| *column == 255));
+    }
+
+    #[test]
+    fn a_narrower_waveform_shows_the_loudest_of_each_stretch() {
+        let mut columns = vec![0; COLUMNS_MAX];
+        (columns[0], columns[7], columns[8], columns[COLUMNS_MAX - 1]) = (1, 9, 3, 5);
+        let peaks = Peaks {
+            duration_s: 1.0,
+            channels: vec![columns.clone(), vec![2; COLUMNS_MAX]],
+        };
+        assert_eq!(peaks.columns(8), peaks.channels);
+        let narrow = peaks.columns(1);
+        assert_eq!((narrow[0].len(), narrow[1].len()), (COLUMNS, COLUMNS));
+        assert_eq!((narrow[0][0], narrow[0][1], narrow[0][2]), (9, 3, 0));
+        assert_eq!((narrow[0][999], narrow[1][500]), (5, 2));
+        let middling = &peaks.columns(4)[0];
+        assert_eq!(
+            (middling.len(), &middling[..5]),
+            (4 * COLUMNS, &[1, 0, 0, 9, 3][..])
+        );
+        for odd in [0, 3, 9, usize::MAX] {
+            assert!(peaks.columns(odd)[0].len() <= COLUMNS_MAX, "{odd}");
         }
     }
 

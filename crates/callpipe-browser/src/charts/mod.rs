@@ -26,7 +26,7 @@ pub(crate) use meter::meter;
 pub(crate) use patterns::patterns;
 pub(crate) use stacked::{StackedRow, stacked};
 pub(crate) use strip::{Span, strip};
-pub(crate) use waveform::{Lane, MarkKind, TimeMark, Waveform, waveform};
+pub(crate) use waveform::{Lane, MarkKind, TimeMark, Waveform, Wider, drawing, waveform};
 pub(crate) use weeks::{Scale, Week, weeks};
 
 use maud::{Markup, html};

@@ -1,6 +1,7 @@
 //! The sound of a recording: a lane for each channel, with silence, overlap and sentiment marked.
 //!
-//! The script moves the playhead and seeks where the drawing is clicked; without it, it is a picture.
+//! The script moves the playhead, seeks where the drawing is clicked, and puts wider drawings of more
+//! detail in its place; without it, it is a picture.
 
 mod marks;
 
@@ -18,7 +19,7 @@ const LANES: f64 = 0.76;
 const MOOD_TOP: f64 = 0.79;
 const MOOD_HEIGHT: f64 = 0.06;
 
-/// So many times stand below, at most.
+/// So many times stand below a drawing as wide as its page, at most.
 const TICKS_MAX: f64 = 8.0;
 
 /// A channel.
@@ -43,33 +44,52 @@ pub(crate) struct Waveform {
     pub(crate) marks: Vec<TimeMark>,
 }
 
-/// The drawing, with the slider that the script lays over it.
-pub(crate) fn waveform(waveform: &Waveform) -> Markup {
-    let lane_height = LANES / waveform.lanes.len().max(1) as f64;
+/// Where wider drawings of the same sound are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wider<'a> {
+    /// Their address, but for how wide: `?widths=4`.
+    pub(crate) href: &'a str,
+    /// How many times as wide as the page there are drawings, from one on.
+    pub(crate) widths: &'a [usize],
+}
+
+/// The drawing in a box that scrolls when it is wider, with the slider that the script lays over it.
+pub(crate) fn waveform(waveform: &Waveform, wider: Wider<'_>) -> Markup {
     let class = if waveform.lanes.len() < 2 {
         "waveform one-lane"
     } else {
         "waveform"
     };
+    let widths: Vec<String> = wider.widths.iter().map(ToString::to_string).collect();
     html! {
-        div class=(class) {
-            svg role="img" aria-label=(told(waveform)) {
-                (marks(waveform, MarkKind::Silence))
-                (marks(waveform, MarkKind::Overlap))
-                @for (place, lane) in waveform.lanes.iter().enumerate() {
-                    (self::lane(lane, place as f64 * lane_height, lane_height))
-                }
-                rect.mood-back y=(percent(MOOD_TOP)) width="100%" height=(percent(MOOD_HEIGHT)) {}
-                (marks(waveform, MarkKind::Positive))
-                (marks(waveform, MarkKind::Negative))
-                (ticks(waveform.duration_s))
+        div class=(class) data-part="box" data-href=(wider.href) data-widths=(widths.join(" ")) {
+            div.drawing data-part="drawing" {
+                (drawing(waveform, 1))
+                // As wide as the drawing, so that it is moved by parts of it.
+                div.playhead data-part="playhead" data-script hidden {}
+                input.seek type="range" min="0" max="100" step="any" value="0" aria-label="Position in the recording"
+                    data-part="seek" data-script hidden;
             }
-            // As wide as the drawing, so that it is moved by parts of it.
-            div.playhead data-part="playhead" data-script hidden {}
-            input.seek type="range" min="0" max="100" step="any" value="0" aria-label="Position in the recording"
-                data-part="seek" data-script hidden;
         }
         (legend(waveform))
+    }
+}
+
+/// The drawing alone, for so many times the width of a page: an SVG that can be in one or be a file.
+pub(crate) fn drawing(waveform: &Waveform, widths: usize) -> Markup {
+    let lane_height = LANES / waveform.lanes.len().max(1) as f64;
+    html! {
+        svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(told(waveform)) {
+            (marks(waveform, MarkKind::Silence))
+            (marks(waveform, MarkKind::Overlap))
+            @for (place, lane) in waveform.lanes.iter().enumerate() {
+                (self::lane(lane, place as f64 * lane_height, lane_height))
+            }
+            rect.mood-back y=(percent(MOOD_TOP)) width="100%" height=(percent(MOOD_HEIGHT)) {}
+            (marks(waveform, MarkKind::Positive))
+            (marks(waveform, MarkKind::Negative))
+            (ticks(waveform.duration_s, widths))
+        }
     }
 }
 
@@ -96,13 +116,14 @@ fn columns_of(peaks: &[f32]) -> String {
 }
 
 /// Round times below the drawing.
-fn ticks(duration_s: f64) -> Markup {
+fn ticks(duration_s: f64, widths: usize) -> Markup {
+    let ticks_max = TICKS_MAX * widths as f64;
     let steps = [
-        5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0,
+        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0,
     ];
     let step = steps
         .into_iter()
-        .find(|step| duration_s / step <= TICKS_MAX);
+        .find(|step| duration_s / step <= ticks_max);
     let Some(step) = step.filter(|_| duration_s > 0.0) else {
         return html! {};
     };
@@ -122,6 +143,11 @@ mod tests {
     use super::super::hostile;
     use super::*;
 
+    const WIDER: Wider<'_> = Wider {
+        href: "/wave",
+        widths: &[1, 2],
+    };
+
     fn mark(from_s: f64, to_s: f64, kind: MarkKind) -> TimeMark {
         TimeMark { from_s, to_s, kind }
     }
@@ -136,12 +162,12 @@ mod tests {
             lane("Agent", Side::Agent),
             lane(&hostile::label(), Side::Customer),
         ];
-        waveform(&Waveform {
+        let drawn = Waveform {
             duration_s,
             lanes,
             marks,
-        })
-        .into_string()
+        };
+        waveform(&drawn, WIDER).into_string()
     }
 
     #[test]
@@ -165,6 +191,25 @@ mod tests {
     }
 
     #[test]
+    fn a_wider_drawing_has_more_times_and_is_a_file_of_its_own() {
+        let drawn = Waveform {
+            duration_s: 3_600.0,
+            lanes: Vec::new(),
+            marks: Vec::new(),
+        };
+        let times = |widths| {
+            let svg = drawing(&drawn, widths).into_string();
+            assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\""));
+            assert!(svg.ends_with("</svg>"));
+            svg.matches("<line").count()
+        };
+        assert_eq!([1, 2, 8].map(times), [5, 11, 58]);
+        let html = waveform(&drawn, WIDER).into_string();
+        assert!(html.contains("data-href=\"/wave\" data-widths=\"1 2\""));
+        assert_eq!(html.matches("<line").count(), 5);
+    }
+
+    #[test]
     fn names_are_text_and_odd_numbers_draw_nothing_odd() {
         let odd = [f64::NAN, f64::INFINITY, -5.0, 1e300];
         for duration_s in [0.0, 90.0, f64::NAN, f64::INFINITY, 1e300] {
@@ -179,6 +224,6 @@ mod tests {
             lanes: Vec::new(),
             marks: Vec::new(),
         };
-        hostile::check_numbers(&waveform(&nothing).into_string());
+        hostile::check_numbers(&waveform(&nothing, WIDER).into_string());
     }
 }

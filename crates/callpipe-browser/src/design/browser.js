@@ -127,6 +127,77 @@ function mark(name, ranges) {
   if (globalThis.CSS?.highlights) CSS.highlights.set(name, new Highlight(...ranges.filter(Boolean)));
 }
 
+// ---------------------------------------------------------------------------------- waveform
+
+/** The drawing, which becomes wider in a box that scrolls. `share` says how much of it was played. */
+class Waveform {
+  constructor(box, drawing, share) {
+    Object.assign(this, { box, drawing, share });
+    this.widths = box.dataset.widths.split(" ").map(Number);
+    this.width = this.widths[0];
+    this.drawn = new Map([[this.width, drawing.querySelector("svg")]]);
+    // Who scrolled away looks elsewhere: nothing pulls back until what is played is there, too.
+    this.looksAway = false;
+    box.addEventListener("scroll", () => { this.looksAway = !this.isInView(); this.placeNames(); });
+    // On touch screens a wider drawing is moved by swiping, for which the slider makes way.
+    drawing.addEventListener("click", (event) => {
+      if (event.target.matches(".seek")) return;
+      const { left, width } = drawing.getBoundingClientRect();
+      this.onSeek?.(clamp((event.clientX - left) / width, 0, 1));
+    });
+  }
+
+  place() {
+    return this.share() * this.drawing.clientWidth;
+  }
+
+  isInView() {
+    const inBox = this.place() - this.box.scrollLeft;
+    return inBox >= 0 && inBox <= this.box.clientWidth;
+  }
+
+  /** Shows what is played, with most of what comes next. */
+  bring() {
+    this.looksAway = false;
+    if (!this.isInView()) this.box.scrollLeft = this.place() - this.box.clientWidth / 8;
+  }
+
+  follow() {
+    if (!this.looksAway && this.width > 1) this.bring();
+  }
+
+  /** To the next width, or the one before. What is played stays where it is on the screen. */
+  step(by) {
+    const at = clamp(this.widths.indexOf(this.width) + by, 0, this.widths.length - 1);
+    const inBox = this.isInView() ? this.place() - this.box.scrollLeft : this.box.clientWidth / 2;
+    this.width = this.widths[at];
+    this.box.classList.toggle("is-wide", this.width > 1);
+    this.drawing.style.width = `${this.width * 100}%`;
+    this.box.scrollLeft = this.place() - inBox;
+    this.looksAway = false;
+    // Where there is no finer drawing, the one that there is becomes wider.
+    this.draw(this.width).catch(() => {});
+    return { isFirst: at === 0, isLast: at === this.widths.length - 1 };
+  }
+
+  async draw(width) {
+    if (!this.drawn.has(width)) {
+      const answer = await fetch(`${this.box.dataset.href}?widths=${width}`);
+      if (!answer.ok) return;
+      const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
+      this.drawn.set(width, document.importNode(drawn.documentElement, true));
+    }
+    if (this.width !== width) return;
+    this.drawing.querySelector("svg").replaceWith(this.drawn.get(width));
+    this.placeNames();
+  }
+
+  /** The lanes' names stay in view. */
+  placeNames() {
+    for (const name of this.drawing.querySelectorAll(".lane-name")) name.setAttribute("x", 6 + this.box.scrollLeft);
+  }
+}
+
 // ------------------------------------------------------------------------------------ player
 
 function startPlayer(audio, keys) {
@@ -143,17 +214,19 @@ function startPlayer(audio, keys) {
   const status = part("status");
   const say = (text) => { if (status) status.textContent = text; };
   const duration = () => (Number.isFinite(audio.duration) ? audio.duration : known);
+  const played = () => (duration() ? clamp(audio.currentTime / duration(), 0, 1) : 0);
+  const waveform = new Waveform(part("box"), part("drawing"), played);
 
   function show() {
     const now = audio.currentTime;
-    const share = duration() ? clamp((now / duration()) * 100, 0, 100) : 0;
+    const share = played() * 100;
     const text = clock(now);
     if (part("now").textContent !== text) {
       part("now").textContent = text;
       part("seek")?.setAttribute("aria-valuetext", `${text} of ${clock(duration())}`);
     }
-    // A thousandth of the width is less than one sees.
-    if (Math.abs(share - state.share) > 0.1) {
+    // A thousandth of what is in view is less than one sees.
+    if (Math.abs(share - state.share) > 0.1 / waveform.width) {
       state.share = share;
       if (part("seek")) part("seek").value = share;
       if (part("playhead")) part("playhead").style.transform = `translateX(${share}%)`;
@@ -195,10 +268,11 @@ function startPlayer(audio, keys) {
   function tick() {
     if (state.skips) skipSilence();
     show();
+    waveform.follow();
     if (!audio.paused) requestAnimationFrame(tick);
   }
 
-  const seek = (second) => { audio.currentTime = clamp(second, 0, duration() || second); show(); };
+  const seek = (second) => { audio.currentTime = clamp(second, 0, duration() || second); show(); waveform.bring(); };
   const play = () => { audio.play().catch(() => say("The recording cannot be played.")); };
   const toggle = () => { if (audio.paused) play(); else audio.pause(); };
   const toTurn = (step) => {
@@ -230,6 +304,14 @@ function startPlayer(audio, keys) {
     const options = part("speed").options;
     setSpeed(options[clamp(part("speed").selectedIndex + step, 0, options.length - 1)].value);
     say(`Speed ${part("speed").value}×`);
+  }
+
+  function zoom(by) {
+    const { isFirst, isLast } = waveform.step(by);
+    // Not disabled: what has the focus would lose it.
+    part("zoom-out").setAttribute("aria-disabled", String(isFirst));
+    part("zoom-in").setAttribute("aria-disabled", String(isLast));
+    if (by) say(`Waveform ${waveform.width}×`);
   }
 
   async function copyAddress() {
@@ -271,7 +353,7 @@ function startPlayer(audio, keys) {
     button.textContent = audio.paused ? "▶" : "❚❚";
     button.setAttribute("aria-label", audio.paused ? "Play" : "Pause");
   };
-  audio.addEventListener("play", () => { showPlaying(); setFollows(state.follows); tick(); });
+  audio.addEventListener("play", () => { showPlaying(); setFollows(state.follows); waveform.bring(); tick(); });
   audio.addEventListener("pause", () => { showPlaying(); show(); });
   audio.addEventListener("seeked", show);
   audio.addEventListener("loadedmetadata", () => { part("length").textContent = clock(duration()); show(); });
@@ -284,6 +366,9 @@ function startPlayer(audio, keys) {
   part("skip")?.addEventListener("click", () => setSkips(!state.skips));
   part("follow")?.addEventListener("click", () => setFollows(!state.follows));
   part("copy")?.addEventListener("click", copyAddress);
+  part("zoom-out").addEventListener("click", () => zoom(-1));
+  part("zoom-in").addEventListener("click", () => zoom(1));
+  waveform.onSeek = (share) => seek(share * duration());
   byId("transcript")?.addEventListener("click", clicked);
   document.addEventListener("click", (event) => {
     const second = event.target.closest?.("[data-seek]")?.dataset.seek;
@@ -294,10 +379,15 @@ function startPlayer(audio, keys) {
     }
   });
   // Who scrolls reads elsewhere: the transcript must not pull back.
-  for (const event of ["wheel", "touchmove"]) {
-    addEventListener(event, () => { if (!audio.paused && state.follows) setFollows(false); }, { passive: true });
+  const isAlongWaveform = (event) =>
+    part("box").contains(event.target) && !(Math.abs(event.deltaY) > Math.abs(event.deltaX));
+  for (const name of ["wheel", "touchmove"]) {
+    addEventListener(name, (event) => {
+      if (!audio.paused && state.follows && !isAlongWaveform(event)) setFollows(false);
+    }, { passive: true });
   }
 
+  zoom(0);
   setSpeed(kept.get("speed") ?? "1");
   setSkips(state.skips);
   setFollows(true);
@@ -326,6 +416,8 @@ function startPlayer(audio, keys) {
     s: () => setSkips(!state.skips),
     f: () => setFollows(!state.follows),
     c: copyAddress,
+    "+": () => zoom(1),
+    "-": () => zoom(-1),
   });
 }
 

@@ -17,6 +17,7 @@ const CALL: &[(&[&str], &str)] = &[
     (&["S"], "skip silence, or do not"),
     (&["F"], "follow what is said, or do not"),
     (&["M"], "mute"),
+    (&["+", "-"], "widen the waveform, narrow it"),
     (&["C"], "copy the address of this second"),
     (&["/"], "search inside the call"),
     (&["N", "Shift N"], "next place found, one before"),

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
+pub(crate) use calls::CallList;
 pub(crate) use runs::RunsFigures;
 
 use crate::server::App;

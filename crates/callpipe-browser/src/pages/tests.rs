@@ -15,6 +15,8 @@ use serde_json::json;
 
 use crate::server::testing::{Bench, field, open_access};
 
+mod saved_views;
+
 /// Text of others as nobody should have it.
 const HOSTILE: &str = "</td><script>alert(1)</script>'; DROP TABLE calls; --\u{202e}\u{1f4a9}";
 

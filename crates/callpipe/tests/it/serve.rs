@@ -5,6 +5,7 @@ mod hostile;
 mod pages;
 mod served;
 mod sockets;
+mod views;
 
 /// A client that goes nowhere by itself.
 fn http_client() -> reqwest::Client {

@@ -4,6 +4,7 @@ mod aside;
 mod marks;
 pub(crate) mod player;
 mod reply;
+mod sound;
 pub(crate) mod transcript;
 
 use std::sync::Arc;
@@ -14,8 +15,7 @@ use axum::routing::get;
 use callpipe_core::call::ContactId;
 use callpipe_core::correction::Correction;
 use callpipe_core::exported::ExportedCall;
-use callpipe_core::recording::{Recording, Role};
-use callpipe_core::transcript::{RecordingTranscript, Speaker, Transcript};
+use callpipe_core::transcript::{RecordingTranscript, Transcript};
 use maud::{Markup, html};
 
 use super::address::call_path;
@@ -23,12 +23,10 @@ use super::calls::{started, talk};
 use super::error::PageError;
 use super::layout::Section;
 use super::view::View;
-use crate::audio::{Peaks, peaks};
-use crate::charts::{Lane, Side, Waveform, words};
+use crate::charts::words;
 use crate::figure::minutes;
 use crate::index::Values;
 use crate::server::App;
-use player::{Player, player};
 use transcript::{transcript, word_data};
 
 /// The pages of this part.
@@ -36,6 +34,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/calls/{contact_id}", get(call))
         .route("/calls/{contact_id}/replies/{n}", get(reply::reply))
+        .route("/calls/{contact_id}/waveform/{n}", get(sound::waveform))
 }
 
 /// All that the page shows.
@@ -56,27 +55,17 @@ async fn call(Path(contact_id): Path<String>, view: View) -> Result<Markup, Page
         .and_then(|number| number.parse().ok())
         .unwrap_or(1_usize);
     let recording = shown.call.recordings.get(number.wrapping_sub(1));
-    let part = shown.words.as_ref().and_then(|words| match recording {
-        Some(recording) => words
-            .recordings
-            .iter()
-            .find(|part| part.recording == recording.key),
-        None => words.recordings.first(),
-    });
-    let peaks = match recording {
-        // A waveform that cannot be made is no reason to show nothing.
-        Some(recording) => peaks(&view.app, recording).await.unwrap_or_else(|failure| {
-            tracing::warn!(contact_id = id.as_str(), failure = %failure.told(), "there is no waveform");
-            None
-        }),
+    let part = sound::part(shown.words.as_ref(), recording);
+    let player = match recording {
+        Some(recording) => Some(sound::player(&view, &shown.call, number, recording, part).await),
         None => None,
     };
     let title = format!("Call of {}", started(&shown.call));
     let body = html! {
         (heading(&view, &shown))
-        @if let Some(recording) = recording {
+        @if let Some(player) = player {
             (recordings(&view, &shown, number))
-            (sound(&view, &shown, number, recording, part, peaks.as_ref()))
+            (player)
         }
         div.split {
             div.stack { (conversation(&view, &shown, number, part)) }
@@ -103,10 +92,6 @@ async fn read(view: &View, id: &ContactId) -> Result<Shown, PageError> {
     };
     let contact_ids = view.app.index.contact_ids(of_caller.clone()).await?;
     let of_caller = of_caller.iter().filter_map(|place| contact_ids.get(place));
-    let words = match &call.transcript.key {
-        Some(key) => view.app.archive.transcript(key).await?,
-        None => None,
-    };
     Ok(Shown {
         values: place.and_then(|place| view.snapshot.values(place)),
         corrections: view.app.warehouse.corrections(&ids).await?,
@@ -114,7 +99,7 @@ async fn read(view: &View, id: &ContactId) -> Result<Shown, PageError> {
             .filter_map(|other| ContactId::parse(other).ok())
             .filter(|other| other != id)
             .collect(),
-        words,
+        words: sound::words(&view.app, &call).await?,
         call,
     })
 }
@@ -153,69 +138,6 @@ fn recordings(view: &View, shown: &Shown, number: usize) -> Markup {
             }
         }
     }
-}
-
-fn sound(
-    view: &View,
-    shown: &Shown,
-    number: usize,
-    recording: &Recording,
-    part: Option<&RecordingTranscript>,
-    peaks: Option<&Peaks>,
-) -> Markup {
-    let duration_s = peaks
-        .map(|peaks| peaks.duration_s)
-        .or(part.map(|part| part.duration_s));
-    let drawn = Waveform {
-        duration_s: duration_s
-            .or(shown.call.transcript.duration_s)
-            .unwrap_or_default(),
-        lanes: peaks.map_or_else(Vec::new, |peaks| lanes(recording, part, peaks)),
-        marks: part.map_or_else(Vec::new, |part| {
-            marks::marks(part, &shown.call.transcript.analysis)
-        }),
-    };
-    let at_s = view.value("at").and_then(|at| at.parse().ok());
-    player(&Player {
-        audio_href: &format!("{}/audio/{number}", call_path(&shown.call.contact.id)),
-        at_s: at_s.filter(|at_s: &f64| at_s.is_finite() && *at_s >= 0.0),
-        waveform: &drawn,
-    })
-}
-
-/// A lane for each channel, by who speaks on it most.
-fn lanes(recording: &Recording, part: Option<&RecordingTranscript>, peaks: &Peaks) -> Vec<Lane> {
-    let is_mono = peaks.channels.len() == 1;
-    let lane = |(channel, peaks): (usize, &Vec<u8>)| {
-        let told = recording.participants.iter().find(|participant| {
-            participant
-                .channel
-                .is_some_and(|other| other as usize == channel)
-        });
-        let spoken = part.and_then(|part| {
-            part.turns
-                .iter()
-                .find(|turn| turn.channel as usize == channel)
-        });
-        let role =
-            told.map(|participant| participant.role)
-                .or(match spoken.map(|turn| turn.speaker) {
-                    Some(Speaker::Side(role)) => Some(role),
-                    _ => None,
-                });
-        let (side, name) = match role {
-            _ if is_mono => (Side::Other, "Both sides".to_owned()),
-            Some(Role::Agent) => (Side::Agent, "Agent".to_owned()),
-            Some(Role::Customer) => (Side::Customer, "Customer".to_owned()),
-            None => (Side::Other, format!("Channel {}", channel + 1)),
-        };
-        Lane {
-            name,
-            side,
-            peaks: peaks.iter().map(|peak| f32::from(*peak) / 255.0).collect(),
-        }
-    };
-    peaks.channels.iter().enumerate().map(lane).collect()
 }
 
 /// Turn by turn with times where these are known, else as others stored it.

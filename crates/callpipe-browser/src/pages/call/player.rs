@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::charts::{Waveform, waveform};
+use crate::charts::{Waveform, Wider, waveform};
 use crate::figure::minutes;
 
 const SPEEDS: [&str; 7] = ["0.5", "0.75", "1", "1.25", "1.5", "1.75", "2"];
@@ -15,6 +15,8 @@ pub(crate) struct Player<'a> {
     pub(crate) at_s: Option<f64>,
     /// What is drawn.
     pub(crate) waveform: &'a Waveform,
+    /// Where it is drawn wider.
+    pub(crate) wider: Wider<'a>,
 }
 
 /// The player. It stays in view.
@@ -25,7 +27,7 @@ pub(crate) fn player(player: &Player<'_>) -> Markup {
         .map_or(String::new(), |at_s| format!("#t={at_s}"));
     html! {
         section.card.player aria-label="Player" data-duration-s=(player.waveform.duration_s) {
-            (waveform(player.waveform))
+            (waveform(player.waveform, player.wider))
             audio id="audio" controls preload="metadata" src={ (player.audio_href) (begin) } {}
             div.tools data-script hidden {
                 button.primary.play type="button" data-part="play" aria-label="Play" { "▶" }
@@ -37,10 +39,24 @@ pub(crate) fn player(player: &Player<'_>) -> Markup {
                     span { " / " span data-part="length" { (minutes(player.waveform.duration_s)) } }
                 }
                 label.field.across { span.no-narrow { "Speed" } (speeds()) }
+                (zoom())
                 button type="button" data-part="skip" aria-pressed="false" { "Skip silence" }
                 button type="button" data-part="follow" aria-pressed="true" { "Follow" }
                 button type="button" data-part="copy" { "Copy address" }
                 span role="status" data-part="status" {}
+            }
+        }
+    }
+}
+
+/// How wide the waveform is.
+fn zoom() -> Markup {
+    html! {
+        div.field.across {
+            span.no-narrow id="zoom-label" { "Waveform" }
+            div.segmented.zoom role="group" aria-labelledby="zoom-label" {
+                button type="button" data-part="zoom-out" aria-label="Zoom out" title="Zoom out" { "−" }
+                button type="button" data-part="zoom-in" aria-label="Zoom in" title="Zoom in" { "+" }
             }
         }
     }
@@ -58,44 +74,55 @@ fn speeds() -> Markup {
 mod tests {
     use super::*;
 
-    #[test]
-    fn without_the_script_there_are_the_browsers_controls_and_nothing_else() {
+    fn shown(duration_s: f64, at_s: Option<f64>) -> String {
         let drawn = Waveform {
-            duration_s: 83.2,
+            duration_s,
             lanes: Vec::new(),
             marks: Vec::new(),
         };
-        let html = player(&Player {
+        let player = player(&Player {
             audio_href: "/calls/a%2Fb/audio/1",
-            at_s: Some(12.5),
+            at_s,
             waveform: &drawn,
+            wider: Wider {
+                href: "/calls/a%2Fb/waveform/1",
+                widths: &[1, 2],
+            },
         });
-        let html = html.into_string();
+        player.into_string()
+    }
+
+    #[test]
+    fn without_the_script_there_are_the_browsers_controls_and_nothing_else() {
+        let html = shown(83.2, Some(12.5));
         assert!(html.contains("controls preload=\"metadata\" src=\"/calls/a%2Fb/audio/1#t=12.5\""));
-        assert!(html.contains("<div class=\"tools\" data-script hidden>"));
         assert!(html.contains("data-part=\"seek\" data-script hidden"));
+        let (before, tools) = html
+            .split_once("<div class=\"tools\" data-script hidden>")
+            .unwrap();
+        assert!(!before.contains("<button"));
+        for button in ["Play", "Zoom out", "Zoom in"] {
+            assert!(
+                tools.contains(&format!("aria-label=\"{button}\"")),
+                "{button}"
+            );
+        }
     }
 
     #[test]
     fn the_script_finds_its_parts() {
         let script = include_str!("../../design/browser.js");
-        let drawn = Waveform {
-            duration_s: 1.0,
-            lanes: Vec::new(),
-            marks: Vec::new(),
-        };
-        let html = player(&Player {
-            audio_href: "/",
-            at_s: None,
-            waveform: &drawn,
-        })
-        .into_string();
+        let html = shown(1.0, None);
         for part in script
             .split("part(\"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next())
         {
             assert!(html.contains(&format!("data-part=\"{part}\"")), "{part}");
+        }
+        for data in ["href", "widths"] {
+            assert!(script.contains(&format!("box.dataset.{data}")), "{data}");
+            assert!(html.contains(&format!(" data-{data}=\"")), "{data}");
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct SqliteConfig {
     pub classifications_table: TableName,
     /// The table with what people say of labels, which is never changed by a run.
     pub corrections_table: TableName,
+    /// The table with the names that people gave to selections of calls.
+    pub saved_views_table: TableName,
     /// For how long another program's lock is waited for, in milliseconds.
     pub busy_timeout_ms: u64,
 }
@@ -31,6 +33,7 @@ impl Default for SqliteConfig {
             tracking_table: TableName("recording_fetch_status".into()),
             classifications_table: TableName("call_classifications".into()),
             corrections_table: TableName("call_corrections".into()),
+            saved_views_table: TableName("saved_views".into()),
             busy_timeout_ms: 5_000,
         }
     }
@@ -43,6 +46,7 @@ impl SqliteConfig {
             &self.tracking_table,
             &self.classifications_table,
             &self.corrections_table,
+            &self.saved_views_table,
         ];
         let is_taken = |position: usize, name: &TableName| {
             let mut others = names.iter().take(position);

@@ -13,6 +13,7 @@ mod export;
 mod map;
 mod report;
 mod save;
+mod saved_views;
 mod schema;
 mod sql;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use rusqlite::{Connection, ToSql};
 pub use changes::{ChangeCursor, ChangedPage};
 pub use config::{SqliteConfig, TableName, TableNameError};
 pub use copy::CopyLock;
+pub use saved_views::SavedView;
 
 use super::stored::{moment, pending_call};
 use client::{Database, Problem};

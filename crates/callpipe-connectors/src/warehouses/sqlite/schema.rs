@@ -11,9 +11,8 @@ use callpipe_core::taxonomy::Taxonomy;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::client::{Problem, SCHEMA_VERSION, user_version};
-use super::columns;
-use super::corrections;
 use super::sql::{Sql, View, quoted};
+use super::{columns, corrections, saved_views};
 
 /// Does all of it, in the caller's transaction.
 pub(super) fn prepare(
@@ -30,6 +29,7 @@ pub(super) fn prepare(
     let classifications = columns::classifications(taxonomy);
     table(connection, sql, &sql.classifications_name, &classifications)?;
     corrections::prepare(connection, sql)?;
+    saved_views::prepare(connection, sql)?;
     for index in sql.indexes() {
         connection.execute_batch(&index)?;
     }

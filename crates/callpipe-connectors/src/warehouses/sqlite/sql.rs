@@ -62,9 +62,12 @@ pub(super) struct Sql {
     pub(super) classifications_name: String,
     /// The table of corrections as it is named.
     pub(super) corrections_name: String,
+    /// The table of saved views as it is named.
+    pub(super) saved_views_name: String,
     pub(super) tracking: String,
     classifications: String,
     pub(super) corrections: String,
+    pub(super) saved_views: String,
     pub(super) add_contact: String,
     pub(super) fill_in_start: String,
     /// Saves a call's state alone. This and the next four name their values as the columns.
@@ -99,6 +102,8 @@ impl Sql {
             classifications: quoted(config.classifications_table.as_str()),
             corrections_name: config.corrections_table.to_string(),
             corrections: quoted(config.corrections_table.as_str()),
+            saved_views_name: config.saved_views_table.to_string(),
+            saved_views: quoted(config.saved_views_table.as_str()),
             tracking,
         }
     }

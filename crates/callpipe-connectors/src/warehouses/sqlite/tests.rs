@@ -15,6 +15,7 @@ mod changes;
 mod copy;
 mod corrections;
 mod export;
+mod saved_views;
 
 const BASE_URI: &str = "file:///data/archive";
 
@@ -311,7 +312,11 @@ fn names_of_tables_are_checked() {
         corrections_table: parse("Call_Classifications").unwrap(),
         ..SqliteConfig::default()
     };
-    for config in [twice, also_twice] {
+    let twice_beside = SqliteConfig {
+        saved_views_table: parse("Call_Corrections").unwrap(),
+        ..SqliteConfig::default()
+    };
+    for config in [twice, also_twice, twice_beside] {
         let failure = SqliteWarehouse::open(config, BASE_URI.into())
             .err()
             .unwrap();

@@ -82,6 +82,16 @@ fn spoil(folder: &Path) {
             ],
         )
         .unwrap();
+    let view = "INSERT INTO saved_views (name, query, saved_by, saved_at) \
+                VALUES (?1, ?2, ?1, '2026-11-01T00:00:00Z')";
+    for query in [
+        MARKUP.to_owned(),
+        format!("javascript:1&q={MARKUP}&sort={MARKUP}"),
+    ] {
+        database
+            .execute(view, [format!("{MARKUP} {}", query.len()), query])
+            .unwrap();
+    }
     database
         .execute(
             "UPDATE recording_fetch_status SET stage_status = 'parked', failure_kind = ?1, failure_reason = ?2 \

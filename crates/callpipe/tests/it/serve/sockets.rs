@@ -151,31 +151,45 @@ type Forged<'a> = (&'a str, &'a [(&'a str, &'a str)], String);
 #[tokio::test]
 async fn a_change_that_no_page_of_ours_asked_for_is_refused() {
     let served = Served::start().await;
-    let (status, corrections) = (states(&served.database()), corrections(&served));
+    let kept = |served: &Served| {
+        let views: i64 = served
+            .database()
+            .query_row("SELECT COUNT(*) FROM saved_views", [], |row| row.get(0))
+            .unwrap();
+        (states(&served.database()), corrections(served), views)
+    };
+    let before = kept(&served);
     let token = form_token(&served.get("/review").await.text());
     let own = served.origin.clone();
-    for path in ["/review/decide", "/runs/again", "/theme"] {
+    let asked = "theme=dark&name=x";
+    for path in [
+        "/review/decide",
+        "/runs/again",
+        "/theme",
+        "/views/save",
+        "/views/remove",
+    ] {
         let forged: [Forged<'_>; 6] = [
-            ("no token", &[], "theme=dark".into()),
+            ("no token", &[], asked.into()),
             (
                 "another token",
                 &[],
-                format!("theme=dark&token={}", "0".repeat(token.len())),
+                format!("{asked}&token={}", "0".repeat(token.len())),
             ),
             (
                 "another site",
                 &[("origin", "http://example.com")],
-                format!("theme=dark&token={token}"),
+                format!("{asked}&token={token}"),
             ),
             (
                 "a frame of another site",
                 &[("sec-fetch-site", "cross-site")],
-                format!("theme=dark&token={token}"),
+                format!("{asked}&token={token}"),
             ),
             (
                 "another name for this host",
                 &[("host", "evil.example")],
-                format!("theme=dark&token={token}"),
+                format!("{asked}&token={token}"),
             ),
             (
                 "no form",
@@ -192,19 +206,14 @@ async fn a_change_that_no_page_of_ours_asked_for_is_refused() {
             );
             assert_eq!(answer.header("set-cookie"), "", "{path}, {what}");
         }
-        let by_link = served
-            .get(&format!("{path}?token={token}&theme=dark"))
-            .await;
+        let by_link = served.get(&format!("{path}?token={token}&{asked}")).await;
         assert!(
             (400..500).contains(&by_link.status),
             "{path}: {}",
             by_link.status
         );
     }
-    assert_eq!(
-        (states(&served.database()), self::corrections(&served)),
-        (status, corrections)
-    );
+    assert_eq!(kept(&served), before);
     // The same form, as a page of ours sends it.
     let answer = served
         .post(
@@ -300,7 +309,7 @@ pub(super) fn corrections(served: &Served) -> i64 {
 }
 
 /// What a page puts into its forms.
-fn form_token(html: &str) -> String {
+pub(super) fn form_token(html: &str) -> String {
     let (_, rest) = html.split_once("name=\"token\" value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }

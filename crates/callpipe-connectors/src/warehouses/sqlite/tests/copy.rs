@@ -98,6 +98,13 @@ async fn rows_are_replaced_and_only_a_full_copy_removes_any() {
         .correct(std::slice::from_ref(&note))
         .await
         .unwrap();
+    let view = SavedView {
+        name: "c's".into(),
+        query: "q=c".into(),
+        by: "zoe".into(),
+        at: now(),
+    };
+    assert!(warehouse.save_view(&view, 1).await.unwrap());
     let removed = copy(&warehouse, &[call("a", "done")], &[labels("a", "y")], false).await;
     assert_eq!((removed, all().len()), (0, 3));
     assert_eq!(all()[0], "a done y [\"y\"]");
@@ -116,6 +123,7 @@ async fn rows_are_replaced_and_only_a_full_copy_removes_any() {
     assert_eq!(all(), ["a done y [\"y\"]", "c ready - -"]);
     let ids = [note.contact_id.clone()];
     assert_eq!(warehouse.corrections(&ids).await.unwrap(), [note]);
+    assert_eq!(warehouse.saved_views().await.unwrap(), [view]);
     assert_eq!(warehouse.copy_state().await.unwrap(), Some(ended()));
 }
 
