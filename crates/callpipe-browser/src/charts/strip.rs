@@ -42,19 +42,28 @@ fn path(spans: &[Span], side: Side) -> String {
         Side::Other => (3, 4),
     };
     let mut path = String::new();
-    let mut drawn_to = 0;
-    for span in spans.iter().filter(|span| span.side == side) {
-        let place = |at: f64| (ratio(at, 1.0) * STEPS).round() as u32;
-        let (from, to) = (place(span.from), place(span.to));
-        // What is shorter than a step, or lies below what is drawn already, is not drawn again.
-        let from = from.max(drawn_to);
-        if to > from {
-            // Writing to a string does not fail.
-            let _ = write!(path, "M{from} {y}H{to}v{height}H{from}z");
-            drawn_to = to;
-        }
+    for (from, to) in pieces(spans.iter().filter(|span| span.side == side)) {
+        // Writing to a string does not fail.
+        let _ = write!(path, "M{from} {y}H{to}v{height}H{from}z");
     }
     path
+}
+
+/// Where something is drawn, in steps: what lies upon the piece before or touches it becomes one with
+/// it, and what is shorter than a step is left out.
+fn pieces<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<(u32, u32)> {
+    let place = |at: f64| (ratio(at, 1.0) * STEPS).round() as u32;
+    let mut pieces: Vec<(u32, u32)> = Vec::new();
+    for span in spans {
+        let (from, to) = (place(span.from), place(span.to));
+        match pieces.last_mut() {
+            Some((first, last)) if (*first..=*last).contains(&from) => *last = to.max(*last),
+            Some((_, last)) if from < *last => {}
+            _ if to > from => pieces.push((from, to)),
+            _ => {}
+        }
+    }
+    pieces
 }
 
 /// The shares in words.
@@ -110,6 +119,12 @@ mod tests {
         assert!(strip(&spans).into_string().len() < 12_000);
         let twice = [span(0.1, 0.2, Side::Agent), span(0.1, 0.19, Side::Agent)];
         assert_eq!(path(&twice, Side::Agent).matches('M').count(), 1);
+        let touching = [(0.1, 0.2), (0.2, 0.3), (0.4, 0.5)];
+        let touching = touching.map(|(from, to)| span(from, to, Side::Agent));
+        assert_eq!(
+            path(&touching, Side::Agent),
+            "M50 0H150v5H50zM200 0H250v5H200z"
+        );
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn mark(place: usize, weeks: &[Week], week: &Week, scale: Scale, few: u64) -> Ma
             title { (told) }
             rect.hit x=(percent(left(place, weeks))) width=(percent(1.0 / weeks.len() as f64)) height=(percent(BOTTOM)) {}
             circle class={ "dot" @if is_few { " few" } }
-                cx=(percent(middle(place, weeks))) cy=(percent(scale.y(value))) r="4" {}
+                cx=(percent(middle(place, weeks))) cy=(percent(scale.y(value))) {}
         }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) struct ServeOptions {
     in_flight: usize,
     #[arg(long)]
     folder: PathBuf,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 /// The process, which ends when it is dropped.

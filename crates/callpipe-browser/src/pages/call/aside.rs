@@ -51,7 +51,7 @@ fn labels(view: &View, shown: &Shown) -> Markup {
             div.labels {
                 @for (field, _) in view.snapshot.fields().labels() { (label(view, shown, field)) }
             }
-            @if shown.call.labels.is_some() { p { a href=(review) { "Review labels" } } }
+            @if shown.call.labels.is_some() { p { a.link href=(review) { "Review labels" } } }
         }
     }
 }
@@ -182,11 +182,11 @@ fn others(view: &View, shown: &Shown) -> Markup {
             section.card.stack {
                 header { h2 { "Other calls" } }
                 @for agent in agents {
-                    p { a href=(view.selection.only("agent", agent).href("/calls")) { "Calls of " bdi { (words::short(agent)) } } }
+                    p { a.link href=(view.selection.only("agent", agent).href("/calls")) { "Calls of " bdi { (words::short(agent)) } } }
                 }
                 @if !shown.of_caller.is_empty() {
                     h3 { "Same caller" }
-                    ul { @for id in &shown.of_caller { li { a href=(view.selection.href(&call_path(id))) { bdi { (words::short(id.as_str())) } } } } }
+                    ul { @for id in &shown.of_caller { li { a.link href=(view.selection.href(&call_path(id))) { bdi { (words::short(id.as_str())) } } } } }
                 }
             }
         }

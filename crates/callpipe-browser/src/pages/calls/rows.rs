@@ -18,6 +18,9 @@ use crate::pages::view::View;
 /// So much of a summary is shown, in characters.
 const SUMMARY_CHARS_MAX: usize = 160;
 
+/// And so much where somebody points at it.
+const HOVERED_CHARS_MAX: usize = 500;
+
 /// A call of the list.
 pub(super) struct Row {
     pub(super) call: ExportedCall,
@@ -123,7 +126,8 @@ fn tr(view: &View, shape: &Shape, row: &Row) -> Markup {
                 div.faint { bdi.clip { (words::short(call.contact.id.as_str())) } }
             }
             @for column in &shape.columns {
-                td.number[is_number(column)] { (cell(view, column, row, found.as_ref())) }
+                @let cell = cell(view, column, row, found.as_ref());
+                @if is_number(column) { td.number { (cell) } } @else { td { (cell) } }
             }
         }
     }
@@ -143,7 +147,9 @@ fn cell(view: &View, column: &Column, row: &Row, found: Option<&Markup>) -> Mark
         Column::Summary => match (found, &row.call.transcript.analysis.summary) {
             (Some(found), _) => found.clone(),
             (None, Some(summary)) => {
-                html! { bdi title=(words::cut(summary, 1_000)) { (words::cut(summary, SUMMARY_CHARS_MAX)) } }
+                let shown = words::cut(summary, SUMMARY_CHARS_MAX);
+                let all = words::cut(summary, HOVERED_CHARS_MAX);
+                html! { bdi.summary title=[(all != shown).then_some(all)] { (shown) } }
             }
             (None, None) => state(&row.call),
         },

@@ -141,8 +141,8 @@ fn conversation(text: &str) -> Markup {
         div.stack {
             @for line in words::cut(text, CONVERSATION_CHARS_MAX).lines() {
                 @let (who, said) = line.split_once(": ").unwrap_or(("", line));
-                p.turn.by-agent[who == "Agent"].by-customer[who == "Customer"] {
-                    span.at {} span.who { bdi { (who) } } " " span.said { bdi { (said) } }
+                p.turn.untimed.by-agent[who == "Agent"].by-customer[who == "Customer"] {
+                    span.who { bdi { (who) } } " " span.said { bdi { (said) } }
                 }
             }
         }

@@ -12,8 +12,8 @@ use std::process::Stdio;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use self::webdriver::WebDriver;
 use super::http_client;
@@ -29,9 +29,13 @@ pub(crate) const WIDTHS: [u32; 2] = [1_280, 390];
 
 const HEIGHT: u32 = 900;
 
+/// So often ChromeDriver is started before a test gives up.
+const STARTS_MAX: usize = 5;
+
 /// Without these, Chromium asks hosts of its own for this and that.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 11] = [
     "--headless",
+    "--hide-scrollbars",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -142,9 +146,13 @@ impl Chromium {
         self.driver.devtools(command, &size).await;
     }
 
-    /// Shows pages in the dark, or in the light.
+    /// Shows pages in the dark, or in the light, and still.
     pub(crate) async fn prefer(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // A colour on its way from the one to the other is neither.
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         let command = "Emulation.setEmulatedMedia";
         self.driver.devtools(command, &features).await;
     }
@@ -258,28 +266,35 @@ impl Chromium {
     }
 }
 
-/// Starts ChromeDriver on a port of its choice.
+/// Starts ChromeDriver on a port of its choice, which another program may take before it does.
 async fn chromedriver(program: &std::ffi::OsStr) -> (Child, String) {
-    let mut process = Command::new(program)
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    for _ in 0..STARTS_MAX {
+        let mut process = Command::new(program)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        if let Some(port) = port(lines).await {
+            return (process, format!("http://127.0.0.1:{port}"));
+        }
+    }
+    panic!("chromedriver did not start");
+}
+
+/// The port that ChromeDriver says it listens at; none where it ends before.
+async fn port(mut lines: Lines<BufReader<ChildStdout>>) -> Option<String> {
     while let Some(line) = lines.next_line().await.unwrap() {
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             // Whoever stops reading would stop a program that goes on writing.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return (
-                process,
-                format!("http://127.0.0.1:{}", port.trim_end_matches('.')),
-            );
+            return Some(port.trim_end_matches('.').to_owned());
         }
     }
-    panic!("chromedriver did not start");
+    None
 }
 
 fn arguments(profile: &Path) -> Vec<String> {
