@@ -40,7 +40,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 use crate::audio::{self, Sounds};
 use crate::design;
-use crate::index::Index;
+use crate::index::{Found, Index};
 use crate::metrics::{self, Metrics};
 use crate::pages;
 use crate::pages::error::PageError;
@@ -51,6 +51,12 @@ use limits::Places;
 
 /// Less than that is as large when it is compressed, in bytes.
 const COMPRESSED_BYTES_MIN: u16 = 256;
+
+/// So many parts of pages of a kind are kept. The largest have about 130 KB.
+const PARTS_MAX: usize = 48;
+
+/// So many results of searches are kept, of 400 KB at most.
+const FOUND_MAX: usize = 12;
 
 /// Has calls done again.
 #[async_trait]
@@ -92,6 +98,7 @@ pub(crate) struct App {
     pub(crate) parts: Kept<Markup>,
     pub(crate) lists: Kept<pages::CallList>,
     pub(crate) runs: Kept<pages::RunsFigures>,
+    pub(crate) found: Kept<Found>,
 }
 
 impl App {
@@ -107,9 +114,10 @@ impl App {
             clock: parts.clock,
             again: parts.again,
             metrics: Metrics::default(),
-            parts: Kept::default(),
-            lists: Kept::default(),
-            runs: Kept::default(),
+            parts: Kept::new(PARTS_MAX),
+            lists: Kept::new(PARTS_MAX),
+            runs: Kept::new(PARTS_MAX),
+            found: Kept::new(FOUND_MAX),
         })
     }
 }

@@ -114,7 +114,7 @@ impl<'a> Chosen<'a> {
     /// by column: memory is then read from one end to the other.
     pub(super) fn select(&self, piece: &Piece, places: &mut Vec<u16>) {
         places.clear();
-        let (first_day, last_day) = piece.day_range();
+        let (first_day, last_day) = piece.day_range;
         let is_outside =
             |days: &RangeInclusive<i32>| last_day < *days.start() || first_day > *days.end();
         if self.days.as_ref().is_some_and(is_outside) {

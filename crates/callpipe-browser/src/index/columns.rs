@@ -32,10 +32,20 @@ pub(super) struct Row {
 pub(super) struct Piece {
     pub(super) ids: Vec<i64>,
     pub(super) days: Vec<i32>,
+    /// No call's day is before the first or after the last.
+    pub(super) day_range: (i32, i32),
     /// By field, then by call.
     pub(super) sets: Vec<Vec<u16>>,
     /// By figure, then by call.
     pub(super) figures: [Vec<f32>; FIGURES],
+}
+
+/// The range of no days.
+const NO_DAYS: (i32, i32) = (i32::MAX, i32::MIN);
+
+fn day_range(days: &[i32]) -> (i32, i32) {
+    let range = |(first, last): (i32, i32), day: &i32| (first.min(*day), last.max(*day));
+    days.iter().fold(NO_DAYS, range)
 }
 
 impl Piece {
@@ -43,8 +53,25 @@ impl Piece {
         Self {
             ids: Vec::new(),
             days: Vec::new(),
+            day_range: NO_DAYS,
             sets: vec![Vec::new(); fields],
             figures: Default::default(),
+        }
+    }
+
+    /// A piece of calls in the order of ids. It takes no more room than they need: most pieces never
+    /// change again.
+    fn of(rows: &[Row], fields: usize) -> Self {
+        let set = |field: usize| rows.iter().map(|row| row.sets[field]).collect();
+        let days: Vec<i32> = rows.iter().map(|row| row.day).collect();
+        Self {
+            ids: rows.iter().map(|row| row.id).collect(),
+            day_range: day_range(&days),
+            days,
+            sets: (0..fields).map(set).collect(),
+            figures: std::array::from_fn(|figure| {
+                rows.iter().map(|row| row.figures[figure]).collect()
+            }),
         }
     }
 
@@ -54,16 +81,10 @@ impl Piece {
         0..self.ids.len() as u16
     }
 
-    /// The first and the last day of its calls.
-    pub(super) fn day_range(&self) -> (i32, i32) {
-        let days = self.days.iter().copied();
-        let first = days.clone().min().unwrap_or(NO_DAY);
-        (first, days.max().unwrap_or(NO_DAY))
-    }
-
     fn insert(&mut self, at: usize, row: &Row) {
         self.ids.insert(at, row.id);
         self.days.insert(at, row.day);
+        self.widen(row.day);
         for (column, set) in self.sets.iter_mut().zip(&row.sets) {
             column.insert(at, *set);
         }
@@ -74,12 +95,18 @@ impl Piece {
 
     fn replace(&mut self, at: usize, row: &Row) {
         self.days[at] = row.day;
+        self.widen(row.day);
         for (column, set) in self.sets.iter_mut().zip(&row.sets) {
             column[at] = *set;
         }
         for (column, figure) in self.figures.iter_mut().zip(row.figures) {
             column[at] = figure;
         }
+    }
+
+    fn widen(&mut self, day: i32) {
+        let (first, last) = self.day_range;
+        self.day_range = (first.min(day), last.max(day));
     }
 
     fn remove(&mut self, at: usize) {
@@ -94,9 +121,12 @@ impl Piece {
     }
 
     fn split_off(&mut self, at: usize) -> Self {
+        let days = self.days.split_off(at);
+        self.day_range = day_range(&self.days);
         Self {
             ids: self.ids.split_off(at),
-            days: self.days.split_off(at),
+            day_range: day_range(&days),
+            days,
             sets: self
                 .sets
                 .iter_mut()
@@ -205,6 +235,19 @@ impl Snapshot {
             }
         }
         row
+    }
+
+    /// Puts calls behind all others, at most as many as fit into a piece. They are in the order of ids.
+    pub(super) fn append(&mut self, rows: &[Row]) {
+        if rows.is_empty() {
+            return;
+        }
+        self.version += 1;
+        self.calls += rows.len();
+        let newest_day = rows.iter().map(|row| row.day).max();
+        self.newest_day = self.newest_day.max(newest_day.unwrap_or(NO_DAY));
+        self.pieces
+            .push(Arc::new(Piece::of(rows, self.fields.all().len())));
     }
 
     /// Puts calls in, or in the place of what was known of them.
@@ -316,6 +359,9 @@ mod tests {
             .flat_map(|piece| piece.ids.clone())
             .collect();
         assert!(ids.is_sorted_by(|left, right| left < right));
+        for piece in &snapshot.pieces {
+            assert_eq!(piece.day_range, day_range(&piece.days));
+        }
         assert_eq!((ids.len(), snapshot.calls()), (40_000, 40_000));
         assert!(
             snapshot
@@ -326,6 +372,29 @@ mod tests {
         snapshot.remove(ids[77]);
         snapshot.remove(ids[77]);
         assert_eq!(snapshot.calls(), 39_999);
+    }
+
+    #[test]
+    fn calls_that_are_appended_are_as_calls_that_were_put() {
+        let rows: Vec<Row> = (0..20_000).map(|id| row(id, id as f32)).collect();
+        let (mut appended, mut put) = (empty(), empty());
+        rows.chunks(15_000).for_each(|rows| appended.append(rows));
+        appended.append(&[]);
+        put.put(&rows);
+        let columns = |snapshot: &Snapshot| {
+            let pieces = snapshot.pieces.iter();
+            pieces
+                .flat_map(|piece| piece.ids.iter().zip(&piece.figures[0]).zip(&piece.days))
+                .map(|((id, figure), day)| (*id, *figure, *day))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(columns(&appended), columns(&put));
+        assert_eq!((appended.calls(), appended.newest_day), (20_000, 19));
+        appended.put(&[row(7, 0.5), row(30_000, 0.5)]);
+        assert_eq!(
+            (appended.calls(), appended.pieces[0].figures[0][7]),
+            (20_001, 0.5)
+        );
     }
 
     #[test]

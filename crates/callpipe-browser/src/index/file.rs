@@ -22,8 +22,11 @@ const LAYOUT: &str = "1";
 /// Reads that can go on at once.
 const READERS: usize = 4;
 
-/// Memory for pages, for each connection.
-const CACHE_KIB: i64 = 8 * 1024;
+/// Memory for pages, for each connection: the system keeps the file in memory, too.
+const CACHE_KIB: i64 = 2 * 1024;
+
+/// So many calls are read at once into the columns.
+const LOADED_CALLS: usize = 15 * 1024;
 
 /// Numbers for calls that begin within the same second: the lower bits of a call's id.
 const SAME_SECOND_BITS: u32 = 24;
@@ -113,12 +116,12 @@ impl File {
             let packed = row.get_ref(1)?.as_blob()?;
             let unpacked = unpack(row.get(0)?, packed, fields.all().len());
             some.extend(unpacked.map(|row| snapshot.with_known_sets(row)));
-            if some.len() >= 8_192 {
-                snapshot.put(&some);
+            if some.len() >= LOADED_CALLS {
+                snapshot.append(&some);
                 some.clear();
             }
         }
-        snapshot.put(&some);
+        snapshot.append(&some);
         Ok(snapshot)
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct View {
     /// The words that are searched for, if there are any.
     pub(crate) words: Option<Words>,
     /// The calls in which they were said.
-    pub(crate) found: Option<Found>,
+    pub(crate) found: Option<Arc<Found>>,
     /// Path and query.
     pub(crate) address: String,
     query: Vec<(String, String)>,
@@ -40,17 +40,20 @@ impl FromRequestParts<Arc<App>> for View {
         let query = parts.uri.query().unwrap_or_default();
         let selection = Selection::parse(query);
         let words = selection.words.as_deref().map(Words::parse);
-        let found = match &words {
-            None => None,
+        let snapshot = app.index.snapshot();
+        let found = match (&words, &selection.words) {
+            (Some(Some(words)), Some(text)) => {
+                let search = app.index.search(words, i64::MAX, FOUND_MAX);
+                Some(app.found.get(&snapshot, text, search).await?)
+            }
             // Words of which nothing can be searched for are said in no call.
-            Some(None) => Some(Found::nothing()),
-            Some(Some(words)) => Some(app.index.search(words, i64::MAX, FOUND_MAX).await?),
+            (words, _) => words.as_ref().map(|_| Arc::new(Found::nothing())),
         };
         let address = parts.uri.path_and_query().map(ToString::to_string);
         Ok(Self {
             app: Arc::clone(app),
             visitor,
-            snapshot: app.index.snapshot(),
+            snapshot,
             words: words.flatten(),
             found,
             address: address.unwrap_or_default(),

@@ -7,9 +7,6 @@ use quick_cache::sync::Cache;
 
 use crate::index::Snapshot;
 
-/// So many are kept of a kind. The largest part of a page has about 130 KB.
-const KEPT_MAX: usize = 48;
-
 /// What something was made of: the calls as they were known, and an address.
 type Key = (u64, bool, String);
 
@@ -17,13 +14,12 @@ type Key = (u64, bool, String);
 /// changes.
 pub(crate) struct Kept<T>(Cache<Key, Arc<T>>);
 
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Self(Cache::new(KEPT_MAX))
-    }
-}
-
 impl<T> Kept<T> {
+    /// Keeps so many.
+    pub(super) fn new(kept_max: usize) -> Self {
+        Self(Cache::new(kept_max))
+    }
+
     /// What is kept, or what is made now. Who asks while it is made waits for that.
     pub(crate) async fn get<E>(
         &self,
@@ -49,7 +45,7 @@ mod tests {
     #[tokio::test]
     async fn the_same_is_made_once_and_anew_after_a_change() {
         let mut snapshot = empty_snapshot(&Taxonomy::built_in());
-        let (kept, made) = (Kept::<u32>::default(), Cell::new(0));
+        let (kept, made) = (Kept::<u32>::new(4), Cell::new(0));
         let make = async || {
             made.set(made.get() + 1);
             Ok::<u32, ()>(made.get())
@@ -72,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn what_failed_is_tried_again() {
         let snapshot = empty_snapshot(&Taxonomy::built_in());
-        let kept = Kept::default();
+        let kept = Kept::new(4);
         let failed = kept.get(&snapshot, "/", async { Err("no") }).await;
         assert_eq!(failed, Err("no"));
         let made = kept.get(&snapshot, "/", async { Ok::<_, ()>(1) }).await;

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 
 use crate::pages::error::PageError;
 
-/// So many requests are at work at once: each has a call's text in memory.
-const AT_WORK_MAX: usize = 32;
+/// So many requests are at work at once: each has calls' texts in memory, and more of them on a machine's
+/// few processors end no sooner.
+pub(super) const AT_WORK_MAX: usize = 12;
 
 /// Others wait so long for a place.
 const WAIT_MAX: Duration = Duration::from_secs(10);

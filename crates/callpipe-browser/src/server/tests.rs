@@ -157,11 +157,11 @@ async fn more_requests_than_places_wait_and_are_then_told_to_come_back() {
         .layer(from_fn(limits::within_limits))
         .layer(Extension(places));
     let mut answers = tokio::task::JoinSet::new();
-    for _ in 0..40 {
+    for _ in 0..limits::AT_WORK_MAX + 8 {
         let request = testing::request("GET", "/", &[], "");
         answers.spawn(tower::ServiceExt::oneshot(router.clone(), request));
     }
-    for _ in 0..32 {
+    for _ in 0..limits::AT_WORK_MAX {
         begins.recv().await.unwrap();
     }
     assert!(begins.try_recv().is_err());
@@ -171,7 +171,7 @@ async fn more_requests_than_places_wait_and_are_then_told_to_come_back() {
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(begun.elapsed().as_secs(), 10, "no place was free");
     }
-    for _ in 0..32 {
+    for _ in 0..limits::AT_WORK_MAX {
         let answer = answers.join_next().await.unwrap().unwrap().unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()["retry-after"], "2");

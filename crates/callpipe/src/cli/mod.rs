@@ -145,8 +145,11 @@ pub fn main() -> Exit {
         }
     };
     allocation::give_large_pieces_back();
+    if matches!(arguments.command, Command::Serve(_)) {
+        allocation::share_heaps();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(worker_threads())
+        .worker_threads(worker_threads(&arguments.command))
         .enable_all()
         .build()
     {
@@ -176,10 +179,14 @@ pub fn main() -> Exit {
 
 /// Half as many threads for tasks as there are processors. Tasks wait for the network more than they
 /// compute; files, the database and listening have threads of their own, and with a thread for every
-/// processor, tasks and what they hand to those threads push each other from one to the next.
-fn worker_threads() -> usize {
+/// processor, tasks and what they hand to those threads push each other from one to the next. Only the
+/// call browser's tasks compute: they count calls and write pages.
+fn worker_threads(command: &Command) -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    processors.div_ceil(2)
+    match command {
+        Command::Serve(_) => processors,
+        _ => processors.div_ceil(2),
+    }
 }
 
 async fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
