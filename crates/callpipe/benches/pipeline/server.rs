@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
-use callpipe_sandbox::{Contact, Corpus, Sandbox, SandboxOptions, World};
+use callpipe_sandbox::{Contact, Corpus, Latencies, Latency, Sandbox, SandboxOptions, World};
 use chrono::{TimeDelta, Utc};
 use clap::Parser;
 
@@ -28,6 +28,9 @@ pub(crate) struct ServeOptions {
     in_flight: usize,
     #[arg(long)]
     folder: PathBuf,
+    /// How long each answer takes
+    #[arg(long, default_value_t = 0)]
+    answer_ms: u64,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -113,7 +116,19 @@ impl Drop for Server {
 #[tokio::main]
 pub(crate) async fn serve(options: &ServeOptions) {
     let world = world(options);
+    let latency = Latency {
+        base_ms: options.answer_ms,
+        jitter_ms: options.answer_ms / 2,
+    };
+    let latencies = Latencies {
+        nice_cxone: latency,
+        media: latency,
+        deepgram: latency,
+        gemini: latency,
+        openai: latency,
+    };
     let sandbox_options = SandboxOptions {
+        latencies,
         cxone_requests_max: 100_000_000,
         deepgram_in_flight_max: options.in_flight.max(10),
         media_url_expires_in_s: 36_000,
