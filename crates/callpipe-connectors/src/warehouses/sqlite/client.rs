@@ -27,6 +27,9 @@ const STATEMENTS_KEPT_MAX: usize = 64;
 /// How much of the file the writer keeps in memory, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 
+/// How long another program takes about with a new file.
+const NEW_FILE_WAIT: Duration = Duration::from_millis(5);
+
 /// What may go wrong inside a piece of work on the database.
 pub(super) enum Problem {
     /// SQLite says so.
@@ -240,7 +243,7 @@ fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, Proble
         .with_hint("use the newer callpipe that made it, or name another file")
         .into());
     }
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let mode = write_ahead(&connection, busy_timeout)?;
     if mode != "wal" {
         return Err(Failure::new(
             FailureKind::StoreFailed,
@@ -253,6 +256,26 @@ fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, Proble
     // Rows are long, and each has a place in several indexes.
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
+}
+
+/// Turns write-ahead logging on; gives the mode that the file then has.
+///
+/// Of several programs that do so at once with a new file, SQLite refuses all but one without letting
+/// them wait, since they might wait for each other. So it is tried again for as long as they may wait.
+fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && waited < busy_timeout =>
+            {
+                std::thread::sleep(NEW_FILE_WAIT);
+                waited += NEW_FILE_WAIT;
+            }
+            mode => return mode,
+        }
+    }
 }
 
 fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection, Problem> {

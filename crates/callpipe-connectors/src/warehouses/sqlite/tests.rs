@@ -126,6 +126,27 @@ async fn what_was_saved_is_there_for_the_next_run_and_for_other_programs() {
     );
 }
 
+#[test]
+fn many_who_make_a_new_file_at_once_all_open_it() {
+    const MANY: usize = 8;
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let patient = SqliteConfig {
+            busy_timeout_ms: 10_000,
+            ..config(&folder.path().join("callpipe.db"))
+        };
+        let together = std::sync::Barrier::new(MANY);
+        std::thread::scope(|scope| {
+            for _ in 0..MANY {
+                scope.spawn(|| {
+                    together.wait();
+                    SqliteWarehouse::open(patient.clone(), BASE_URI.into()).unwrap();
+                });
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn nobody_who_reads_waits_for_who_writes() {
     let directory = tempfile::tempdir().unwrap();
