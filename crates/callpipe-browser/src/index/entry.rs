@@ -225,15 +225,20 @@ fn share(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
-/// The figure that the model gives for its answer as a whole, else the mean of all that it gives.
-fn confidence(labels: &Map<String, Value>) -> Option<f64> {
-    let scores = labels.values().find_map(|value| {
+/// How sure the model says that it is of parts of its answer, where it says so.
+pub(crate) fn confidence_scores(labels: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    labels.values().find_map(|value| {
         let scores = value.as_object()?;
         let all_numbers = scores
             .values()
             .all(|score| score.is_number() || score.is_null());
         (all_numbers && !scores.is_empty()).then_some(scores)
-    })?;
+    })
+}
+
+/// The figure that the model gives for its answer as a whole, else the mean of all that it gives.
+fn confidence(labels: &Map<String, Value>) -> Option<f64> {
+    let scores = confidence_scores(labels)?;
     let overall = scores.iter().find(|(name, _)| name.starts_with("overall"));
     if let Some(score) = overall.and_then(|(_, score)| score.as_f64()) {
         return Some(score);

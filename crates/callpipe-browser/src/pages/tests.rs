@@ -175,6 +175,18 @@ async fn calls_are_listed_filtered_and_sorted() {
 }
 
 #[tokio::test]
+async fn a_call_tells_how_sure_the_model_is_of_each_part() {
+    let bench = bench().await;
+    let call = page(&bench, "/calls/700002").await;
+    for part in ["Call type", "Sale result", "Product classification"] {
+        let told = format!("<dt>{part}</dt><dd><span class=\"meter low\">");
+        assert!(call.contains(&told), "{part}: {call}");
+    }
+    assert_eq!(call.matches("0.20 low").count(), 4, "and of the whole");
+    assert!(!call.contains("<dt>Overall"));
+}
+
+#[tokio::test]
 async fn words_are_shown_where_they_were_said() {
     let bench = bench().await;
     let found = page(&bench, "/calls?period=all&q=customer:parcel").await;

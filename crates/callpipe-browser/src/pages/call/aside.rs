@@ -7,7 +7,7 @@ use super::super::address::call_path;
 use super::Shown;
 use crate::charts::{meter, words};
 use crate::figure::{Figure, minutes};
-use crate::index::{Field, values_of};
+use crate::index::{Field, confidence_scores, values_of};
 use crate::pages::view::View;
 
 /// So many topics and intents are shown.
@@ -51,6 +51,7 @@ fn labels(view: &View, shown: &Shown) -> Markup {
             div.labels {
                 @for (field, _) in view.snapshot.fields().labels() { (label(view, shown, field)) }
             }
+            (confidences(shown))
             @if shown.call.labels.is_some() { p { a.link href=(review) { "Review labels" } } }
         }
     }
@@ -94,6 +95,27 @@ fn label(view: &View, shown: &Shown, field: &Field) -> Markup {
                         },
                     }
                     bdi { (words::short(&verdict.by)) } " on " (verdict.at.format("%-d %b %Y %H:%M UTC"))
+                }
+            }
+        }
+    }
+}
+
+/// How sure the model is of each part of its answer; of the whole, the heading tells.
+fn confidences(shown: &Shown) -> Markup {
+    let labels = shown.call.labels.as_ref();
+    let scores = labels.and_then(|labels| confidence_scores(&labels.values));
+    let parts = scores.into_iter().flatten();
+    let parts = parts.filter_map(|(name, score)| {
+        let of = name.strip_suffix("_confidence").unwrap_or(name);
+        (of != "overall").then_some((words::title(of), score.as_f64()?))
+    });
+    let parts: Vec<(String, f64)> = parts.collect();
+    html! {
+        @if !parts.is_empty() {
+            dl.facts {
+                @for (of, score) in &parts {
+                    dt { (words::short(of)) } dd { (meter("Confidence", Some(*score))) }
                 }
             }
         }
