@@ -183,6 +183,7 @@ fn text(figures: &Figures<'_>, results: &str) -> String {
          {calls} calls in {elapsed_s:.1} s, {faults} faulty answers on the way, {bought_twice} recordings paid for twice\n\
          \n\
          Look around (put `cargo run --release --` in place of `callpipe` if it is not installed):\n\
+         \x20 callpipe --config {folder}/callpipe.toml serve   all of it in a browser\n\
          \x20 callpipe --config {folder}/callpipe.toml calls list\n\
          \x20 callpipe --config {folder}/callpipe.toml calls list --status parked\n\
          \x20 callpipe --config {folder}/callpipe.toml calls show CALL\n\
