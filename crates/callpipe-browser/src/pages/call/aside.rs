@@ -50,8 +50,8 @@ fn labels(view: &View, shown: &Shown) -> Markup {
             @if shown.call.labels.is_none() { p.empty { "Not classified yet." } }
             div.labels {
                 @for (field, _) in view.snapshot.fields().labels() { (label(view, shown, field)) }
+                (confidences(shown))
             }
-            (confidences(shown))
             @if shown.call.labels.is_some() { p { a.link href=(review) { "Review labels" } } }
         }
     }
@@ -113,9 +113,12 @@ fn confidences(shown: &Shown) -> Markup {
     let parts: Vec<(String, f64)> = parts.collect();
     html! {
         @if !parts.is_empty() {
-            dl.facts {
-                @for (of, score) in &parts {
-                    dt { (words::short(of)) } dd { (meter("Confidence", Some(*score))) }
+            div.label {
+                h3 { "How sure the model is" }
+                dl.facts {
+                    @for (of, score) in &parts {
+                        dt { (words::short(of)) } dd { (meter("Confidence", Some(*score))) }
+                    }
                 }
             }
         }
