@@ -375,6 +375,14 @@ mod tests {
     }
 
     #[test]
+    fn sets_that_a_damaged_file_lacks_are_the_one_without_values() {
+        let snapshot = empty();
+        let known = snapshot.with_known_sets(row(1, 0.0));
+        assert!(known.sets.iter().all(|set| *set == NOTHING));
+        assert_eq!(snapshot.with_known_sets(known.clone()), known);
+    }
+
+    #[test]
     fn calls_that_are_appended_are_as_calls_that_were_put() {
         let rows: Vec<Row> = (0..20_000).map(|id| row(id, id as f32)).collect();
         let (mut appended, mut put) = (empty(), empty());

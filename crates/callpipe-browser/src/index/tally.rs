@@ -434,3 +434,39 @@ fn by_count(counts: BTreeMap<Arc<str>, u64>) -> Vec<(Arc<str>, u64)> {
     counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(&right.0)));
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_items_that_follow_each_other_are_one_run() {
+        let mut runs = Vec::new();
+        for_each_run([1, 1, 2, 1].into_iter(), |item, length| {
+            runs.push((item, length))
+        });
+        assert_eq!(runs, [(1, 2), (2, 1), (1, 1)]);
+        for_each_run([0; 0].into_iter(), |_, _| panic!("there is none"));
+    }
+
+    #[test]
+    fn pairs_are_counted_whether_they_are_few_or_many() {
+        let mut many = Dictionary::default();
+        for number in 0..600 {
+            many.number(&[Arc::from(number.to_string())]);
+        }
+        let few = Dictionary::default();
+        for (dictionary, is_dense) in [(&few, true), (&many, false)] {
+            let column = Column {
+                field: 0,
+                dictionary,
+            };
+            let mut pairs = Pairs::new(column, column);
+            assert_eq!(pairs.dense.is_empty(), !is_dense);
+            let last = dictionary.numbers() - 1;
+            pairs.add(last, 0);
+            pairs.add(last, 0);
+            assert_eq!(pairs.counts().collect::<Vec<_>>(), [(last, 0, 2)]);
+        }
+    }
+}

@@ -146,11 +146,7 @@ fn cell(view: &View, column: &Column, row: &Row, found: Option<&Markup>) -> Mark
         Column::Talk => talk(&row.call),
         Column::Summary => match (found, &row.call.transcript.analysis.summary) {
             (Some(found), _) => found.clone(),
-            (None, Some(summary)) => {
-                let shown = words::cut(summary, SUMMARY_CHARS_MAX);
-                let all = words::cut(summary, HOVERED_CHARS_MAX);
-                html! { bdi.summary title=[(all != shown).then_some(all)] { (shown) } }
-            }
+            (None, Some(summary)) => beginning(summary),
             (None, None) => state(&row.call),
         },
         Column::Field(name) => html! {
@@ -165,6 +161,13 @@ fn cell(view: &View, column: &Column, row: &Row, found: Option<&Markup>) -> Mark
             (_, None) => html! {},
         },
     }
+}
+
+/// The beginning of a summary; more of it where somebody points at it.
+fn beginning(summary: &str) -> Markup {
+    let shown = words::cut(summary, SUMMARY_CHARS_MAX);
+    let all = words::cut(summary, HOVERED_CHARS_MAX);
+    html! { bdi.summary title=[(all != shown).then_some(all)] { (shown) } }
 }
 
 /// Where a call stands that was not understood yet.
@@ -212,5 +215,20 @@ fn sides(letter: char) -> &'static [Side] {
         'b' => &[Side::Agent, Side::Customer],
         '1'..='9' => &[Side::Other],
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_that_is_shown_whole_is_not_sent_twice() {
+        assert_eq!(
+            beginning("A <b>chain</b>.").into_string(),
+            "<bdi class=\"summary\">A &lt;b&gt;chain&lt;/b&gt;.</bdi>"
+        );
+        let long = beginning(&"word ".repeat(200)).into_string();
+        assert!(long.contains("title=\"word ") && long.len() < 800, "{long}");
     }
 }
