@@ -145,9 +145,7 @@ pub fn main() -> Exit {
         }
     };
     allocation::give_large_pieces_back();
-    if matches!(arguments.command, Command::Serve(_)) {
-        allocation::share_heaps();
-    }
+    allocation::share_heaps();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads(&arguments.command))
         .enable_all()
