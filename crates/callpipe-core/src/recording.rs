@@ -101,6 +101,12 @@ impl ArchiveKey {
         like_ours.then(|| Self(path.to_owned()))
     }
 
+    /// The key of an address below an archive's own, if it is one that could be ours.
+    pub fn adopted_from(uri: &str, archive_base_uri: &str) -> Option<Self> {
+        let path = uri.strip_prefix(archive_base_uri)?.strip_prefix('/')?;
+        Self::adopted(path)
+    }
+
     /// The key as a path with forward slashes.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -287,6 +293,18 @@ mod tests {
             "/recordings/a",
         ] {
             assert_eq!(ArchiveKey::adopted(hostile), None, "{hostile}");
+        }
+        let from = |uri| ArchiveKey::adopted_from(uri, "gs://calls/archive");
+        let path = "recordings/700123_voice-only.mp4";
+        let ours = from("gs://calls/archive/recordings/700123_voice-only.mp4");
+        assert_eq!(ours.unwrap().as_str(), path);
+        for elsewhere in [
+            "gs://calls/archive-2/recordings/700123_voice-only.mp4",
+            "gs://calls/recordings/700123_voice-only.mp4",
+            "gs://calls/archive/recordings/../700123_voice-only.mp4",
+            path,
+        ] {
+            assert_eq!(from(elsewhere), None, "{elsewhere}");
         }
     }
 

@@ -7,6 +7,7 @@
 //!           └──────── what browsers play as it is ───────────────────┴─► a part of it
 //! ```
 
+mod adopted;
 mod convert;
 mod fetch;
 mod kept_peaks;
@@ -30,6 +31,7 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 pub(crate) use peaks::{WIDTHS_MAX, peaks};
 pub(crate) use serve::routes;
 
+use adopted::Adopted;
 use convert::Converted;
 use kept_peaks::KeptPeaks;
 use playable::Formats;
@@ -48,6 +50,7 @@ pub(crate) struct Sounds {
     formats: Formats,
     converted: Arc<Converted>,
     kept_peaks: KeptPeaks,
+    adopted: Adopted,
 }
 
 impl Sounds {
@@ -69,6 +72,7 @@ impl Sounds {
             formats: Formats::default(),
             converted: Arc::default(),
             kept_peaks: KeptPeaks::open(index_path),
+            adopted: Adopted::default(),
         })
     }
 

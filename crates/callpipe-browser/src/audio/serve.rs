@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use callpipe_core::call::ContactId;
-use callpipe_core::contracts::warehouse::{CallFilter, Warehouse};
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::recording::Recording;
 use futures::stream::BoxStream;
@@ -87,15 +86,11 @@ async fn audio(
 
 /// The `number`th recording of a call, from one on, if there is such a call and it has so many.
 async fn recording(app: &App, contact_id: &ContactId, number: usize) -> Outside<Option<Recording>> {
-    let filter = CallFilter {
-        contact_ids: vec![contact_id.clone()],
-        ..CallFilter::default()
+    let ids = [contact_id.clone()];
+    let Some(call) = app.index.calls(&ids).await?.pop() else {
+        return Ok(None);
     };
-    let call = app.warehouse.progress(&filter).await?.into_iter().next();
-    let mut recordings = call
-        .map(|call| call.recordings)
-        .unwrap_or_default()
-        .into_iter();
+    let mut recordings = app.sounds.recordings(&call).await?.into_iter();
     Ok(number
         .checked_sub(1)
         .and_then(|place| recordings.nth(place)))

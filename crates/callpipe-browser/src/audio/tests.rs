@@ -105,6 +105,47 @@ async fn heads_and_known_sound_have_no_bytes_and_nobody_listened() {
 }
 
 #[tokio::test]
+async fn audio_that_others_stored_is_found_by_its_address_and_nothing_else_is() {
+    let bench = Bench::new(open_access()).await;
+    let bytes = wav(4_000);
+    let recording = bench.add_call("700123", &bytes, "voice-only.wav").await;
+    let archive = bench.app.archive.base_uri().to_owned();
+    std::fs::write(bench.folder.path().join("archive/secret"), &bytes).unwrap();
+    let set_address = |address: &str| {
+        let database = rusqlite::Connection::open(bench.folder.path().join("callpipe.db")).unwrap();
+        let sql = "UPDATE recording_fetch_status SET recordings = NULL, gcs_uri = ?1";
+        assert_eq!(database.execute(sql, [address]).unwrap(), 1);
+    };
+    for elsewhere in [
+        format!("{archive}/secret"),
+        format!("{archive}/recordings/../secret"),
+        format!("{archive}/recordings/700124_voice-only.wav"),
+        format!("file:///elsewhere/{}", recording.key),
+        "/etc/passwd".to_owned(),
+        String::new(),
+    ] {
+        set_address(&elsewhere);
+        let page = bench.get("/calls/700123", &[]).await;
+        assert!(page.status == StatusCode::OK && !page.text().contains("<audio"));
+        assert_eq!(
+            bench.get(PATH, &[]).await.status,
+            StatusCode::NOT_FOUND,
+            "{elsewhere}"
+        );
+    }
+    set_address(&format!("{archive}/{}", recording.key));
+    for _ in 0..2 {
+        let whole = bench.get(PATH, &[]).await;
+        assert_eq!((whole.status, &whole.body), (StatusCode::OK, &bytes));
+        assert_eq!(whole.header("etag"), format!("\"{}\"", recording.sha256));
+    }
+    let page = bench.get("/calls/700123", &[]).await.text();
+    assert!(page.contains("<audio"), "{page}");
+    let waveform = bench.get("/calls/700123/waveform/1?widths=2", &[]).await;
+    assert_eq!(waveform.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn only_recordings_of_calls_that_exist_are_there() {
     let bench = Bench::new(open_access()).await;
     bench.add_call("700123", &wav(10), "voice-only.wav").await;

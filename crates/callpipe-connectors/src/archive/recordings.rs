@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use callpipe_core::contracts::transcriber::AudioLink;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
-use callpipe_core::recording::{ArchiveKey, Sha256Hex};
+use callpipe_core::recording::{ArchiveKey, Recording, Sha256Hex};
+use chrono::{DateTime, Utc};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
@@ -144,6 +145,29 @@ impl Archive {
             drop(incoming.part(SMALL_PART_BYTES).await?);
         }
         Ok(Some(incoming.stored_as(key.clone())))
+    }
+
+    /// A recording that others have put into the archive under a name like ours. Who is heard on it is
+    /// not known. It is read whole, for its hash.
+    pub async fn adopted_recording(
+        &self,
+        key: &ArchiveKey,
+        started_at: Option<DateTime<Utc>>,
+    ) -> Outside<Option<Recording>> {
+        let Some(stored) = self.recording(key).await? else {
+            return Ok(None);
+        };
+        let (stem, extension) = key.file_name().rsplit_once('.').unwrap_or_default();
+        let media_type = stem.rsplit_once('_').map_or("voice-only", |(_, kind)| kind);
+        Ok(Some(Recording {
+            key: stored.key,
+            media_type: media_type.to_owned(),
+            content_type: content_type(extension).to_owned(),
+            sha256: stored.sha256,
+            size_bytes: stored.size_bytes,
+            started_at,
+            participants: Vec::new(),
+        }))
     }
 
     /// The size of a recording in bytes, and its bytes. A recording that is missing is `Rejected`:
@@ -370,4 +394,17 @@ pub(super) fn exactly(bytes: AudioStream, size_bytes: u64, doing: String) -> Aud
         }
     })
     .boxed()
+}
+
+/// The MIME type of audio by the extension of its name.
+fn content_type(extension: &str) -> &'static str {
+    match extension.to_ascii_lowercase().as_str() {
+        "mp4" | "m4a" => "audio/mp4",
+        "wav" => "audio/wav",
+        "mp3" => "audio/mpeg",
+        "ogg" | "opus" => "audio/ogg",
+        "flac" => "audio/flac",
+        "webm" => "audio/webm",
+        _ => "application/octet-stream",
+    }
 }

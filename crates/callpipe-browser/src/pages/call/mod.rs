@@ -77,13 +77,14 @@ async fn call(Path(contact_id): Path<String>, view: View) -> Result<Markup, Page
 
 async fn read(view: &View, id: &ContactId) -> Result<Shown, PageError> {
     let ids = [id.clone()];
-    let call = view
+    let mut call = view
         .app
         .index
         .calls(&ids)
         .await?
         .pop()
         .ok_or(PageError::NotFound)?;
+    call.recordings = sound::recordings(view, &call).await;
     let found = view.app.index.find(id).await?;
     let (place, caller) = found.map_or((None, None), |(place, caller)| (Some(place), caller));
     let of_caller = match caller {

@@ -78,8 +78,8 @@ pub(super) async fn waveform(
         .ok_or(PageError::NotFound)?;
     let call = view.app.index.calls(&[id]).await?.pop();
     let call = call.ok_or(PageError::NotFound)?;
-    let recording = call
-        .recordings
+    let recordings = view.app.sounds.recordings(&call).await?;
+    let recording = recordings
         .get(number.wrapping_sub(1))
         .ok_or(PageError::NotFound)?;
     let words = words(&view.app, &call).await?;
@@ -87,6 +87,16 @@ pub(super) async fn waveform(
     let drawn = drawn(&view.app, &call, recording, part, widths).await;
     let headers = [(CONTENT_TYPE, "image/svg+xml")];
     Ok((headers, drawing(&drawn, widths).into_string()).into_response())
+}
+
+/// The recordings of a call. That they cannot be found is no reason to show nothing.
+pub(super) async fn recordings(view: &View, call: &ExportedCall) -> Vec<Recording> {
+    let recordings = view.app.sounds.recordings(call).await;
+    recordings.unwrap_or_else(|failure| {
+        let contact_id = call.contact.id.as_str();
+        tracing::warn!(contact_id, failure = %failure.told(), "there is no sound");
+        Vec::new()
+    })
 }
 
 /// What is drawn of a recording. A waveform that cannot be made is no reason to show nothing.

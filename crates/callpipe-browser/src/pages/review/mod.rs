@@ -127,9 +127,9 @@ fn card(view: &View, case: &Case) -> Markup {
             }
             (talk(call))
             @if let Some(summary) = &call.transcript.analysis.summary { p { bdi { (words::cut(summary, 1_200)) } } }
-            @for (number, recording) in call.recordings.iter().enumerate().take(1) {
-                audio controls preload="none" src={ (call_path(&call.contact.id)) "/audio/" (number + 1) }
-                    title=(recording.media_type) {}
+            @if view.app.sounds.may_have(call) {
+                audio controls preload="none" src={ (call_path(&call.contact.id)) "/audio/1" }
+                    title="Recording" {}
             }
             @if let Some(text) = &call.transcript.conversation { (conversation(text)) }
         }

@@ -34,7 +34,7 @@ pub(crate) fn pending_call(row: &impl StoredRow, archive_base_uri: &str) -> Opti
     };
     let recordings: Vec<Recording> = parsed(row, "recordings").unwrap_or_default();
     let archived_audio = match row.text("gcs_uri") {
-        Some(uri) if recordings.is_empty() => adopted_audio(&uri, archive_base_uri),
+        Some(uri) if recordings.is_empty() => ArchiveKey::adopted_from(&uri, archive_base_uri),
         _ => None,
     };
     let is_labelled_next = progress.stage == Stage::Classify;
@@ -46,12 +46,6 @@ pub(crate) fn pending_call(row: &impl StoredRow, archive_base_uri: &str) -> Opti
         conversation: row.text("conversation"),
         analysis_missing: is_labelled_next && row.text("analysis_missing").is_some(),
     })
-}
-
-/// The object of the archive that a table's address names, if it is one that could be ours.
-fn adopted_audio(uri: &str, archive_base_uri: &str) -> Option<ArchiveKey> {
-    let path = uri.strip_prefix(archive_base_uri)?.strip_prefix('/')?;
-    ArchiveKey::adopted(path)
 }
 
 pub(super) fn contact(row: &impl StoredRow) -> Option<Contact> {

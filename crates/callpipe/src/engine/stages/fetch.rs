@@ -96,25 +96,13 @@ impl StageWork for FetchStage {
 
 impl FetchStage {
     /// The audio that others put into the archive for this call: it is only looked at, so that it
-    /// need not be asked for again. Who is heard on it is not known.
+    /// need not be asked for again.
     async fn archived(&self, call: &PendingCall) -> Outside<Option<Recording>> {
         let Some(key) = &call.archived_audio else {
             return Ok(None);
         };
-        let Some(stored) = self.archive.recording(key).await? else {
-            return Ok(None);
-        };
-        let (stem, extension) = key.file_name().rsplit_once('.').unwrap_or_default();
-        let media_type = stem.rsplit_once('_').map_or("voice-only", |(_, kind)| kind);
-        Ok(Some(Recording {
-            key: stored.key,
-            media_type: media_type.to_owned(),
-            content_type: content_type(extension).to_owned(),
-            sha256: stored.sha256,
-            size_bytes: stored.size_bytes,
-            started_at: call.contact.started_at_utc(),
-            participants: Vec::new(),
-        }))
+        let started_at = call.contact.started_at_utc();
+        self.archive.adopted_recording(key, started_at).await
     }
 
     async fn bring(
@@ -161,18 +149,5 @@ impl FetchStage {
             started_at: reference.started_at,
             participants: reference.participants.clone(),
         })
-    }
-}
-
-/// The MIME type of audio by the extension of its name.
-fn content_type(extension: &str) -> &'static str {
-    match extension.to_ascii_lowercase().as_str() {
-        "mp4" | "m4a" => "audio/mp4",
-        "wav" => "audio/wav",
-        "mp3" => "audio/mpeg",
-        "ogg" | "opus" => "audio/ogg",
-        "flac" => "audio/flac",
-        "webm" => "audio/webm",
-        _ => "application/octet-stream",
     }
 }
