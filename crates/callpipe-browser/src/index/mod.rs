@@ -18,6 +18,7 @@ mod fields;
 mod file;
 mod follow;
 mod list;
+mod pairs;
 mod search;
 mod tally;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use url::form_urlencoded;
 
-use super::chromium::Chromium;
+use super::chromium::{Chromium, WIDTHS};
 use super::served::Served;
 
 /// The pages with the names of their pictures.
@@ -43,6 +43,33 @@ pub(super) fn encoded(id: &str) -> String {
     text.replace('+', "%20")
 }
 
+async fn assert_shuts_nobody_out(chromium: &Chromium) {
+    for width in WIDTHS {
+        chromium.resize(width).await;
+        for scheme in ["light", "dark"] {
+            chromium.prefer(scheme).await;
+            chromium.assert_accessible().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sign_in_is_pictured_and_shuts_nobody_out() {
+    let served = Served::start_with(|_| {}, &["--new-token"]).await;
+    let Some(chromium) = Chromium::start(&served.origin).await else {
+        return;
+    };
+    chromium.open("/calls?period=7d").await;
+    assert_eq!(
+        chromium.address().await,
+        "/sign-in?next=%2Fcalls%3Fperiod%3D7d"
+    );
+    assert_shuts_nobody_out(&chromium).await;
+    chromium.prefer("light").await;
+    chromium.screenshots("sign-in").await;
+    chromium.close().await;
+}
+
 #[tokio::test]
 async fn every_page_is_pictured_and_shuts_nobody_out() {
     let served = Served::start().await;
@@ -52,10 +79,7 @@ async fn every_page_is_pictured_and_shuts_nobody_out() {
     let call = call_that_is_done(&served.database());
     for (name, path) in PAGES.into_iter().chain([("call", call.as_str())]) {
         chromium.open(&format!("{path}?period=all")).await;
-        for scheme in ["light", "dark"] {
-            chromium.prefer(scheme).await;
-            chromium.assert_accessible().await;
-        }
+        assert_shuts_nobody_out(&chromium).await;
         chromium.prefer("light").await;
         chromium.screenshots(name).await;
     }
