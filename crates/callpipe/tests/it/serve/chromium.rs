@@ -226,7 +226,6 @@ impl Chromium {
         heard.errors.retain(|error| !is_expected(error));
         assert_eq!((&heard.errors, &heard.abroad), (&Vec::new(), &Vec::new()));
         assert!(heard.requests > 0, "no request was seen at all");
-        self.driver.quit().await;
     }
 
     /// What was heard since the beginning, or since this was asked.

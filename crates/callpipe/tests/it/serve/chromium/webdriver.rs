@@ -2,6 +2,8 @@
 //!
 //! Every command has a time within which it is answered: a browser that hangs fails its test.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -108,12 +110,6 @@ impl WebDriver {
         entries.as_array().unwrap().clone()
     }
 
-    /// Closes the browser.
-    pub(super) async fn quit(self) {
-        let ended = ask(&self.client, Method::DELETE, &self.session, &Value::Null).await;
-        ended.unwrap();
-    }
-
     async fn get(&self, path: &str) -> Value {
         let address = format!("{}/{path}", self.session);
         let answer = ask(&self.client, Method::GET, &address, &Value::Null).await;
@@ -128,6 +124,25 @@ impl WebDriver {
     async fn try_post(&self, path: &str, body: &Value) -> Result<Value, String> {
         let address = format!("{}/{path}", self.session);
         ask(&self.client, Method::POST, &address, body).await
+    }
+}
+
+impl Drop for WebDriver {
+    /// Closes the browser, also after a test that failed: it would go on without its driver, and whoever
+    /// reads what the tests write would wait for it for ever.
+    fn drop(&mut self) {
+        let rest = self.session.strip_prefix("http://").unwrap_or_default();
+        let (host, path) = rest.split_once('/').unwrap_or_default();
+        let request =
+            format!("DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let close = || {
+            let mut stream = TcpStream::connect(host)?;
+            stream.set_read_timeout(Some(PAGE_PATIENCE))?;
+            stream.write_all(request.as_bytes())?;
+            stream.read_to_end(&mut Vec::new())
+        };
+        // A driver that is gone has nothing to close.
+        let _closed: std::io::Result<usize> = close();
     }
 }
 
