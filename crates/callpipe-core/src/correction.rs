@@ -172,6 +172,16 @@ impl Correction {
     }
 }
 
+/// Verdicts by the calls that they are on, those of each in the order in which they come.
+pub fn by_call(corrections: Vec<Correction>) -> HashMap<ContactId, Vec<Correction>> {
+    let mut by_call: HashMap<ContactId, Vec<Correction>> = HashMap::new();
+    for correction in corrections {
+        let of_call = by_call.entry(correction.contact_id.clone());
+        of_call.or_default().push(correction);
+    }
+    by_call
+}
+
 /// Of the verdicts on a call, in the order in which they were given, those that count: the last one
 /// on each label, in the same order.
 pub fn newest(corrections: &[Correction]) -> Vec<&Correction> {

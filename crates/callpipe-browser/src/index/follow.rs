@@ -399,13 +399,7 @@ impl Index {
 
 /// What people said, by call.
 fn reviewed(calls: &[ExportedCall], corrections: Vec<Correction>) -> HashMap<ContactId, Reviewed> {
-    let mut by_call: HashMap<ContactId, Vec<Correction>> = HashMap::new();
-    for correction in corrections {
-        by_call
-            .entry(correction.contact_id.clone())
-            .or_default()
-            .push(correction);
-    }
+    let by_call = correction::by_call(corrections);
     let labels = calls
         .iter()
         .filter_map(|call| Some((&call.contact.id, call.labels.as_ref()?)));

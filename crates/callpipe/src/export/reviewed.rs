@@ -1,6 +1,5 @@
 //! A call as it is exported: with what people said of its labels, which the warehouse does not know.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use callpipe_connectors::warehouses::sqlite::SqliteWarehouse;
@@ -35,14 +34,12 @@ pub(super) async fn reviewed(
     calls: Vec<ExportedCall>,
     file: Option<&Arc<SqliteWarehouse>>,
 ) -> Outside<Vec<ReviewedCall>> {
-    let mut by_call: HashMap<ContactId, Vec<Correction>> = HashMap::new();
-    if let Some(file) = file {
-        let ids: Vec<ContactId> = calls.iter().map(|call| call.contact.id.clone()).collect();
-        for correction in file.corrections(&ids).await? {
-            let of_call = by_call.entry(correction.contact_id.clone());
-            of_call.or_default().push(correction);
-        }
-    }
+    let ids: Vec<ContactId> = calls.iter().map(|call| call.contact.id.clone()).collect();
+    let corrections = match file {
+        Some(file) => file.corrections(&ids).await?,
+        None => Vec::new(),
+    };
+    let mut by_call = correction::by_call(corrections);
     let with_its_own = |call: ExportedCall| ReviewedCall {
         corrections: by_call.remove(&call.contact.id).unwrap_or_default(),
         call,
