@@ -144,8 +144,7 @@ pub fn main() -> Exit {
             return exit;
         }
     };
-    allocation::give_large_pieces_back();
-    allocation::share_heaps();
+    allocation::keep_little();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads(&arguments.command))
         .enable_all()
