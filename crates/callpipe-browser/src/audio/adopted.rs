@@ -1,33 +1,21 @@
 //! Audio that others have put into the archive: the tables have its address, and nothing else of it.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use callpipe_core::exported::ExportedCall;
 use callpipe_core::failure::Outside;
 use callpipe_core::recording::{ArchiveKey, Recording};
+use quick_cache::sync::Cache;
 
 use super::Sounds;
 
-/// So many are known at once; then all are forgotten.
+/// So many are known at once.
 const KNOWN_MAX: usize = 4_096;
 
-/// What is known of such audio, since to find that out it is read whole.
-#[derive(Default)]
-pub(super) struct Adopted(Mutex<HashMap<ArchiveKey, Recording>>);
+/// What is known of such audio: to find that out it is read whole, once for all who ask meanwhile.
+pub(super) struct Adopted(Cache<ArchiveKey, Recording>);
 
-impl Adopted {
-    fn get(&self, key: &ArchiveKey) -> Option<Recording> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).cloned()
-    }
-
-    fn put(&self, recording: Recording) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.insert(recording.key.clone(), recording);
+impl Default for Adopted {
+    fn default() -> Self {
+        Self(Cache::new(KNOWN_MAX))
     }
 }
 
@@ -43,15 +31,16 @@ impl Sounds {
         let Some(key) = self.adopted_key(call) else {
             return Ok(call.recordings.clone());
         };
-        if let Some(known) = self.adopted.get(&key) {
-            return Ok(vec![known]);
-        }
         let started_at = call.contact.started_at_utc();
-        let adopted = self.archive.adopted_recording(&key, started_at).await?;
-        if let Some(recording) = &adopted {
-            self.adopted.put(recording.clone());
+        let read = async {
+            let adopted = self.archive.adopted_recording(&key, started_at).await;
+            adopted.map_err(Some)?.ok_or(None)
+        };
+        match self.adopted.0.get_or_insert_async(&key, read).await {
+            Ok(recording) => Ok(vec![recording]),
+            Err(None) => Ok(Vec::new()),
+            Err(Some(failure)) => Err(failure),
         }
-        Ok(adopted.into_iter().collect())
     }
 
     fn adopted_key(&self, call: &ExportedCall) -> Option<ArchiveKey> {
