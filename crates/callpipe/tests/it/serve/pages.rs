@@ -43,6 +43,13 @@ pub(super) fn encoded(id: &str) -> String {
     text.replace('+', "%20")
 }
 
+/// The program with further arguments, and a browser for its pages; none where there is no browser.
+async fn in_a_browser(arguments: &[&str]) -> Option<(Served, Chromium)> {
+    let served = Served::start_with(|_| {}, arguments).await;
+    let chromium = Chromium::start(&served.origin).await?;
+    Some((served, chromium))
+}
+
 async fn assert_shuts_nobody_out(chromium: &Chromium) {
     for width in WIDTHS {
         chromium.resize(width).await;
@@ -55,8 +62,7 @@ async fn assert_shuts_nobody_out(chromium: &Chromium) {
 
 #[tokio::test]
 async fn the_sign_in_is_pictured_and_shuts_nobody_out() {
-    let served = Served::start_with(|_| {}, &["--new-token"]).await;
-    let Some(chromium) = Chromium::start(&served.origin).await else {
+    let Some((_served, chromium)) = in_a_browser(&["--new-token"]).await else {
         return;
     };
     chromium.open("/calls?period=7d").await;
@@ -72,8 +78,7 @@ async fn the_sign_in_is_pictured_and_shuts_nobody_out() {
 
 #[tokio::test]
 async fn every_page_is_pictured_and_shuts_nobody_out() {
-    let served = Served::start().await;
-    let Some(chromium) = Chromium::start(&served.origin).await else {
+    let Some((served, chromium)) = in_a_browser(&[]).await else {
         return;
     };
     let call = call_that_is_done(&served.database());
@@ -88,8 +93,7 @@ async fn every_page_is_pictured_and_shuts_nobody_out() {
 
 #[tokio::test]
 async fn the_player_seeks_and_the_transcript_follows() {
-    let served = Served::start().await;
-    let Some(chromium) = Chromium::start(&served.origin).await else {
+    let Some((served, chromium)) = in_a_browser(&[]).await else {
         return;
     };
     let call = call_that_is_done(&served.database());
@@ -122,8 +126,7 @@ async fn the_player_seeks_and_the_transcript_follows() {
 
 #[tokio::test]
 async fn a_widened_waveform_is_drawn_finer_and_seeks_where_it_is_clicked() {
-    let served = Served::start().await;
-    let Some(chromium) = Chromium::start(&served.origin).await else {
+    let Some((served, chromium)) = in_a_browser(&[]).await else {
         return;
     };
     chromium.open(&call_that_is_done(&served.database())).await;
@@ -159,8 +162,7 @@ async fn a_widened_waveform_is_drawn_finer_and_seeks_where_it_is_clicked() {
 
 #[tokio::test]
 async fn one_key_decides_on_a_label() {
-    let served = Served::start().await;
-    let Some(chromium) = Chromium::start(&served.origin).await else {
+    let Some((served, chromium)) = in_a_browser(&[]).await else {
         return;
     };
     chromium.open("/review?period=all").await;
@@ -183,8 +185,7 @@ async fn one_key_decides_on_a_label() {
 
 #[tokio::test]
 async fn every_bar_leads_to_as_many_calls_as_it_says() {
-    let served = Served::start().await;
-    let Some(chromium) = Chromium::start(&served.origin).await else {
+    let Some((served, chromium)) = in_a_browser(&[]).await else {
         return;
     };
     chromium.open("/?period=all").await;
