@@ -56,7 +56,7 @@ const COMPRESSED_BYTES_MIN: u16 = 256;
 const PARTS_MAX: usize = 48;
 
 /// So many results of searches are kept, of 400 KB at most.
-const FOUND_MAX: usize = 12;
+const SEARCHES_MAX: usize = 12;
 
 /// Has calls done again.
 #[async_trait]
@@ -117,7 +117,7 @@ impl App {
             parts: Kept::new(PARTS_MAX),
             lists: Kept::new(PARTS_MAX),
             runs: Kept::new(PARTS_MAX),
-            found: Kept::new(FOUND_MAX),
+            found: Kept::new(SEARCHES_MAX),
         })
     }
 }

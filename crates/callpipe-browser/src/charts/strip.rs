@@ -57,8 +57,7 @@ fn pieces<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<(u32, u32)> {
     for span in spans {
         let (from, to) = (place(span.from), place(span.to));
         match pieces.last_mut() {
-            Some((first, last)) if (*first..=*last).contains(&from) => *last = to.max(*last),
-            Some((_, last)) if from < *last => {}
+            Some((_, last)) if from <= *last => *last = to.max(*last),
             _ if to > from => pieces.push((from, to)),
             _ => {}
         }

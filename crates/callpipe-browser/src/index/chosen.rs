@@ -90,23 +90,26 @@ impl<'a> Chosen<'a> {
         }
     }
 
+    /// Visits all pieces with chosen calls, in the same way.
+    pub(super) fn visit_all_pieces(&self, mut visit: impl FnMut(&'a Piece, &[u16])) {
+        self.visit_pieces(|piece, places| {
+            visit(piece, places);
+            ControlFlow::Continue(())
+        });
+    }
+
     /// Visits all calls, newest first.
     pub(super) fn visit(&self, mut visit: impl FnMut(&'a Piece, usize)) {
-        self.visit_pieces(|piece, places| {
-            places
-                .iter()
-                .for_each(|place| visit(piece, usize::from(*place)));
-            ControlFlow::Continue(())
+        self.visit_all_pieces(|piece, places| {
+            let places = places.iter().copied();
+            places.for_each(|place| visit(piece, usize::from(place)));
         });
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> u64 {
         let mut count = 0;
-        self.visit_pieces(|_, places| {
-            count += places.len() as u64;
-            ControlFlow::Continue(())
-        });
+        self.visit_all_pieces(|_, places| count += places.len() as u64);
         count
     }
 

@@ -236,10 +236,15 @@ pub(crate) fn confidence_scores(labels: &Map<String, Value>) -> Option<&Map<Stri
     })
 }
 
+/// Whether a score is that of the answer as a whole.
+pub(crate) fn is_overall(name: &str) -> bool {
+    name.starts_with("overall")
+}
+
 /// The figure that the model gives for its answer as a whole, else the mean of all that it gives.
 fn confidence(labels: &Map<String, Value>) -> Option<f64> {
     let scores = confidence_scores(labels)?;
-    let overall = scores.iter().find(|(name, _)| name.starts_with("overall"));
+    let overall = scores.iter().find(|(name, _)| is_overall(name));
     if let Some(score) = overall.and_then(|(_, score)| score.as_f64()) {
         return Some(score);
     }

@@ -28,7 +28,7 @@ pub(crate) use chosen::Chosen;
 #[cfg(test)]
 pub(crate) use columns::empty_snapshot;
 pub(crate) use columns::{Snapshot, Values};
-pub(crate) use entry::confidence_scores;
+pub(crate) use entry::{confidence_scores, is_overall};
 pub(crate) use fields::{Field, Fields, LabelField, values_of};
 pub(crate) use follow::{FOUND_MAX, Found, Index};
 pub(crate) use list::{Listed, Place, Sort, SortBy};

@@ -1,7 +1,6 @@
 //! Counts over chosen calls: by field, by two fields, by day, by group.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -126,13 +125,6 @@ impl<'a> Chosen<'a> {
             field,
             dictionary: &self.snapshot.dictionaries[field],
         })
-    }
-
-    fn visit_all_pieces(&self, mut visit: impl FnMut(&'a Piece, &[u16])) {
-        self.visit_pieces(|piece, places| {
-            visit(piece, places);
-            ControlFlow::Continue(())
-        });
     }
 
     /// Counts calls by some fields, by figure and by day.

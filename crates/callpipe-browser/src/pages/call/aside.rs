@@ -7,7 +7,7 @@ use super::super::address::call_path;
 use super::Shown;
 use crate::charts::{meter, words};
 use crate::figure::{Figure, minutes};
-use crate::index::{Field, confidence_scores, values_of};
+use crate::index::{Field, confidence_scores, is_overall, values_of};
 use crate::pages::view::View;
 
 /// So many topics and intents are shown.
@@ -106,9 +106,10 @@ fn confidences(shown: &Shown) -> Markup {
     let labels = shown.call.labels.as_ref();
     let scores = labels.and_then(|labels| confidence_scores(&labels.values));
     let parts = scores.into_iter().flatten();
+    let parts = parts.filter(|(name, _)| !is_overall(name));
     let parts = parts.filter_map(|(name, score)| {
         let of = name.strip_suffix("_confidence").unwrap_or(name);
-        (of != "overall").then_some((words::title(of), score.as_f64()?))
+        Some((words::title(of), score.as_f64()?))
     });
     let parts: Vec<(String, f64)> = parts.collect();
     html! {
