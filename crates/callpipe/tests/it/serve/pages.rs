@@ -185,7 +185,7 @@ async fn one_key_decides_on_a_label() {
 
 #[tokio::test]
 async fn every_bar_leads_to_as_many_calls_as_it_says() {
-    let Some((served, chromium)) = in_a_browser(&[]).await else {
+    let Some((_served, chromium)) = in_a_browser(&[]).await else {
         return;
     };
     chromium.open("/?period=all").await;
