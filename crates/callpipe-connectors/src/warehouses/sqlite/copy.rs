@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use serde_json::{Map, Value};
 
 use super::client::Problem;
-use super::sql::{Sql, quoted};
+use super::sql::{self, Sql, quoted};
 use super::{SqliteWarehouse, schema};
 use crate::warehouses::copied::{CopiedTable, CopyState};
 
@@ -141,24 +141,6 @@ impl Sql {
         format!("SELECT EXISTS (SELECT 1 FROM {})", self.tracking)
     }
 
-    /// Puts a row in the place of the one that a call has. `id` is how the id is called among the
-    /// columns.
-    fn put_copied(&self, table: CopiedTable, id: &str, columns: &[&str]) -> String {
-        let names: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let updates: Vec<String> = names
-            .iter()
-            .map(|column| format!("{column} = excluded.{column}"))
-            .collect();
-        format!(
-            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
-            quoted(self.name_of(table)),
-            names.join(", "),
-            vec!["?"; names.len()].join(", "),
-            quoted(id),
-            updates.join(", ")
-        )
-    }
-
     /// Removes the rows of calls that a full copy has not seen: `?1` the table's word.
     fn remove_unseen(&self, table: CopiedTable) -> String {
         format!(
@@ -227,7 +209,8 @@ fn put(
         .collect();
     schema::table(connection, sql, sql.name_of(table), &declared)?;
     let all: Vec<&str> = columns.iter().copied().collect();
-    let mut statement = connection.prepare_cached(&sql.put_copied(table, id, &all))?;
+    let into = quoted(sql.name_of(table));
+    let mut statement = connection.prepare_cached(&sql::put(&into, &quoted(id), &all))?;
     for row in rows {
         let values = columns.iter().map(|column| stored(row.get(*column)));
         statement.execute(params_from_iter(values))?;

@@ -122,18 +122,7 @@ impl Sql {
             "reply_key",
         ];
         columns.extend(fields);
-        let quoted: Vec<String> = columns.iter().map(|column| self::quoted(column)).collect();
-        let updates: Vec<String> = quoted
-            .iter()
-            .map(|column| format!("{column} = excluded.{column}"))
-            .collect();
-        format!(
-            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT (contactId) DO UPDATE SET {}",
-            self.classifications,
-            quoted.join(", "),
-            vec!["?"; quoted.len()].join(", "),
-            updates.join(", ")
-        )
+        put(&self.classifications, "contactId", &columns)
     }
 
     /// Calls of a stage that can be done, newest first: `?1` stage, `?2` now, `?3` a date, `?4` a
@@ -451,6 +440,22 @@ fn save(tracking: &str, learned: &[&str], kept: &[&str]) -> String {
          :contact_metadata, :updated_at, :{}) ON CONFLICT (contactId) DO UPDATE SET {}",
         columns.join(", "),
         columns.join(", :"),
+        updates.join(", ")
+    )
+}
+
+/// Puts a row of some columns in the place of the one that has its key, or makes it. Table and key are
+/// given as SQL has them.
+pub(super) fn put(table: &str, key: &str, columns: &[&str]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+    let updates: Vec<String> = names
+        .iter()
+        .map(|column| format!("{column} = excluded.{column}"))
+        .collect();
+    format!(
+        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({key}) DO UPDATE SET {}",
+        names.join(", "),
+        vec!["?"; names.len()].join(", "),
         updates.join(", ")
     )
 }
