@@ -94,11 +94,10 @@ pub(crate) struct App {
     pub(crate) safety: Safety,
     pub(crate) sounds: Sounds,
     pub(crate) metrics: Metrics,
-    /// Parts of pages.
-    pub(crate) parts: Kept<Markup>,
-    pub(crate) lists: Kept<pages::CallList>,
-    pub(crate) runs: Kept<pages::RunsFigures>,
-    pub(crate) found: Kept<Found>,
+    pub(crate) kept_parts: Kept<Markup>,
+    pub(crate) kept_lists: Kept<pages::CallList>,
+    pub(crate) kept_runs: Kept<pages::RunsFigures>,
+    pub(crate) kept_searches: Kept<Found>,
 }
 
 impl App {
@@ -114,10 +113,10 @@ impl App {
             clock: parts.clock,
             again: parts.again,
             metrics: Metrics::default(),
-            parts: Kept::new(PARTS_MAX),
-            lists: Kept::new(PARTS_MAX),
-            runs: Kept::new(PARTS_MAX),
-            found: Kept::new(SEARCHES_MAX),
+            kept_parts: Kept::new(PARTS_MAX),
+            kept_lists: Kept::new(PARTS_MAX),
+            kept_runs: Kept::new(PARTS_MAX),
+            kept_searches: Kept::new(SEARCHES_MAX),
         })
     }
 }

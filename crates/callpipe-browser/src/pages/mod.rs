@@ -8,6 +8,7 @@ pub(crate) mod error;
 mod keys;
 mod labels;
 pub(crate) mod layout;
+mod name;
 mod overview;
 pub(crate) mod plain;
 mod review;

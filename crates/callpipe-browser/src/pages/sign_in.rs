@@ -14,6 +14,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::error::PageError;
+use super::name::name;
 use super::plain;
 use crate::metrics::peer_address;
 use crate::safety::SignIn;
@@ -67,7 +68,7 @@ async fn sign_in(
     let again = |status: StatusCode, problem: &str| {
         Ok((status, page(&attempt, Some(problem))).into_response())
     };
-    let Some(name) = visitor_name(&attempt.name) else {
+    let Some(name) = name(&attempt.name, NAME_CHARS_MAX) else {
         return again(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Give your name: at most 80 characters in one line.",
@@ -138,15 +139,6 @@ fn page(attempt: &Attempt, problem: Option<&str>) -> Markup {
     )
 }
 
-/// A name that can stand in a line.
-fn visitor_name(text: &str) -> Option<&str> {
-    let name = text.trim();
-    let is_one = !name.is_empty()
-        && name.chars().count() <= NAME_CHARS_MAX
-        && !name.chars().any(char::is_control);
-    is_one.then_some(name)
-}
-
 /// An address to go on to, if it is one of ours; the first page otherwise.
 pub(super) fn own_address(text: &str) -> &str {
     let is_own = text.starts_with('/')
@@ -190,10 +182,13 @@ mod tests {
 
     #[test]
     fn a_name_is_one_line() {
-        assert_eq!(visitor_name("  Ada Lovelace "), Some("Ada Lovelace"));
-        assert_eq!(visitor_name("李"), Some("李"));
+        assert_eq!(
+            name("  Ada Lovelace ", NAME_CHARS_MAX),
+            Some("Ada Lovelace")
+        );
+        assert_eq!(name("李", NAME_CHARS_MAX), Some("李"));
         for no_name in ["", " \t", "a\nb", "\u{7}", &"x".repeat(81)] {
-            assert_eq!(visitor_name(no_name), None, "{no_name}");
+            assert_eq!(name(no_name, NAME_CHARS_MAX), None, "{no_name}");
         }
     }
 }

@@ -44,7 +44,7 @@ impl FromRequestParts<Arc<App>> for View {
         let found = match (&words, &selection.words) {
             (Some(Some(words)), Some(text)) => {
                 let search = app.index.search(words, i64::MAX, FOUND_MAX);
-                Some(app.found.get(&snapshot, text, search).await?)
+                Some(app.kept_searches.get(&snapshot, text, search).await?)
             }
             // Words of which nothing can be searched for are said in no call.
             (words, _) => words.as_ref().map(|_| Arc::new(Found::nothing())),
@@ -135,7 +135,7 @@ impl View {
     ) -> Result<Markup, PageError> {
         let kept = self
             .app
-            .parts
+            .kept_parts
             .get(&self.snapshot, &self.address, make)
             .await?;
         Ok(Markup::clone(&kept))

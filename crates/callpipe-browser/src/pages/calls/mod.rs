@@ -125,7 +125,7 @@ impl CallList {
 async fn calls(view: View) -> Result<Markup, PageError> {
     let shape = Shape::of(&view);
     let list = CallList::read(&view, &shape);
-    let list = view.app.lists.get(&view.snapshot, &view.address, list);
+    let list = view.app.kept_lists.get(&view.snapshot, &view.address, list);
     let list = list.await?;
     let views = saved::read(&view, &shape).await?;
     let pairs = shape.pairs();

@@ -18,6 +18,7 @@ use super::Shape;
 use crate::charts::words;
 use crate::index::Fields;
 use crate::pages::error::PageError;
+use crate::pages::name::name;
 use crate::pages::view::View;
 use crate::safety::Visitor;
 use crate::selection::Selection;
@@ -198,7 +199,7 @@ pub(super) async fn save(
     visitor: Visitor,
     Form(asked): Form<Asked>,
 ) -> Result<Redirect, PageError> {
-    let name = view_name(&asked.name).ok_or_else(|| {
+    let name = name(&asked.name, NAME_CHARS_MAX).ok_or_else(|| {
         let wanted = format!("a view needs a name of at most {NAME_CHARS_MAX} characters");
         PageError::BadForm(wanted)
     })?;
@@ -228,15 +229,6 @@ pub(super) async fn remove(
     app.warehouse.remove_view(&asked.name).await?;
     let query = written_anew(&asked.query, app.index.snapshot().fields());
     Ok(back(&query, Done::Removed))
-}
-
-/// A name that can stand in a line.
-fn view_name(text: &str) -> Option<&str> {
-    let name = text.trim();
-    let is_one = !name.is_empty()
-        && name.chars().count() <= NAME_CHARS_MAX
-        && !name.chars().any(char::is_control);
-    is_one.then_some(name)
 }
 
 #[cfg(test)]
@@ -275,12 +267,12 @@ mod tests {
     #[test]
     fn a_name_is_one_short_line() {
         assert_eq!(
-            view_name("  Lost \u{1f4a9} parcels\t"),
+            name("  Lost \u{1f4a9} parcels\t", NAME_CHARS_MAX),
             Some("Lost \u{1f4a9} parcels")
         );
-        assert!(view_name(&"é".repeat(NAME_CHARS_MAX)).is_some());
+        assert!(name(&"é".repeat(NAME_CHARS_MAX), NAME_CHARS_MAX).is_some());
         for no_name in ["", " \u{a0}", "a\nb", "\0", &"é".repeat(NAME_CHARS_MAX + 1)] {
-            assert_eq!(view_name(no_name), None, "{no_name}");
+            assert_eq!(name(no_name, NAME_CHARS_MAX), None, "{no_name}");
         }
     }
 }

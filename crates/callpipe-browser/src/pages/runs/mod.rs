@@ -56,7 +56,10 @@ impl RunsFigures {
 
 async fn runs(view: View) -> Result<Response, PageError> {
     let figures = RunsFigures::read(&view);
-    let figures = view.app.runs.get(&view.snapshot, &view.address, figures);
+    let figures = view
+        .app
+        .kept_runs
+        .get(&view.snapshot, &view.address, figures);
     let figures = figures.await?;
     let reached = &figures.reached;
     let now = view.app.clock.now();
