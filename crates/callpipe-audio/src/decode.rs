@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::AudioDecoderOptions;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -13,6 +13,7 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
+use crate::aac::Aac;
 use crate::ffmpeg::{self, Ffmpeg};
 use crate::format::AudioFormat;
 use crate::input::Input;
@@ -206,7 +207,10 @@ impl Here {
                 Opus::new(parameters, ffmpeg::is_installed())
                     .map_err(|error| unsupported(&error))?,
             ),
-            _ => symphonia_decoder(parameters).map_err(|error| unsupported(&error))?,
+            CODEC_ID_AAC => Box::new(Aac::new(parameters).map_err(|error| unsupported(&error))?),
+            _ => Box::new(SymphoniaDecoder(
+                symphonia_decoder(parameters).map_err(|error| unsupported(&error))?,
+            )),
         };
         Ok(Self {
             track_id,
@@ -324,16 +328,27 @@ fn problem(format: &AudioFormat, error: &Error) -> AudioProblem {
 /// One of Symphonia's own decoders.
 struct SymphoniaDecoder(Box<dyn AudioDecoder>);
 
-fn symphonia_decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn PacketDecoder>, Error> {
-    let codecs = symphonia::default::get_codecs();
-    let decoder = codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default())?;
-    Ok(Box::new(SymphoniaDecoder(decoder)))
-}
-
 impl PacketDecoder for SymphoniaDecoder {
     fn decode(&mut self, packet: &Packet, channels: &mut Vec<Vec<f32>>) -> Result<u32, Error> {
-        let samples: GenericAudioBufferRef<'_> = self.0.decode(packet)?;
-        samples.copy_to_vecs_planar(channels);
-        Ok(samples.spec().rate())
+        decode_with(self.0.as_mut(), packet, channels)
     }
+}
+
+/// Makes the decoder of a codec.
+pub(crate) fn symphonia_decoder(
+    parameters: &AudioCodecParameters,
+) -> Result<Box<dyn AudioDecoder>, Error> {
+    let codecs = symphonia::default::get_codecs();
+    codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default())
+}
+
+/// Decodes a packet; says at how many samples a second.
+pub(crate) fn decode_with(
+    decoder: &mut dyn AudioDecoder,
+    packet: &Packet,
+    channels: &mut Vec<Vec<f32>>,
+) -> Result<u32, Error> {
+    let samples: GenericAudioBufferRef<'_> = decoder.decode(packet)?;
+    samples.copy_to_vecs_planar(channels);
+    Ok(samples.spec().rate())
 }

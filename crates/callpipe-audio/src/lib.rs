@@ -3,6 +3,7 @@
 //! Everything here blocks and computes: call it off a runtime's threads. Nothing is ever held in
 //! memory whole but what the caller has there already.
 
+mod aac;
 mod decode;
 mod ffmpeg;
 mod format;

@@ -1,20 +1,18 @@
 //! Small objects: paid replies, transcripts, and what leases are made of.
 
-use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use callpipe_core::call::ContactId;
 use callpipe_core::failure::{Failure, Outside};
 use callpipe_core::recording::ArchiveKey;
 use callpipe_core::transcript::Transcript;
-use flate2::read::GzDecoder;
-use flate2::{Compression, GzBuilder, GzHeader};
 use futures::TryStreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{Error, GetResultPayload, ObjectStoreExt, PutMode};
 
 use super::bounded::{self, DOCUMENT_BYTES_MAX, NOTE_BYTES_MAX};
-use super::{Archive, failures, object_path};
+use super::{Archive, failures, object_path, packing};
 
 /// A paid reply that was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +27,12 @@ impl Archive {
     /// A paid reply, as it was bought. One that is damaged is as good as none, and is told of in
     /// the log.
     pub async fn reply(&self, key: &ArchiveKey) -> Outside<Option<KeptReply>> {
-        let Some(compressed) = self.read_up_to(key, DOCUMENT_BYTES_MAX).await? else {
+        let Some(packed) = self.read_up_to(key, DOCUMENT_BYTES_MAX).await? else {
             return Ok(None);
         };
-        let size_bytes = compressed.len();
-        let unpacked = move || decompress(&compressed, DOCUMENT_BYTES_MAX);
-        match packed(size_bytes, unpacked).await? {
+        let size_bytes = packed.len();
+        let unpacked = move || packing::unpack(&packed, DOCUMENT_BYTES_MAX);
+        match at_once_or_aside(size_bytes, unpacked).await? {
             Ok(reply) => Ok(Some(reply)),
             Err(error) => {
                 tracing::warn!(%key, %error, "a stored reply is damaged and is left out");
@@ -47,17 +45,17 @@ impl Archive {
     /// that another worker has kept meanwhile, which stays. The same one may be put again; a damaged
     /// one is replaced.
     pub async fn put_reply(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
-        let owned = reply.clone();
-        let compressed = packed(reply.bytes.len(), move || compress(&owned))
+        let (owned, packer) = (reply.clone(), Arc::clone(&self.packer));
+        let packed = at_once_or_aside(reply.bytes.len(), move || packer.pack(&owned))
             .await?
             .map_err(|error| failures::from_io(&error, &format!("compressing {key}")))?;
-        if self.create(key, &compressed).await? {
+        if self.create(key, &packed).await? {
             return Ok(reply);
         }
         if let Some(existing) = self.reply(key).await? {
             return Ok(existing);
         }
-        self.overwrite(key, &compressed).await?;
+        self.overwrite(key, &packed).await?;
         Ok(reply)
     }
 
@@ -162,7 +160,7 @@ impl Archive {
 const PACKED_AT_ONCE_BYTES: usize = 256 * 1024;
 
 /// Replies can be megabytes: packing one takes longer than a task may hold a thread of the runtime.
-async fn packed<T: Send + 'static>(
+async fn at_once_or_aside<T: Send + 'static>(
     size_bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Outside<T> {
@@ -172,71 +170,4 @@ async fn packed<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::bug("packing a reply broke off").with_source(error))
-}
-
-/// The call stands in the comment of the gzip header, so that the reply itself stays as it came.
-fn compress(reply: &KeptReply) -> io::Result<Vec<u8>> {
-    let header = match &reply.bought_for {
-        Some(contact_id) => GzBuilder::new().comment(contact_id.as_str()),
-        None => GzBuilder::new(),
-    };
-    // The fastest level: a tenth larger than the usual one, in a third of the time.
-    let mut encoder = header.write(Vec::new(), Compression::fast());
-    encoder.write_all(&reply.bytes)?;
-    encoder.finish()
-}
-
-fn decompress(bytes: &[u8], bytes_max: usize) -> io::Result<KeptReply> {
-    let mut decompressed = Vec::new();
-    let mut decoder = GzDecoder::new(bytes);
-    let mut beginning = decoder.by_ref().take(bytes_max as u64 + 1);
-    beginning.read_to_end(&mut decompressed)?;
-    if decompressed.len() > bytes_max {
-        // A few KiB can be packed that become gigabytes.
-        return Err(io::Error::other("it is larger than any reply"));
-    }
-    let comment = decoder.header().and_then(GzHeader::comment);
-    let bought_for = comment.and_then(|comment| std::str::from_utf8(comment).ok());
-    Ok(KeptReply {
-        bytes: decompressed.into(),
-        bought_for: bought_for.and_then(|id| ContactId::parse(id).ok()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::damage;
-
-    #[test]
-    fn a_reply_that_unpacks_to_more_than_any_is_damaged() {
-        let reply = |size_bytes: usize| KeptReply {
-            bytes: vec![b' '; size_bytes].into(),
-            bought_for: ContactId::parse("700123").ok(),
-        };
-        let packed = compress(&reply(1_000_000)).unwrap();
-        assert!(packed.len() < 20_000);
-        assert_eq!(decompress(&packed, 1_000_000).unwrap(), reply(1_000_000));
-        let error = decompress(&packed, 999_999).unwrap_err();
-        assert_eq!(error.to_string(), "it is larger than any reply");
-    }
-
-    /// What lies in an archive may be anybody's: a damaged file is no reply, and never a larger one.
-    #[test]
-    fn a_damaged_file_unpacks_to_no_more_than_a_reply_may_have() {
-        let samples: Vec<Vec<u8>> = [&b"{}"[..], &[b'7'; 5_000], b""]
-            .map(|bytes| {
-                let reply = KeptReply {
-                    bytes: Bytes::copy_from_slice(bytes),
-                    bought_for: ContactId::parse("700123").ok(),
-                };
-                compress(&reply).unwrap()
-            })
-            .into();
-        damage::of_bytes(&samples, |bytes| {
-            if let Ok(reply) = decompress(bytes, 10_000) {
-                assert!(reply.bytes.len() <= 10_000, "{}", reply.bytes.len());
-            }
-        });
-    }
 }

@@ -11,6 +11,7 @@ mod directory;
 mod documents;
 mod failures;
 mod gcs;
+mod packing;
 mod ranges;
 mod recordings;
 mod s3;
@@ -32,6 +33,7 @@ use url::Url;
 
 use crate::random;
 use directory::DirectoryStore;
+use packing::Packer;
 use recordings::Parts;
 
 pub use azure::AzureConfig;
@@ -64,6 +66,7 @@ pub struct Archive {
     /// The folder for what is not whole yet.
     staging: String,
     parts: Parts,
+    packer: Arc<Packer>,
     description: String,
     base_uri: String,
     /// What all names begin with, and `/`; or nothing.
@@ -96,6 +99,7 @@ impl Archive {
             root: Some(root),
             staging,
             parts: Parts::of_a_directory(),
+            packer: Arc::default(),
             base_uri: base_uri.as_str().trim_end_matches('/').to_owned(),
             prefix: String::new(),
             links: None,
@@ -114,6 +118,7 @@ impl Archive {
             root: None,
             staging: format!("{STAGING}/{STAGING_DEFAULT}"),
             parts: Parts::of_a_bucket(),
+            packer: Arc::default(),
             description: "memory".into(),
             base_uri: "memory://".into(),
             prefix: String::new(),
@@ -141,6 +146,7 @@ impl Archive {
             root: None,
             staging: format!("{STAGING}/{STAGING_DEFAULT}"),
             parts: Parts::of_a_bucket(),
+            packer: Arc::default(),
             description: base_uri.clone(),
             base_uri,
             prefix: match prefix {

@@ -44,12 +44,14 @@ pub(super) fn transcribed(
     if reply.trim_ascii_start().first() == Some(&b'[') {
         return Err(unusable("it is not a JSON object"));
     }
-    let Reply { metadata, results } = match serde_json::from_slice(reply) {
+    // Once for the whole, instead of once for each text in it.
+    let reply = str::from_utf8(reply).map_err(|_| unusable("it is not JSON"))?;
+    let Reply { metadata, results } = match serde_json::from_str(reply) {
         Ok(reply) => reply,
         // A `Value` takes a key that stands there twice, as a struct does not.
         Err(_) => {
             let reply: Value =
-                serde_json::from_slice(reply).map_err(|_| unusable("it is not JSON"))?;
+                serde_json::from_str(reply).map_err(|_| unusable("it is not JSON"))?;
             Reply::deserialize(reply).map_err(|_| unusable("it is not a JSON object"))?
         }
     };
@@ -80,7 +82,9 @@ pub(super) fn transcribed(
 
 /// As many values as a text has, or more: each but the first follows one of these.
 fn values_at_most(json: &[u8]) -> usize {
-    json.iter().filter(|byte| b"[{,".contains(byte)).count() + 1
+    // Without a branch, so that many bytes are compared at once.
+    let begins = |byte: &u8| usize::from((*byte == b'[') | (*byte == b'{') | (*byte == b','));
+    json.iter().map(begins).sum::<usize>() + 1
 }
 
 /// The channels that were answered; where none was, as many as the audio is said to have.
