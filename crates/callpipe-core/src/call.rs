@@ -1,5 +1,6 @@
 //! What a contact source says about a call: its id, when it started, and everything else it told us.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Utc};
@@ -48,6 +49,13 @@ impl ContactId {
 
     /// The id as its source wrote it.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A set of ids can be asked for a text.
+impl Borrow<str> for ContactId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

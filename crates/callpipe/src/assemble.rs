@@ -435,6 +435,7 @@ mod tests {
             rows_max: 500,
             size_bytes_max: 1_000_000,
             delay_max,
+            idle_delay: Duration::ZERO,
         };
         let grace = |cloud_run: Option<&CloudRun>, delay_max_ms| {
             let batching = batching(Duration::from_millis(delay_max_ms));

@@ -1,5 +1,6 @@
 //! Where the state and the results of all calls are kept, for us and for any SQL client.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -64,7 +65,7 @@ impl Scope {
 }
 
 /// Which pending calls are asked for: newest call first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingQuery {
     /// Among these.
     pub scope: Scope,
@@ -72,6 +73,8 @@ pub struct PendingQuery {
     pub now: DateTime<Utc>,
     /// At most so many.
     pub limit: usize,
+    /// But none of these: they are worked on, and pending until what came of it is saved.
+    pub in_hand: HashSet<ContactId>,
 }
 
 /// How outcomes are best saved together. A batch is saved when one of the limits is reached, or
@@ -84,6 +87,9 @@ pub struct Batching {
     pub size_bytes_max: usize,
     /// An outcome waits at most so long for others to be saved with.
     pub delay_max: Duration,
+    /// For how long nothing else must be worked on before a batch is saved early: a stage that takes
+    /// up its next calls is idle for a moment, too.
+    pub idle_delay: Duration,
 }
 
 /// What transcribing gave.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Batching, Change, Outcome, Warehouse};
@@ -14,10 +13,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::monitor::Monitor;
 use super::saver::Saver;
-
-/// For how long nothing else must be worked on before a batch is saved early: a stage that takes up
-/// its next calls is idle for a moment, too.
-const IDLE_DELAY: Duration = Duration::from_millis(100);
 
 /// How many outcomes may wait for the committer; then the stages wait for it.
 const QUEUE_MAX: usize = 256;
@@ -36,9 +31,12 @@ struct Hand {
 }
 
 impl InHand {
-    /// Begins a look at the warehouse, whose answer is taken up call by call.
-    pub fn look(&self) {
-        self.hand().let_go = Some(HashSet::new());
+    /// Begins a look at the warehouse, whose answer is taken up call by call. Gives the calls that are
+    /// in hand now.
+    pub fn look(&self) -> HashSet<ContactId> {
+        let mut hand = self.hand();
+        hand.let_go = Some(HashSet::new());
+        hand.calls.clone()
     }
 
     /// Ends the look. Says whether calls were let go in the meantime: then another one is needed.
@@ -173,7 +171,7 @@ async fn batch(
     while batch.len() < batching.rows_max && size_bytes < batching.size_bytes_max {
         let idle = inbox.is_empty() && signals.calls_in_hand() <= batch.len();
         let until = if idle {
-            deadline.min(Instant::now() + IDLE_DELAY)
+            deadline.min(Instant::now() + batching.idle_delay)
         } else {
             deadline
         };
@@ -212,6 +210,8 @@ fn not_saved(outcomes: usize) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
     use callpipe_core::call::Contact;
     use chrono::DateTime;
@@ -238,12 +238,12 @@ mod tests {
         let in_hand = InHand::default();
         let [saved, other] = ["1", "2"].map(|id| ContactId::parse(id).unwrap());
         assert!(in_hand.take(&saved));
-        in_hand.look();
+        assert_eq!(in_hand.look(), HashSet::from([saved.clone()]));
         in_hand.release(&saved);
         assert!(!in_hand.take(&saved), "it may have been seen as it stood");
         assert!(in_hand.take(&other));
         assert!(in_hand.looked(), "another look is needed");
-        in_hand.look();
+        assert_eq!(in_hand.look(), HashSet::from([other]));
         assert!(in_hand.take(&saved), "the next look sees how it stands now");
         assert!(!in_hand.take(&saved), "once");
         assert!(!in_hand.looked());
@@ -253,6 +253,7 @@ mod tests {
         rows_max: 3,
         size_bytes_max: 1_000,
         delay_max: Duration::from_secs(60),
+        idle_delay: Duration::from_millis(100),
     };
 
     /// How long a batch is gathered when these outcomes come at once and these calls are in hand.
@@ -276,7 +277,11 @@ mod tests {
         let (size, time) = gathered(&["1", "2"], &["1", "2", "7"]).await;
         assert_eq!((size, time), (2, PATIENT.delay_max), "7 is worked on");
         let (size, time) = gathered(&["1", "2"], &["1", "2"]).await;
-        assert_eq!((size, time), (2, IDLE_DELAY), "nothing is worked on");
+        assert_eq!(
+            (size, time),
+            (2, PATIENT.idle_delay),
+            "nothing is worked on"
+        );
         let (size, time) = gathered(&["1", "2", "3", "4"], &["7"]).await;
         assert_eq!((size, time), (3, Duration::ZERO), "it is full");
     }

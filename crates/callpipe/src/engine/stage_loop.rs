@@ -181,11 +181,10 @@ impl StageLoop<'_> {
         let query = PendingQuery {
             scope: self.engine.settings.scope(self.stage),
             now: self.engine.clock.now(),
-            // Calls in hand are still pending in the warehouse and come first in its answer.
-            limit: wanted + self.signals.in_hand.len(),
+            limit: wanted,
+            in_hand: self.signals.in_hand.look(),
         };
         self.maybe_more = false;
-        self.signals.in_hand.look();
         self.look = Some(look(self.engine, query).boxed());
     }
 

@@ -11,7 +11,8 @@ use super::client::{LINE_BYTES_MAX, Line, Lines};
 /// must not swallow the rest of the file.
 const RECORD_LINES_MAX: usize = 100;
 
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// Beside the comma.
+const OTHER_DELIMITERS: [u8; 2] = [b';', b'\t'];
 
 /// What stands on a line.
 pub(super) enum Item {
@@ -28,8 +29,14 @@ pub(super) struct Records {
 }
 
 enum Form {
-    Csv { columns: Vec<String>, delimiter: u8 },
+    Csv(Table),
     Jsonl,
+}
+
+/// How the records of CSV are read.
+struct Table {
+    columns: Vec<String>,
+    splitter: Splitter,
 }
 
 /// A problem of CSV or JSON, told in a line.
@@ -46,23 +53,30 @@ impl Records {
 
     /// A list with this header, which has been read.
     pub(super) fn csv(lines: Lines, header: &str, is_id: impl Fn(&str) -> bool) -> Self {
-        let headers = DELIMITERS.map(|delimiter| (columns(header, delimiter), delimiter));
+        let by_comma = Table::of(header, b',');
         // The delimiter that makes the id a column of its own, or else that makes most columns.
-        let best = headers.into_iter().max_by_key(|(columns, delimiter)| {
-            let has_id = columns.iter().any(|column| is_id(column));
-            (has_id, columns.len(), *delimiter == b',')
+        let rank = |table: &Table| {
+            let has_id = table.columns.iter().any(|column| is_id(column));
+            (has_id, table.columns.len())
+        };
+        let others = OTHER_DELIMITERS.map(|delimiter| Table::of(header, delimiter));
+        let table = others.into_iter().fold(by_comma, |best, other| {
+            if rank(&other) > rank(&best) {
+                other
+            } else {
+                best
+            }
         });
-        let (columns, delimiter) = best.unwrap_or_default();
         Self {
             lines,
-            form: Form::Csv { columns, delimiter },
+            form: Form::Csv(table),
         }
     }
 
     /// The columns, where the list has a header.
     pub(super) fn columns(&self) -> Option<&[String]> {
         match &self.form {
-            Form::Csv { columns, .. } => Some(columns),
+            Form::Csv(table) => Some(&table.columns),
             Form::Jsonl => None,
         }
     }
@@ -77,11 +91,9 @@ impl Records {
                 continue;
             }
             let number = line.number;
-            let read = match &self.form {
+            let read = match &mut self.form {
                 Form::Jsonl => object(line),
-                Form::Csv { columns, delimiter } => {
-                    record(&mut self.lines, line, columns, *delimiter)?
-                }
+                Form::Csv(table) => record(&mut self.lines, line, table)?,
             };
             let item = match read {
                 Ok(record) if record.is_empty() && self.columns().is_some() => continue,
@@ -108,12 +120,12 @@ fn object(line: Line) -> Told<Map<String, Value>> {
 fn record(
     lines: &mut Lines,
     first: Line,
-    columns: &[String],
-    delimiter: u8,
+    table: &mut Table,
 ) -> io::Result<Told<Map<String, Value>>> {
     let Some(mut bytes) = first.bytes else {
         return Ok(Err(too_long()));
     };
+    let delimiter = table.splitter.delimiter;
     let mut quotes = Quotes::Outside { field_begins: true }.after(&bytes, delimiter);
     let mut further = Vec::new();
     while quotes == Quotes::Inside
@@ -136,7 +148,7 @@ fn record(
     let read = match quotes {
         Quotes::Inside | Quotes::Broken => Err("has quotes that do not match".into()),
         Quotes::Outside { .. } | Quotes::MaybeClosed => {
-            utf8(bytes).and_then(|text| by_column(columns, split(&text, delimiter)))
+            utf8(bytes).and_then(|text| by_column(&table.columns, table.splitter.fields(text)))
         }
     };
     if read.is_err() {
@@ -167,11 +179,21 @@ fn by_column(columns: &[String], fields: Vec<String>) -> Told<Map<String, Value>
         .collect())
 }
 
+impl Table {
+    fn of(header: &str, delimiter: u8) -> Self {
+        let mut splitter = Splitter::new(delimiter);
+        Self {
+            columns: columns(splitter.fields(header.to_owned())),
+            splitter,
+        }
+    }
+}
+
 /// The names of the columns. One without a name, or with a taken one, is named by its position.
-fn columns(header: &str, delimiter: u8) -> Vec<String> {
+fn columns(header: Vec<String>) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     let mut taken: HashSet<String> = HashSet::new();
-    for (position, name) in split(header, delimiter).into_iter().enumerate() {
+    for (position, name) in header.into_iter().enumerate() {
         let name = name.trim();
         let unusable = name.is_empty() || taken.contains(name);
         let column = if unusable {
@@ -187,20 +209,41 @@ fn columns(header: &str, delimiter: u8) -> Vec<String> {
     columns
 }
 
-fn split(record: &str, delimiter: u8) -> Vec<String> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        // A carriage return inside a line is a character like any other.
-        .terminator(csv::Terminator::Any(b'\n'))
-        .buffer_capacity(record.len().max(1))
-        .from_reader(record.as_bytes());
-    let mut fields = csv::StringRecord::new();
-    match reader.read_record(&mut fields) {
-        Ok(true) => fields.iter().map(str::to_owned).collect(),
-        // Reading from memory cannot fail, and a record that is not blank is a record.
-        Ok(false) | Err(_) => Vec::new(),
+/// Splits records into fields. What it needs for that is made once: making it takes longer than
+/// splitting a record.
+struct Splitter {
+    delimiter: u8,
+    reader: csv_core::Reader,
+}
+
+impl Splitter {
+    fn new(delimiter: u8) -> Self {
+        let reader = csv_core::ReaderBuilder::new()
+            .delimiter(delimiter)
+            // A carriage return inside a line is a character like any other.
+            .terminator(csv_core::Terminator::Any(b'\n'))
+            .build();
+        Self { delimiter, reader }
+    }
+
+    /// The fields of one record, whose quotes match.
+    fn fields(&mut self, mut record: String) -> Vec<String> {
+        record.push('\n');
+        let delimiters = record.bytes().filter(|byte| *byte == self.delimiter);
+        let mut ends = vec![0; delimiters.count() + 1];
+        let mut text = vec![0; record.len()];
+        self.reader.reset();
+        let (_, _, _, count) = self
+            .reader
+            .read_record(record.as_bytes(), &mut text, &mut ends);
+        let mut begin = 0;
+        let field = |end: usize| {
+            let field = text.get(begin..end).unwrap_or_default();
+            begin = end;
+            // It is cut where ASCII stands.
+            String::from_utf8_lossy(field).into_owned()
+        };
+        ends.into_iter().take(count).map(field).collect()
     }
 }
 

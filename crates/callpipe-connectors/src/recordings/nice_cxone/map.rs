@@ -70,21 +70,12 @@ fn recordings(answer: &Value) -> Option<Vec<RecordingReference>> {
     if !object.is_empty() && !KNOWN_KEYS.iter().any(|key| object.contains_key(*key)) {
         return None;
     }
-    let answer = PlaybackAnswer::deserialize(answer).ok()?;
-    if let Some(url) = answer.redirect_url.filter(|url| !url.trim().is_empty()) {
+    let answer = PlaybackAnswer(object);
+    let redirect_url = answer.redirect_url().map(str::trim);
+    if let Some(url) = redirect_url.filter(|url| !url.is_empty()) {
         return Some(vec![redirect(url)]);
     }
-    let nested = answer.value.map(|inner| *inner).unwrap_or_default();
-    let list = [
-        answer.interactions,
-        answer.interactions_capital,
-        nested.interactions,
-        nested.interactions_capital,
-    ]
-    .into_iter()
-    .flatten()
-    .find(|list| !list.is_null());
-    let mut recordings = match list {
+    let mut recordings = match answer.interactions() {
         None => Vec::new(),
         Some(Value::Array(items)) => items.iter().filter_map(recording).collect(),
         Some(_) => return None,
@@ -96,9 +87,9 @@ fn recordings(answer: &Value) -> Option<Vec<RecordingReference>> {
     Some(without_repetitions(recordings))
 }
 
-fn redirect(url: String) -> RecordingReference {
+fn redirect(url: &str) -> RecordingReference {
     RecordingReference {
-        locator: Locator(url.trim().to_owned()),
+        locator: Locator(url.to_owned()),
         media_type: VOICE.to_owned(),
         started_at: None,
         participants: Vec::new(),

@@ -2,23 +2,28 @@
 //! of another type than documented is `None`.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::nice_cxone::{id, tolerant};
 
-/// `GET /media-playback/v1/contacts`, in each of its documented spellings.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct PlaybackAnswer {
-    #[serde(default)]
-    pub(super) interactions: Option<Value>,
-    #[serde(default, rename = "Interactions")]
-    pub(super) interactions_capital: Option<Value>,
-    /// The older spelling: everything one level deeper.
-    #[serde(default, deserialize_with = "tolerant")]
-    pub(super) value: Option<Box<PlaybackAnswer>>,
+/// `GET /media-playback/v1/contacts`, in each of its documented spellings, where it stands.
+pub(super) struct PlaybackAnswer<'a>(pub(super) &'a Map<String, Value>);
+
+impl<'a> PlaybackAnswer<'a> {
+    /// The list of recordings; in the older spelling everything is one level deeper.
+    pub(super) fn interactions(&self) -> Option<&'a Value> {
+        let nested = self.0.get("value").and_then(Value::as_object);
+        let of = |object: &'a Map<String, Value>| {
+            ["interactions", "Interactions"].map(|key| object.get(key))
+        };
+        let lists = [Some(self.0), nested].into_iter().flatten().flat_map(of);
+        lists.flatten().find(|list| !list.is_null())
+    }
+
     /// All there is of an answer to `isDownload=true`.
-    #[serde(default, rename = "redirectUrl", deserialize_with = "tolerant")]
-    pub(super) redirect_url: Option<String>,
+    pub(super) fn redirect_url(&self) -> Option<&'a str> {
+        self.0.get("redirectUrl").and_then(Value::as_str)
+    }
 }
 
 /// One item of the list. Also in the older spelling, where it stands in `Interaction`.

@@ -94,7 +94,12 @@ impl Mirror {
             _ => false,
         };
         let calls = calls.into_iter().flat_map(|stage| stage.calls.values());
-        calls.filter(due).take(query.limit).collect()
+        let is_free = |call: &&MirroredCall| !query.in_hand.contains(&call.call.contact.id);
+        calls
+            .filter(due)
+            .filter(is_free)
+            .take(query.limit)
+            .collect()
     }
 
     /// The earliest moment that a call of a stage waits for.

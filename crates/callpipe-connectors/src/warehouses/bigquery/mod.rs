@@ -18,6 +18,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ impl StoredRow for Row {
         Row::text(self, name)
     }
 }
+
+/// Statements are counted and take seconds: none for a moment in which a stage looks for calls.
+const IDLE_DELAY: Duration = Duration::from_millis(100);
 
 /// The two tables in BigQuery.
 pub struct BigQueryWarehouse {
@@ -199,8 +203,14 @@ impl Warehouse for BigQueryWarehouse {
 
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
         let (scope, now) = (&query.scope, query.now);
+        // While calls are in hand there is enough: a statement is dearer than the wait for them.
+        let any = PendingQuery {
+            limit: 1,
+            in_hand: HashSet::new(),
+            ..query.clone()
+        };
         let is_enough = |mirror: &Mirror| {
-            !mirror.pending(query).is_empty() || !mirror.may_lack(scope.stage, now)
+            !mirror.pending(&any).is_empty() || !mirror.may_lack(scope.stage, now)
         };
         let found = self
             .with_mirror(scope, is_enough, |mirror| {
@@ -240,6 +250,7 @@ impl Warehouse for BigQueryWarehouse {
             rows_max: BATCH_ROWS_MAX,
             size_bytes_max: BATCH_BYTES_MAX,
             delay_max: self.delay_max,
+            idle_delay: IDLE_DELAY,
         }
     }
 

@@ -5,6 +5,8 @@
 //! a query, which is one reason for staging tables; it gives no counts of changed rows; it does not
 //! keep to `maxResults`.
 
+use std::collections::HashSet;
+
 use callpipe_core::call::parse_start;
 use callpipe_core::conformance;
 use callpipe_core::contracts::warehouse::{Change, ClassifiedCall};
@@ -51,6 +53,7 @@ fn query(stage: Stage, limit: usize) -> PendingQuery {
         scope,
         now: now(),
         limit,
+        in_hand: HashSet::new(),
     }
 }
 

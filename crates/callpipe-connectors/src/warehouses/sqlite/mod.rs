@@ -48,6 +48,7 @@ const BATCHING: Batching = Batching {
     rows_max: 500,
     size_bytes_max: 4 * 1024 * 1024,
     delay_max: Duration::from_millis(100),
+    idle_delay: Duration::from_millis(5),
 };
 
 /// The two tables in a SQLite file.
@@ -121,7 +122,7 @@ impl Warehouse for SqliteWarehouse {
     }
 
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
-        let (sql, query) = (Arc::clone(&self.sql), *query);
+        let (sql, query) = (Arc::clone(&self.sql), query.clone());
         let archive_base_uri = Arc::clone(&self.archive_base_uri);
         self.database
             .read("looking for pending calls", move |transaction| {
@@ -246,6 +247,10 @@ fn pending_calls(
         while calls.len() < query.limit
             && let Some(row) = rows.next()?
         {
+            let id = map::column(row, "contactId")?.unwrap_or_default();
+            if query.in_hand.contains(id.as_str()) {
+                continue;
+            }
             let call = pending_call(row, archive_base_uri);
             calls.extend(call.filter(|call| scope.shard.contains(&call.contact.id)));
         }

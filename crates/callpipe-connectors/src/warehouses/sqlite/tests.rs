@@ -1,5 +1,6 @@
 //! The suite of the contract on a real file, and what is SQLite's alone.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use callpipe_core::conformance;
@@ -51,6 +52,7 @@ fn pending_query(limit: usize) -> PendingQuery {
         scope: Scope::of(Stage::Fetch),
         now: now(),
         limit,
+        in_hand: HashSet::new(),
     }
 }
 

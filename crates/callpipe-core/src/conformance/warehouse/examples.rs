@@ -1,5 +1,7 @@
 //! Calls to try a warehouse with, and what is asked of it again and again.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -216,6 +218,7 @@ pub(super) async fn pending_ids(warehouse: &dyn Warehouse, stage: Stage) -> Vec<
         scope: Scope::of(stage),
         now: now(),
         limit: 1_000,
+        in_hand: HashSet::new(),
     };
     ids(&good(
         warehouse.pending(&query).await,

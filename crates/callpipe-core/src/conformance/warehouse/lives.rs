@@ -1,5 +1,7 @@
 //! The life of a call, stage by stage, and everything that is to be read back of it.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::examples::*;
@@ -191,6 +193,7 @@ async fn next(warehouse: &dyn Warehouse, contact: &Contact, stage: Stage) -> Pen
         scope: Scope::of(stage),
         now: now(),
         limit: 9,
+        in_hand: HashSet::new(),
     };
     let mut calls = good(warehouse.pending(&query).await, "looking for pending calls");
     assert_eq!(ids(&calls), [contact.id.as_str()], "pending at {stage}");
@@ -451,6 +454,7 @@ pub(super) async fn any_text_reads_back(warehouse: &dyn Warehouse) {
         scope: Scope::of(Stage::Classify),
         now: now(),
         limit: 99,
+        in_hand: HashSet::new(),
     };
     let pending = good(warehouse.pending(&query).await, "looking for pending calls");
     assert_eq!(pending.len(), texts.len());

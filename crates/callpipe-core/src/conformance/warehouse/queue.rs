@@ -1,5 +1,7 @@
 //! Taking up contacts, and which call is next.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDate;
 use serde_json::json;
 
@@ -83,6 +85,7 @@ pub(super) async fn newest_calls_come_first(warehouse: &dyn Warehouse) {
             },
             now: now(),
             limit,
+            in_hand: HashSet::new(),
         };
         ids(&good(
             warehouse.pending(&query).await,
@@ -105,6 +108,18 @@ pub(super) async fn newest_calls_come_first(warehouse: &dyn Warehouse) {
     for stage in [Stage::Transcribe, Stage::Classify] {
         assert_eq!(pending_ids(warehouse, stage).await, [""; 0]);
     }
+    let query = PendingQuery {
+        scope: Scope::of(Stage::Fetch),
+        now: now(),
+        limit: 2,
+        in_hand: HashSet::from([contacts[3].id.clone(), contacts[4].id.clone()]),
+    };
+    let free = good(warehouse.pending(&query).await, "looking for pending calls");
+    assert_eq!(
+        ids(&free),
+        ["order-east", "order-old"],
+        "what is in hand is left out, and takes nobody's place"
+    );
     end(warehouse, &contacts).await;
     assert_eq!(pending_ids(warehouse, Stage::Fetch).await, [""; 0]);
 }
@@ -167,6 +182,7 @@ pub(super) async fn a_call_waits_for_its_moment(warehouse: &dyn Warehouse) {
         scope: Scope::of(Stage::Transcribe),
         now: later(60),
         limit: 9,
+        in_hand: HashSet::new(),
     };
     let pending = good(warehouse.pending(&query).await, "looking for pending calls");
     assert_eq!(ids(&pending), ["wait-1"], "ready from its moment on");
@@ -199,7 +215,12 @@ pub(super) async fn workers_share_the_calls(warehouse: &dyn Warehouse) {
         let limit = own.count();
         assert!(limit > 0, "the example gives each shard something");
         let now = now();
-        let query = PendingQuery { scope, now, limit };
+        let query = PendingQuery {
+            scope,
+            now,
+            limit,
+            in_hand: HashSet::new(),
+        };
         let calls = good(warehouse.pending(&query).await, "looking for pending calls");
         assert!(calls.iter().all(|call| shard.contains(&call.contact.id)));
         seen.extend(ids(&calls));

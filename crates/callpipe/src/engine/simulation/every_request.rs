@@ -23,6 +23,7 @@ fn setup() -> Setup {
             rows_max: 3,
             size_bytes_max: 1_000_000,
             delay_max: Duration::from_millis(100),
+            idle_delay: Duration::from_millis(100),
         },
         in_flight: [2, 2, 2],
         page: 3,

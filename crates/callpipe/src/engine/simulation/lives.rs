@@ -68,6 +68,7 @@ impl Setup {
                 rows_max: *chance.pick(&[1, 3, 100]),
                 size_bytes_max: 1_000_000,
                 delay_max: Duration::from_millis(*chance.pick(&[0, 100, 60_000])),
+                idle_delay: Duration::from_millis(100),
             },
             in_flight: [(); 3].map(|()| chance.between(1, 12) as usize),
             page: *chance.pick(&[1, 4, 50]),

@@ -24,6 +24,7 @@ const AT_ONCE: Batching = Batching {
     rows_max: 100,
     size_bytes_max: 4_000_000,
     delay_max: Duration::from_millis(100),
+    idle_delay: Duration::from_millis(100),
 };
 
 /// As BigQuery does.
@@ -31,6 +32,7 @@ const BY_THE_MINUTE: Batching = Batching {
     rows_max: 500,
     size_bytes_max: 8_000_000,
     delay_max: Duration::from_secs(60),
+    idle_delay: Duration::from_millis(100),
 };
 
 fn calls() -> usize {

@@ -26,6 +26,7 @@ fn universe(natures: &[Nature], calls: usize, weather: Weather) -> Universe {
             rows_max: 100,
             size_bytes_max: 4_000_000,
             delay_max: Duration::from_millis(500),
+            idle_delay: Duration::from_millis(100),
         },
         in_flight: [8, 10, 20],
         page: 100,

@@ -295,6 +295,7 @@ impl Tables {
         };
         rows.filter(is_due)
             .filter(|row| row.is_in(&query.scope))
+            .filter(|row| !query.in_hand.contains(&row.contact.id))
             .take(query.limit)
             .map(Row::pending)
             .collect()

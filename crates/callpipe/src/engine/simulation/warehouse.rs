@@ -281,6 +281,7 @@ async fn it_is_a_warehouse() {
         rows_max: 10,
         size_bytes_max: 1_000_000,
         delay_max: Duration::from_millis(100),
+        idle_delay: Duration::from_millis(100),
     };
     let warehouse = MemoryWarehouse::new(world, Arc::default(), batching);
     callpipe_core::conformance::warehouse::warehouse(&warehouse).await;
