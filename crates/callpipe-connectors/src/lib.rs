@@ -20,5 +20,6 @@ pub mod folder;
 pub mod nice_cxone;
 mod random;
 pub mod recordings;
+pub mod threads;
 pub mod transcribers;
 pub mod warehouses;

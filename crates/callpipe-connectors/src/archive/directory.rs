@@ -22,14 +22,15 @@ use object_store::{
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     RenameOptions, Result,
 };
-use tokio::sync::Semaphore;
 
 use crate::random;
+use crate::threads::Threads;
 use root::Root;
 
-/// So many files are read and written at once; others wait for their turn. Each takes a thread, with its
-/// stack and what the allocator keeps for it, as long as files are written often.
-pub(super) const FILES_AT_ONCE_MAX: usize = 8;
+/// So many files are read and written at once; others wait for their turn.
+const FILES_AT_ONCE_MAX: usize = 8;
+
+static THREADS: Threads = Threads::new("files", || FILES_AT_ONCE_MAX);
 
 /// Files below a root. Small objects are written here; everything else is `object_store`'s own.
 #[derive(Debug)]
@@ -38,7 +39,6 @@ pub(super) struct DirectoryStore {
     root: Arc<Root>,
     /// The folder for what is unfinished, with `/` between its parts.
     staging: String,
-    places: Arc<Semaphore>,
 }
 
 impl DirectoryStore {
@@ -48,7 +48,6 @@ impl DirectoryStore {
             files: LocalFileSystem::new_with_prefix(root)?.with_fsync(true),
             root: Arc::new(Root::at(root).map_err(of_the_directory)?),
             staging: staging.to_owned(),
-            places: Arc::new(Semaphore::new(FILES_AT_ONCE_MAX)),
         })
     }
 
@@ -64,23 +63,8 @@ impl DirectoryStore {
     /// Fails where another directory stands in the place of this one, or none.
     async fn expect_there(&self) -> Result<()> {
         let root = Arc::clone(&self.root);
-        let there = self.off_the_runtime(move || root.expect_there()).await?;
+        let there = THREADS.run(move || root.expect_there()).await?;
         there.map_err(of_the_directory)
-    }
-
-    /// Does some work on files when it is its turn. It goes on when nobody waits for it any more, and
-    /// keeps its place until it is done.
-    pub(super) async fn off_the_runtime<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        // Never closed.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let working = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            work()
-        });
-        Ok(working.await?)
     }
 }
 
@@ -207,7 +191,7 @@ pub(super) fn chunks(file: File) -> BoxStream<'static, Result<Bytes>> {
 /// A part of the bytes of a file.
 pub(super) fn chunks_of(file: File, part: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     let chunks = stream::try_unfold((file, part), |(mut file, part)| async move {
-        let read = tokio::task::spawn_blocking(move || {
+        let read = THREADS.run(move || {
             let size_bytes = part.end.saturating_sub(part.start).min(CHUNK_BYTES as u64);
             let mut chunk = Vec::new();
             file.seek(SeekFrom::Start(part.start))?;
@@ -358,8 +342,7 @@ impl ObjectStore for DirectoryStore {
         let folder = self.root.path().join(&self.staging);
         let root = Arc::clone(&self.root);
         let location = location.to_string();
-        let written =
-            self.off_the_runtime(move || write(&root, &folder, &path, &payload, &options.mode));
+        let written = THREADS.run(move || write(&root, &folder, &path, &payload, &options.mode));
         match written.await? {
             Ok(()) => Ok(PutResult {
                 e_tag: None,
@@ -394,8 +377,7 @@ impl ObjectStore for DirectoryStore {
         }
         let path = self.path_of(location)?;
         let (root, location) = (Arc::clone(&self.root), location.clone());
-        self.off_the_runtime(move || open(&root, path, location))
-            .await?
+        THREADS.run(move || open(&root, path, location)).await?
     }
 
     async fn get_ranges(&self, location: &ObjectPath, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

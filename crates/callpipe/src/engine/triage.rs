@@ -13,6 +13,7 @@ use callpipe_audio::{
     AudioProblem, Decoder, Facts, Input, SNIFF_BYTES, SpeechMeter, WavWriter, sniff,
 };
 use callpipe_connectors::archive::{AudioStream, split};
+use callpipe_connectors::threads::Threads;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::recording::Recording;
 use callpipe_core::triage::{ChannelHeard, Heard, Thresholds};
@@ -198,6 +199,11 @@ fn temporary(error: &io::Error) -> Failure {
     .with_hint("make room where temporary files lie (TMPDIR)")
 }
 
+/// Listening computes: a thread for each processor.
+static LISTENERS: Threads = Threads::new("listening", || {
+    std::thread::available_parallelism().map_or(1, usize::from)
+});
+
 /// The same off the runtime's threads. A decoder that panics has met no sound recording.
 async fn heard_in(
     held: Held,
@@ -205,7 +211,7 @@ async fn heard_in(
     thresholds: Option<Thresholds>,
     doing: &str,
 ) -> Outside<Listened> {
-    let listened = tokio::task::spawn_blocking(move || listen(&held, &name, thresholds));
+    let listened = LISTENERS.run(move || listen(&held, &name, thresholds));
     let listened = listened.await.map_err(|error| {
         let message = format!("{doing}: it cannot be decoded");
         Failure::new(FailureKind::Rejected, message).with_source(error)

@@ -1,10 +1,9 @@
 //! What is only so in a directory.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
-use super::super::directory::FILES_AT_ONCE_MAX;
 use super::bench::{files, on_disk};
 use super::*;
 
@@ -28,27 +27,6 @@ async fn no_more_than_a_part_waits_in_memory() {
         })
         .boxed();
     archive.put_recording(&audio_key(), watched).await.unwrap();
-}
-
-/// Each round of as many as are allowed waits until all of it has begun, and finds nobody else at work.
-#[tokio::test]
-async fn no_more_files_are_at_work_than_allowed() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = DirectoryStore::new(directory.path(), "staging").unwrap();
-    let round = Arc::new(Barrier::new(FILES_AT_ONCE_MAX));
-    let at_work = Arc::new(AtomicUsize::new(0));
-    let works = (0..FILES_AT_ONCE_MAX * 20).map(|_| {
-        let (round, at_work) = (Arc::clone(&round), Arc::clone(&at_work));
-        store.off_the_runtime(move || {
-            let others = at_work.fetch_add(1, Ordering::SeqCst);
-            round.wait();
-            at_work.fetch_sub(1, Ordering::SeqCst);
-            others
-        })
-    });
-    for others in futures::future::try_join_all(works).await.unwrap() {
-        assert!(others < FILES_AT_ONCE_MAX, "{others} others");
-    }
 }
 
 /// Whatever a killed worker left is below its own folder, and the next worker of its name sweeps it.

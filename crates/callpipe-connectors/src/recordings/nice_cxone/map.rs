@@ -104,7 +104,8 @@ fn recording(item: &Value) -> Option<RecordingReference> {
         .unwrap_or(item);
     let interaction = Interaction::deserialize(inner).ok()?;
     let media_type = media_type(&interaction)?;
-    let data = interaction.data.unwrap_or_default();
+    let played = inner.get("data").unwrap_or(&Value::Null);
+    let data = InteractionData::deserialize(played).unwrap_or_default();
     let url = data.file_to_play_url.as_deref().unwrap_or_default().trim();
     if url.is_empty() {
         return None;
@@ -116,7 +117,7 @@ fn recording(item: &Value) -> Option<RecordingReference> {
             .into_iter()
             .flatten()
             .find_map(|text| moment(text)),
-        participants: participants(&data),
+        participants: participants(played),
     })
 }
 
@@ -143,10 +144,10 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Who is heard. Somebody who was heard in several parts of the call is listed once.
-fn participants(data: &InteractionData) -> Vec<Participant> {
+fn participants(played: &Value) -> Vec<Participant> {
     let mut listed = HashSet::new();
-    data.participants
-        .iter()
+    let list = played.get("participantDataList").and_then(Value::as_array);
+    list.into_iter()
         .flatten()
         .filter_map(participant)
         .filter(|participant| listed.insert(participant.clone()))

@@ -37,22 +37,18 @@ pub(super) struct Interaction {
     pub(super) channel_type: Option<String>,
     #[serde(default, rename = "startTime", deserialize_with = "tolerant")]
     pub(super) start_time: Option<String>,
-    #[serde(default, deserialize_with = "tolerant")]
-    pub(super) data: Option<InteractionData>,
 }
 
-/// What can be played.
+/// What can be played: `data` of an item.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct InteractionData {
     #[serde(default, rename = "startTime", deserialize_with = "tolerant")]
     pub(super) start_time: Option<String>,
     #[serde(default, rename = "fileToPlayUrl", deserialize_with = "tolerant")]
     pub(super) file_to_play_url: Option<String>,
-    #[serde(default, rename = "participantDataList", deserialize_with = "tolerant")]
-    pub(super) participants: Option<Vec<Value>>,
 }
 
-/// Who is heard.
+/// Who is heard: an item of `participantDataList` in `data`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ParticipantData {
     #[serde(default, rename = "participantType", deserialize_with = "tolerant")]

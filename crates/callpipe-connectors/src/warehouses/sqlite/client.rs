@@ -7,13 +7,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use rusqlite::config::DbConfig;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::sql;
 
@@ -25,7 +26,7 @@ pub(super) const SCHEMA_VERSION: i64 = 1;
 const STATEMENTS_KEPT_MAX: usize = 64;
 
 /// How much of the file the writer keeps in memory, in KiB.
-const CACHE_KIB: i64 = 8 * 1024;
+const CACHE_KIB: i64 = 4 * 1024;
 
 /// How long another program takes about with a new file.
 const NEW_FILE_WAIT: Duration = Duration::from_millis(5);
@@ -61,18 +62,24 @@ pub(super) struct Database {
 /// first that becomes free, so that a slow piece holds up others only when all are busy.
 struct Pool {
     free: Mutex<Vec<Connection>>,
-    one_is_free: Condvar,
+    /// One for each connection that is free. Who waits for it takes no thread meanwhile.
+    places: Arc<Semaphore>,
 }
 
 /// A connection in use; it is free again when this is dropped.
-struct Lent<'a> {
-    pool: &'a Pool,
+struct Lent {
+    pool: Arc<Pool>,
     /// Taken when this is dropped, and no sooner.
     connection: Option<Connection>,
+    /// Given back after the connection.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Lent<'_> {
-    #[expect(clippy::expect_used, reason = "only `drop` takes the connection")]
+impl Lent {
+    #[expect(
+        clippy::expect_used,
+        reason = "there are as many places as connections, and only `drop` takes it"
+    )]
     fn connection(&mut self) -> &mut Connection {
         self.connection.as_mut().expect("it is not dropped yet")
     }
@@ -81,38 +88,31 @@ impl Lent<'_> {
 impl Pool {
     fn new(connections: Vec<Connection>) -> Self {
         Self {
+            places: Arc::new(Semaphore::new(connections.len())),
             free: Mutex::new(connections),
-            one_is_free: Condvar::new(),
         }
     }
 
-    /// Blocks until a connection is free.
-    fn lend(&self) -> Lent<'_> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
+    /// Waits until a connection is free.
+    async fn lend(self: &Arc<Self>) -> Lent {
+        // Never closed.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        Lent {
+            pool: Arc::clone(self),
             // The one that was used last: what it has read is still in its memory.
-            if let Some(connection) = free.pop() {
-                return Lent {
-                    pool: self,
-                    connection: Some(connection),
-                };
-            }
-            let waited = self.one_is_free.wait(free);
-            free = waited.unwrap_or_else(PoisonError::into_inner);
+            connection: self.free().pop(),
+            _place: place,
         }
+    }
+
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for Lent {
     fn drop(&mut self) {
-        let mut free = self
-            .pool
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        free.extend(self.connection.take());
-        drop(free);
-        self.pool.one_is_free.notify_one();
+        self.pool.free().extend(self.connection.take());
     }
 }
 
@@ -211,9 +211,8 @@ impl Database {
 
     /// Writes something and takes it back.
     pub(super) async fn probe(&self) -> Outside<()> {
-        let writer = Arc::clone(&self.writer);
+        let mut lent = self.writer.lend().await;
         run_blocking("checking the database", move || {
-            let mut lent = writer.lend();
             let transaction = lent
                 .connection()
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -308,8 +307,11 @@ where
     T: Send + 'static,
     Work: FnOnce(&Transaction<'_>) -> Result<T, Problem> + Send + 'static,
 {
-    let pool = Arc::clone(pool);
-    run_blocking(doing, move || with_transaction(&pool, behavior, work)).await
+    let mut lent = pool.lend().await;
+    run_blocking(doing, move || {
+        with_transaction(lent.connection(), behavior, work)
+    })
+    .await
 }
 
 async fn run_blocking<T: Send + 'static>(
@@ -323,13 +325,12 @@ async fn run_blocking<T: Send + 'static>(
 }
 
 fn with_transaction<T>(
-    pool: &Pool,
+    connection: &mut Connection,
     behavior: TransactionBehavior,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    // If a holder panicked, its transaction was rolled back when it was dropped.
-    let mut lent = pool.lend();
-    let transaction = lent.connection().transaction_with_behavior(behavior)?;
+    // If one before panicked, its transaction was rolled back when it was dropped.
+    let transaction = connection.transaction_with_behavior(behavior)?;
     let result = work(&transaction)?;
     transaction.commit()?;
     Ok(result)
