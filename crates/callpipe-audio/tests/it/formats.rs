@@ -1,6 +1,6 @@
 //! Every format is told by its content and sounds like the plain one.
 
-use callpipe_audio::{AudioProblem, Codec, Container, Input, WavWriter, inspect, sniff};
+use callpipe_audio::{AudioProblem, Codec, Container, Decoder, Input, WavWriter, inspect, sniff};
 
 use crate::support::{FIXTURES, bytes, decoded, has_ffmpeg, memory, path};
 
@@ -39,6 +39,44 @@ fn every_format_sounds_like_the_plain_one() {
             assert!((1.97..2.15).contains(&seconds), "{name}: {seconds} s");
             let likeness = likeness(&envelope(&samples, rate_hz), &plain);
             assert!(likeness > 0.97, "{name}: {likeness}");
+        }
+    }
+}
+
+/// The recording without a word about what its encoder put in front of the sound, so that all of it is
+/// heard from the first sample on.
+fn without_priming() -> Vec<u8> {
+    let mut bytes = bytes("speech.m4a");
+    let list = bytes.windows(4).position(|name| name == b"elst").unwrap();
+    bytes[list + 16..list + 20].fill(0);
+    bytes
+}
+
+/// Decoders of AAC go from one recording to the next: nothing of one is heard in another, not even
+/// where the one before was damaged or was not listened to to its end.
+#[test]
+fn a_decoder_that_is_used_again_decodes_as_a_new_one() {
+    let recordings = [
+        ("speech.m4a", bytes("speech.m4a")),
+        ("speech.m4a", without_priming()),
+        ("speech.aac", bytes("speech.aac")),
+        ("fragmented.mp4", bytes("fragmented.mp4")),
+    ];
+    let decode = |(name, bytes): &(&str, Vec<u8>)| decoded(&memory(bytes.clone()), name).unwrap();
+    let once: Vec<_> = recordings.iter().map(decode).collect();
+    for _ in 0..3 {
+        for (recording, once) in recordings.iter().zip(&once) {
+            let (name, bytes) = recording;
+            let mut damaged = bytes.clone();
+            let half = damaged.len() / 2;
+            damaged[half..half + 64].fill(0xA5);
+            let _ = decoded(&memory(damaged), name);
+            let mut given_up = Decoder::open(&memory(bytes.clone()), name).unwrap();
+            for _ in 0..9 {
+                assert!(given_up.next_block().unwrap().is_some());
+            }
+            drop(given_up);
+            assert!(decode(recording) == *once, "{name}");
         }
     }
 }

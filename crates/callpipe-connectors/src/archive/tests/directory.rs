@@ -1,8 +1,8 @@
 //! What is only so in a directory.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bench::{files, on_disk};
 use super::*;

@@ -34,9 +34,79 @@ struct State {
     in_flight: usize,
     /// Those of them that wait to be written down and are not sent yet.
     not_sent: usize,
-    /// When each request ceases to count that was answered, in the order of time.
-    free_at: VecDeque<Instant>,
+    answered: Answered,
     held_until: Option<Instant>,
+}
+
+/// From so many moments on, requests that were answered shortly after each other share one.
+const MOMENTS_APART: usize = 4_096;
+
+/// Requests that were answered, by when they cease to count.
+#[derive(Debug, Default)]
+struct Answered {
+    /// In the order of time.
+    groups: VecDeque<Group>,
+    requests: usize,
+}
+
+/// Requests that cease to count at once: with the last of them.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    first_free_at: Instant,
+    free_at: Instant,
+    requests: usize,
+}
+
+impl Answered {
+    /// Adds one that counts as long as the whole window, and so longer than all others. A limit of many
+    /// thousands would otherwise need memory for each: it loses a 4096th of its window instead.
+    fn add(&mut self, now: Instant, window: Duration) {
+        let free_at = now + window;
+        self.requests += 1;
+        let shared = window / MOMENTS_APART as u32;
+        let is_many = self.groups.len() >= MOMENTS_APART;
+        match self.groups.back_mut().filter(|_| is_many) {
+            Some(last) if free_at.duration_since(last.first_free_at) < shared => {
+                last.free_at = free_at;
+                last.requests += 1;
+            }
+            _ => self.groups.push_back(Group::of_one(free_at)),
+        }
+    }
+
+    /// Adds some that count for so long still.
+    fn add_earlier(&mut self, now: Instant, earlier: Vec<Duration>) {
+        self.requests += earlier.len();
+        let groups = earlier.into_iter().map(|time| Group::of_one(now + time));
+        self.groups.extend(groups);
+        let groups = self.groups.make_contiguous();
+        groups.sort_unstable_by_key(|group| group.free_at);
+    }
+
+    fn forget_until(&mut self, now: Instant) {
+        while let Some(group) = self.groups.pop_front_if(|group| group.free_at <= now) {
+            self.requests -= group.requests;
+        }
+    }
+
+    /// For how long each of them counts still.
+    fn counts_for(&self, now: Instant) -> Vec<Duration> {
+        let of_group = |group: &Group| {
+            let time = group.free_at.checked_duration_since(now)?;
+            Some(std::iter::repeat_n(time, group.requests))
+        };
+        self.groups.iter().filter_map(of_group).flatten().collect()
+    }
+}
+
+impl Group {
+    fn of_one(free_at: Instant) -> Self {
+        Self {
+            first_free_at: free_at,
+            free_at,
+            requests: 1,
+        }
+    }
 }
 
 /// The right to one request. Dropped when its answer begins, or when it is given up.
@@ -149,17 +219,16 @@ impl Shared {
     /// are taken by requests in flight).
     fn take(&self, now: Instant) -> Option<Option<Instant>> {
         let mut state = self.state();
-        while state.free_at.front().is_some_and(|free_at| *free_at <= now) {
-            state.free_at.pop_front();
-        }
+        state.answered.forget_until(now);
         if let Some(held_until) = state.held_until.filter(|held_until| *held_until > now) {
             return Some(Some(held_until));
         }
-        if state.in_flight + state.free_at.len() < self.requests_max {
+        if state.in_flight + state.answered.requests < self.requests_max {
             state.in_flight += 1;
             return None;
         }
-        Some(state.free_at.front().copied())
+        let first = state.answered.groups.front();
+        Some(first.map(|group| group.free_at))
     }
 
     /// Counts requests of earlier runs, each for so long.
@@ -167,20 +236,14 @@ impl Shared {
         if earlier.is_empty() {
             return;
         }
-        let now = Instant::now();
-        let mut state = self.state();
-        state
-            .free_at
-            .extend(earlier.into_iter().map(|time| now + time));
-        state.free_at.make_contiguous().sort_unstable();
+        self.state().answered.add_earlier(Instant::now(), earlier);
     }
 
     fn taken(&self) -> Taken {
         let now = Instant::now();
         let state = self.state();
-        let still = |free_at: &Instant| free_at.checked_duration_since(now);
         Taken {
-            counts_for: state.free_at.iter().filter_map(still).collect(),
+            counts_for: state.answered.counts_for(now),
             in_flight: state.in_flight - state.not_sent,
         }
     }
@@ -191,7 +254,7 @@ impl Drop for Slot {
         let mut state = self.shared.state();
         state.in_flight -= 1;
         if self.was_sent {
-            state.free_at.push_back(Instant::now() + self.shared.window);
+            state.answered.add(Instant::now(), self.shared.window);
         }
         drop(state);
         self.shared.changed.notify_waiters();
@@ -229,6 +292,22 @@ mod tests {
             "{:?}",
             starts[449]
         );
+    }
+
+    /// A limit of very many needs little memory, is never exceeded, and is used but for a part in 4096.
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_of_very_many_is_kept_as_well() {
+        const REQUESTS_MAX: usize = 30_000;
+        let window = Duration::from_secs(300);
+        let limit = WindowLimit::new(REQUESTS_MAX, window);
+        let starts = starts(&limit, REQUESTS_MAX * 3, Duration::from_millis(1)).await;
+        for pair in starts.windows(REQUESTS_MAX + 1) {
+            assert!(pair[REQUESTS_MAX] - pair[0] >= window);
+        }
+        let lost = starts[REQUESTS_MAX * 2] - window * 2;
+        assert!(lost < window / 1_000, "{lost:?}");
+        let groups = limit.shared.state().answered.groups.len();
+        assert!(groups <= 2 * MOMENTS_APART + 1, "{groups}");
     }
 
     #[tokio::test(start_paused = true)]
