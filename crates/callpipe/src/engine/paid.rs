@@ -331,6 +331,10 @@ mod tests {
             Ok(Bytes::from_static(b"{}"))
         };
         let mend = async {
+            // The clock does not wait for the threads that look for the reply before it is bought.
+            while !in_the_way.exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             tokio::time::sleep(Duration::from_secs(400)).await;
             std::fs::remove_file(&in_the_way).unwrap();
         };

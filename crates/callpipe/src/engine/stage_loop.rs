@@ -42,6 +42,10 @@ pub enum StageEnding {
     GaveUp(Failure),
 }
 
+/// The buffer holds at most so many times as many calls as are worked on at once: a look at a slow
+/// warehouse takes as long as some calls do.
+const BUFFERED_MAX: usize = 4;
+
 type Ended = (PendingCall, Outside<Worked>);
 
 struct StageLoop<'a> {
@@ -170,14 +174,13 @@ impl StageLoop<'_> {
     }
 
     /// Begins to look for pending calls while there is work for those in flight still, so that none
-    /// of what the vendor allows is lost meanwhile. The buffer holds at most twice as many calls as
-    /// are worked on at once.
+    /// of what the vendor allows is lost meanwhile.
     fn look_if_needed(&mut self) {
         let in_flight_max = self.work.in_flight_max();
         if self.look.is_some() || !self.maybe_more || self.buffer.len() >= in_flight_max {
             return;
         }
-        let wanted = in_flight_max * 2 - self.buffer.len();
+        let wanted = in_flight_max * BUFFERED_MAX - self.buffer.len();
         let query = PendingQuery {
             scope: self.engine.settings.scope(self.stage),
             now: self.engine.clock.now(),

@@ -29,7 +29,7 @@ pub(super) struct Records {
 }
 
 enum Form {
-    Csv(Table),
+    Csv(Box<Table>),
     Jsonl,
 }
 
@@ -69,7 +69,7 @@ impl Records {
         });
         Self {
             lines,
-            form: Form::Csv(table),
+            form: Form::Csv(Box::new(table)),
         }
     }
 

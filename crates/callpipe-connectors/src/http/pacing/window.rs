@@ -84,8 +84,9 @@ impl Answered {
     }
 
     fn forget_until(&mut self, now: Instant) {
-        while let Some(group) = self.groups.pop_front_if(|group| group.free_at <= now) {
+        while let Some(group) = self.groups.front().filter(|group| group.free_at <= now) {
             self.requests -= group.requests;
+            self.groups.pop_front();
         }
     }
 
