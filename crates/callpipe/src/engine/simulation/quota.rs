@@ -24,7 +24,7 @@ const AT_ONCE: Batching = Batching {
     rows_max: 100,
     size_bytes_max: 4_000_000,
     delay_max: Duration::from_millis(100),
-    idle_delay: Duration::from_millis(100),
+    idle_delay: Duration::from_millis(5),
 };
 
 /// As BigQuery does.

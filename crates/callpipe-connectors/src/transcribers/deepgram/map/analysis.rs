@@ -41,23 +41,25 @@ fn summary(results: &Results, metadata: &Metadata, turns: &[Turn]) -> Option<Str
 /// Whether a text is what was said: on one channel, on all of them one after the other, or in the
 /// order of time.
 fn is_transcript(text: &str, results: &Results, turns: &[Turn]) -> bool {
-    let text = letters(text);
-    let channels: Vec<String> = results
-        .channels
-        .iter()
-        .filter_map(|channel| channel.alternatives.first())
-        .map(|alternative| letters(&alternative.transcript))
-        .collect();
-    let in_time: String = turns.iter().map(|turn| letters(&turn.text())).collect();
-    text == in_time || text == channels.concat() || channels.contains(&text)
+    let in_time = turns.iter().flat_map(|turn| &turn.words);
+    let channels = || {
+        let alternatives = results
+            .channels
+            .iter()
+            .filter_map(|channel| channel.alternatives.first());
+        alternatives.map(|alternative| alternative.transcript.as_str())
+    };
+    // What is no transcript differs within a word or two, and no more of it is looked at.
+    letters(text).eq(in_time.flat_map(|word| letters(&word.text)))
+        || letters(text).eq(channels().flat_map(letters))
+        || channels().any(|channel| letters(text).eq(letters(channel)))
 }
 
 /// Letters and digits alone, so that punctuation and blanks make no difference.
-fn letters(text: &str) -> String {
+fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars()
         .filter(|letter| letter.is_alphanumeric())
         .flat_map(char::to_lowercase)
-        .collect()
 }
 
 fn topics(results: &Results) -> Vec<Topic> {
