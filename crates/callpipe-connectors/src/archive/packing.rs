@@ -71,14 +71,16 @@ impl Packer {
 
 fn deflate(compress: &mut Compress, mut bytes: &[u8], packed: &mut Vec<u8>) -> io::Result<()> {
     loop {
-        let taken_before = compress.total_in();
+        let before = (compress.total_in(), compress.total_out());
         let status = compress.compress_vec(bytes, packed, FlushCompress::Finish)?;
-        bytes = &bytes[(compress.total_in() - taken_before) as usize..];
+        let after = (compress.total_in(), compress.total_out());
         match status {
             Status::StreamEnd => return Ok(()),
+            _ if after == before => return Err(io::Error::other("the compressor is stuck")),
             // It fills what room there is.
-            Status::Ok | Status::BufError => packed.reserve(packed.capacity().max(1024)),
+            Status::Ok | Status::BufError => packed.reserve(packed.capacity()),
         }
+        bytes = &bytes[(after.0 - before.0) as usize..];
     }
 }
 
