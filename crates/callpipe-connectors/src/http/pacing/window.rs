@@ -1,6 +1,5 @@
 //! Requests in a trailing window: as many as the vendor allows, and never one more.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use callpipe_core::failure::Outside;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::answered::Answered;
 use super::ledger::{Ledger, Taken};
 
 /// At most `requests_max` requests in any stretch of `window`, for all who share it.
@@ -36,78 +36,6 @@ struct State {
     not_sent: usize,
     answered: Answered,
     held_until: Option<Instant>,
-}
-
-/// From so many moments on, requests that were answered shortly after each other share one.
-const MOMENTS_APART: usize = 4_096;
-
-/// Requests that were answered, by when they cease to count.
-#[derive(Debug, Default)]
-struct Answered {
-    /// In the order of time.
-    groups: VecDeque<Group>,
-    requests: usize,
-}
-
-/// Requests that cease to count at once: with the last of them.
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    first_free_at: Instant,
-    free_at: Instant,
-    requests: usize,
-}
-
-impl Answered {
-    /// Adds one that counts as long as the whole window, and so longer than all others. A limit of many
-    /// thousands would otherwise need memory for each: it loses a 4096th of its window instead.
-    fn add(&mut self, now: Instant, window: Duration) {
-        let free_at = now + window;
-        self.requests += 1;
-        let shared = window / MOMENTS_APART as u32;
-        let is_many = self.groups.len() >= MOMENTS_APART;
-        match self.groups.back_mut().filter(|_| is_many) {
-            Some(last) if free_at.duration_since(last.first_free_at) < shared => {
-                last.free_at = free_at;
-                last.requests += 1;
-            }
-            _ => self.groups.push_back(Group::of_one(free_at)),
-        }
-    }
-
-    /// Adds some that count for so long still.
-    fn add_earlier(&mut self, now: Instant, earlier: Vec<Duration>) {
-        self.requests += earlier.len();
-        let groups = earlier.into_iter().map(|time| Group::of_one(now + time));
-        self.groups.extend(groups);
-        let groups = self.groups.make_contiguous();
-        groups.sort_unstable_by_key(|group| group.free_at);
-    }
-
-    fn forget_until(&mut self, now: Instant) {
-        while let Some(group) = self.groups.front().filter(|group| group.free_at <= now) {
-            self.requests -= group.requests;
-            self.groups.pop_front();
-        }
-    }
-
-    /// For how long each of them counts still.
-    fn counts_for(&self, now: Instant) -> Vec<Duration> {
-        let of_group = |group: &Group| {
-            let time = group.free_at.checked_duration_since(now)?;
-            Some(std::iter::repeat_n(time, group.requests))
-        };
-        self.groups.iter().filter_map(of_group).flatten().collect()
-    }
-}
-
-impl Group {
-    fn of_one(free_at: Instant) -> Self {
-        Self {
-            first_free_at: free_at,
-            free_at,
-            requests: 1,
-        }
-    }
 }
 
 /// The right to one request. Dropped when its answer begins, or when it is given up.
@@ -224,12 +152,11 @@ impl Shared {
         if let Some(held_until) = state.held_until.filter(|held_until| *held_until > now) {
             return Some(Some(held_until));
         }
-        if state.in_flight + state.answered.requests < self.requests_max {
+        if state.in_flight + state.answered.requests() < self.requests_max {
             state.in_flight += 1;
             return None;
         }
-        let first = state.answered.groups.front();
-        Some(first.map(|group| group.free_at))
+        Some(state.answered.first_free_at())
     }
 
     /// Counts requests of earlier runs, each for so long.
@@ -264,6 +191,7 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answered::MOMENTS_APART;
     use super::*;
 
     /// Sends `requests` one after the other, each taking `latency`, and gives their start times.
@@ -305,10 +233,13 @@ mod tests {
         for pair in starts.windows(REQUESTS_MAX + 1) {
             assert!(pair[REQUESTS_MAX] - pair[0] >= window);
         }
-        let lost = starts[REQUESTS_MAX * 2] - window * 2;
-        assert!(lost < window / 1_000, "{lost:?}");
-        let groups = limit.shared.state().answered.groups.len();
-        assert!(groups <= 2 * MOMENTS_APART + 1, "{groups}");
+        for (number, start) in starts.iter().enumerate() {
+            let in_window = Duration::from_millis((number % REQUESTS_MAX) as u64);
+            let lost = *start - (window * (number / REQUESTS_MAX) as u32 + in_window);
+            assert!(lost < window / 1_000, "request {number}: {lost:?}");
+        }
+        let moments = limit.shared.state().answered.moments();
+        assert!(moments <= 2 * MOMENTS_APART + 1, "{moments}");
     }
 
     #[tokio::test(start_paused = true)]
