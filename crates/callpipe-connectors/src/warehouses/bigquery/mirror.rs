@@ -88,18 +88,25 @@ impl Mirror {
 
     /// The calls that can be done, newest first.
     pub(super) fn pending(&self, query: &PendingQuery) -> Vec<&MirroredCall> {
-        let calls = self.stages.get(&query.scope.stage);
-        let due = |call: &&MirroredCall| match call.call.progress.status {
-            Status::Ready { not_before } => not_before.is_none_or(|moment| moment <= query.now),
-            _ => false,
-        };
-        let calls = calls.into_iter().flat_map(|stage| stage.calls.values());
         let is_free = |call: &&MirroredCall| !query.in_hand.contains(&call.call.contact.id);
-        calls
-            .filter(due)
+        self.due(query.scope.stage, query.now)
             .filter(is_free)
             .take(query.limit)
             .collect()
+    }
+
+    /// Whether a call of a stage can be done, or is worked on.
+    pub(super) fn has_due(&self, stage: Stage, now: DateTime<Utc>) -> bool {
+        self.due(stage, now).next().is_some()
+    }
+
+    fn due(&self, stage: Stage, now: DateTime<Utc>) -> impl Iterator<Item = &MirroredCall> {
+        let calls = self.stages.get(&stage);
+        let calls = calls.into_iter().flat_map(|stage| stage.calls.values());
+        calls.filter(move |call| match call.call.progress.status {
+            Status::Ready { not_before } => not_before.is_none_or(|moment| moment <= now),
+            _ => false,
+        })
     }
 
     /// The earliest moment that a call of a stage waits for.
@@ -303,6 +310,29 @@ mod tests {
         // Somebody has it done again: its recordings are in the table only.
         mirror.saved(&outcome(&call, Stage::Transcribe, ready));
         assert!(!mirror.covers(&scope));
+    }
+
+    /// Nothing is read anew only because all that is due is worked on.
+    #[test]
+    fn a_call_in_hand_is_not_given_out_and_is_due_all_the_same() {
+        let mut mirror = empty();
+        let calls = [call(1, Stage::Fetch), call(2, Stage::Fetch)];
+        calls.iter().for_each(|call| mirror.add(call.clone()));
+        let now = DateTime::UNIX_EPOCH;
+        let free = |in_hand: &[PendingCall]| {
+            let query = PendingQuery {
+                scope: Scope::of(Stage::Fetch),
+                now,
+                limit: 9,
+                in_hand: in_hand.iter().map(|call| call.contact.id.clone()).collect(),
+            };
+            let free = mirror.pending(&query).into_iter();
+            free.map(|free| free.call.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(free(&calls[..1]), calls[1..]);
+        assert_eq!(free(&calls), []);
+        assert!(mirror.has_due(Stage::Fetch, now));
+        assert!(!mirror.has_due(Stage::Transcribe, now));
     }
 
     #[test]

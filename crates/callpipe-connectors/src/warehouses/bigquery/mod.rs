@@ -18,7 +18,6 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,13 +203,8 @@ impl Warehouse for BigQueryWarehouse {
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
         let (scope, now) = (&query.scope, query.now);
         // While calls are in hand there is enough: a statement is dearer than the wait for them.
-        let any = PendingQuery {
-            limit: 1,
-            in_hand: HashSet::new(),
-            ..query.clone()
-        };
         let is_enough = |mirror: &Mirror| {
-            !mirror.pending(&any).is_empty() || !mirror.may_lack(scope.stage, now)
+            mirror.has_due(scope.stage, now) || !mirror.may_lack(scope.stage, now)
         };
         let found = self
             .with_mirror(scope, is_enough, |mirror| {
