@@ -34,8 +34,8 @@ pub struct PendingCall {
     /// Audio that others put into the archive, of which nothing else is known: there where the
     /// table names an object of the archive and `recordings` is empty.
     pub archived_audio: Option<ArchiveKey>,
-    /// The stored conversation, for [`Stage::Classify`] only, and only of calls that others
-    /// transcribed: all others have a transcript in the archive.
+    /// The stored conversation, for [`Stage::Classify`] only: that of calls that others transcribed,
+    /// and any that is read with the row for nothing. All others have a transcript in the archive.
     pub conversation: Option<String>,
     /// Whether nothing is stored that was understood of the call: no summary, topics, intents or
     /// sentiment. Told for [`Stage::Classify`] only.

@@ -25,6 +25,7 @@ pub(super) fn keep_little() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
         libc::mallopt(libc::M_ARENA_MAX, HEAPS_MAX);
+        libc::mallopt(libc::M_MXFAST, 0);
     }
 }
 

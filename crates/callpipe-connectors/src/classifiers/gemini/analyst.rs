@@ -16,7 +16,7 @@ use crate::classifiers::answer;
 impl Analyst for GeminiClassifier {
     fn analysis_fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
         let names = ["analysis", model.0.as_str()];
-        self.fingerprint_of(&self.analysing, &names, conversation)
+        self.fingerprint_of(&self.analysing.task, &names, conversation)
     }
 
     async fn buy_analysis(
@@ -39,12 +39,12 @@ impl Analyst for GeminiClassifier {
         effort: Effort,
     ) -> Option<Usd> {
         let output_tokens_max = client::output_tokens_max(&self.config, effort);
-        let request_bytes = self.analysing.request_bytes(conversation.len());
+        let request_bytes = self.analysing.task.request_bytes(conversation.len());
         Some(self.prices(model)?.max(request_bytes, output_tokens_max))
     }
 
     fn usual_analysis_price(&self, conversation_bytes: usize) -> Option<Usd> {
         let prices = self.prices(&self.models.usual()?)?;
-        Some(prices.usual(self.analysing.request_bytes(conversation_bytes)))
+        Some(prices.usual(self.analysing.task.request_bytes(conversation_bytes)))
     }
 }

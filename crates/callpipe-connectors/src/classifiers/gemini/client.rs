@@ -8,9 +8,9 @@ use callpipe_core::contracts::classifier::{Effort, ModelName};
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use reqwest::Client;
-use serde_json::Value;
 use url::Url;
 
+use super::Asked;
 use super::config::GeminiConfig;
 use super::map;
 use super::wire::{Content, GenerationConfig, Request, SafetySetting, TextPart, ThinkingConfig};
@@ -156,15 +156,16 @@ pub(super) fn output_tokens_max(config: &GeminiConfig, effort: Effort) -> u32 {
 /// The body of a request. No sampling parameters: newer models ignore or refuse them.
 pub(super) fn request<'a>(
     config: &'a GeminiConfig,
-    instruction: &'a str,
+    asked: &'a Asked,
     question: &'a str,
-    schema: &'a Value,
     effort: Effort,
 ) -> Request<'a> {
     Request {
         system_instruction: Content {
             role: None,
-            parts: [TextPart { text: instruction }],
+            parts: [TextPart {
+                text: &asked.instruction,
+            }],
         },
         contents: [Content {
             role: Some("user"),
@@ -179,7 +180,7 @@ pub(super) fn request<'a>(
         generation_config: GenerationConfig {
             max_output_tokens: output_tokens_max(config, effort),
             response_mime_type: "application/json",
-            response_json_schema: schema,
+            response_json_schema: &asked.schema,
             thinking_config: config.thinking_level.map(|level| ThinkingConfig {
                 thinking_level: map::thinking_level(level),
             }),

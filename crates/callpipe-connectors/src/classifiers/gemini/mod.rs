@@ -22,6 +22,7 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
 use callpipe_core::taxonomy::{Taxonomy, prompt};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::classifiers::TokenPrices;
 use crate::classifiers::answer;
@@ -41,13 +42,32 @@ const RETIRED_PREFIXES: [&str; 3] = ["gemini-1", "gemini-2.0", "gemini-2.5"];
 /// How long a label of a call takes: an assumption, since Google documents none.
 const USUAL_DELAY: Duration = Duration::from_secs(3);
 
+/// What a model is asked, and the parts of the request that are the same for every call as they are
+/// sent: they are most of it.
+struct Asked {
+    task: Task,
+    instruction: Box<RawValue>,
+    schema: Box<RawValue>,
+}
+
+impl Asked {
+    fn of(task: Task) -> Outside<Self> {
+        let written = |error| Failure::bug("writing the parts of a request").with_source(error);
+        Ok(Self {
+            instruction: to_raw_value(&task.instruction).map_err(written)?,
+            schema: to_raw_value(&task.schema).map_err(written)?,
+            task,
+        })
+    }
+}
+
 /// Gemini as a classifier.
 pub struct GeminiClassifier {
     config: GeminiConfig,
     client: GeminiClient,
     taxonomy: Arc<Taxonomy>,
-    labelling: Task,
-    analysing: Task,
+    labelling: Asked,
+    analysing: Asked,
     models: Models,
 }
 
@@ -66,8 +86,8 @@ impl GeminiClassifier {
         })?;
         Ok(Self {
             client: GeminiClient::new(&config, identity, clock)?,
-            labelling: Task::labelling(&taxonomy, map::with_property_ordering),
-            analysing: Task::analysing(map::with_property_ordering),
+            labelling: Asked::of(Task::labelling(&taxonomy, map::with_property_ordering))?,
+            analysing: Asked::of(Task::analysing(map::with_property_ordering))?,
             taxonomy,
             config,
             models,
@@ -77,14 +97,13 @@ impl GeminiClassifier {
     /// Asks a model about a conversation. One that is retired is remembered.
     async fn ask(
         &self,
-        task: &Task,
+        asked: &Asked,
         conversation: &str,
         model: &ModelName,
         effort: Effort,
     ) -> Outside<Bytes> {
         let question = prompt::question(conversation);
-        let (instruction, schema) = (&task.instruction, &task.schema);
-        let request = client::request(&self.config, instruction, &question, schema, effort);
+        let request = client::request(&self.config, asked, &question, effort);
         let reply = self.client.generate(&self.config, model, &request).await;
         self.models.noting(reply, model)
     }
@@ -159,7 +178,7 @@ impl Classifier for GeminiClassifier {
     }
 
     fn fingerprint(&self, conversation: &str, model: &ModelName) -> Fingerprint {
-        self.fingerprint_of(&self.labelling, &[&model.0], conversation)
+        self.fingerprint_of(&self.labelling.task, &[&model.0], conversation)
     }
 
     async fn buy(&self, conversation: &str, model: &ModelName, effort: Effort) -> Outside<Bytes> {
@@ -177,7 +196,7 @@ impl Classifier for GeminiClassifier {
 
     fn price_max(&self, conversation: &str, model: &ModelName, effort: Effort) -> Option<Usd> {
         let output_tokens_max = client::output_tokens_max(&self.config, effort);
-        let request_bytes = self.labelling.request_bytes(conversation.len());
+        let request_bytes = self.labelling.task.request_bytes(conversation.len());
         Some(self.prices(model)?.max(request_bytes, output_tokens_max))
     }
 
@@ -187,7 +206,7 @@ impl Classifier for GeminiClassifier {
 
     fn usual_price(&self, conversation_bytes: usize) -> Option<Usd> {
         let prices = self.prices(&self.models.usual()?)?;
-        Some(prices.usual(self.labelling.request_bytes(conversation_bytes)))
+        Some(prices.usual(self.labelling.task.request_bytes(conversation_bytes)))
     }
 
     fn analyst(&self) -> Option<&dyn Analyst> {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request<'a> {
-    pub(super) system_instruction: Content<'a>,
-    pub(super) contents: [Content<'a>; 1],
+    pub(super) system_instruction: Content<&'a RawValue>,
+    pub(super) contents: [Content<&'a str>; 1],
     pub(super) safety_settings: Vec<SafetySetting>,
     pub(super) generation_config: GenerationConfig<'a>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -17,15 +17,15 @@ pub(super) struct Request<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Content<'a> {
+pub(super) struct Content<Text> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) role: Option<&'static str>,
-    pub(super) parts: [TextPart<'a>; 1],
+    pub(super) parts: [TextPart<Text>; 1],
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct TextPart<'a> {
-    pub(super) text: &'a str,
+pub(super) struct TextPart<Text> {
+    pub(super) text: Text,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,7 +39,7 @@ pub(super) struct SafetySetting {
 pub(super) struct GenerationConfig<'a> {
     pub(super) max_output_tokens: u32,
     pub(super) response_mime_type: &'static str,
-    pub(super) response_json_schema: &'a Value,
+    pub(super) response_json_schema: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thinking_config: Option<ThinkingConfig>,
 }

@@ -1,11 +1,13 @@
 //! A list of contacts in a CSV or JSONL file, or on standard input.
 //!
-//! The list is streamed: of a million lines only marks of the ids stay in memory, for finding those
-//! that come twice. Its order is that of the file.
+//! The list is streamed: of a million lines only marks of some thousands of ids stay in memory, for
+//! telling of those that come twice near each other. One that comes again later is no harm: it is known
+//! by then. Its order is that of the file.
 
 mod client;
 mod config;
 mod map;
+mod seen;
 mod session;
 #[cfg(test)]
 mod tests;

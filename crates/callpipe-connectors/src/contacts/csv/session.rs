@@ -1,21 +1,18 @@
 //! A list that is being read, from its first line to its last.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-use callpipe_core::call::ContactId;
 use callpipe_core::contracts::contact_source::{ContactPage, ContactProblem, Cursor};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::Reader;
 use super::client::Lines;
 use super::config::{CsvConfig, Format};
 use super::map;
+use super::seen::Seen;
 use super::wire::{Item, Records};
 use crate::http::redact::line;
 
@@ -30,17 +27,12 @@ const PROBLEM_CHARS_MAX: usize = 500;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What an id is remembered by: the beginning of its hash. Of millions of ids no two have the same, and
-/// it takes a third of an id's memory.
-type Mark = [u8; 12];
-
 /// A list that is being read.
 pub(super) struct Session {
     config: CsvConfig,
     name: String,
     records: Records,
-    /// On which line an id came first.
-    seen: HashMap<Mark, u32>,
+    seen: Seen,
     any_record: bool,
 }
 
@@ -57,7 +49,7 @@ impl Session {
             records: records(&config, &name, reader)?,
             config,
             name,
-            seen: HashMap::new(),
+            seen: Seen::default(),
             any_record: false,
         })
     }
@@ -127,14 +119,10 @@ impl Session {
                 for problem in read.problems {
                     page.problems.push(self.problem(line, problem));
                 }
-                match self.seen.entry(mark(&read.contact.id)) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(u32::try_from(line).unwrap_or(u32::MAX));
-                        page.contacts.push(read.contact);
-                    }
-                    Entry::Occupied(entry) => {
-                        let first = *entry.get();
-                        let problem = format!("{} is already on line {first}", read.contact.id);
+                match self.seen.line_before(&read.contact.id, line) {
+                    None => page.contacts.push(read.contact),
+                    Some(before) => {
+                        let problem = format!("{} is already on line {before}", read.contact.id);
                         page.problems.push(self.problem(line, problem));
                     }
                 }
@@ -160,11 +148,6 @@ impl Session {
             problem: line(&problem, PROBLEM_CHARS_MAX),
         }
     }
-}
-
-fn mark(id: &ContactId) -> Mark {
-    let hash: [u8; 32] = Sha256::digest(id.as_str()).into();
-    std::array::from_fn(|place| hash[place])
 }
 
 fn open(path: &Path) -> io::Result<Reader> {

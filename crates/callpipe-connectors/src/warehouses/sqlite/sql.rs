@@ -25,6 +25,10 @@ const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_me
      stage_status, skip_reason, attempt, not_before, redo_count, failure_kind, failure_reason, \
      recordings, gcs_uri, purchases";
 
+/// Conversations up to this length come with the row of a call that is to be classified. Longer ones
+/// stay where they are until their turn comes: many rows wait in memory.
+const CONVERSATION_BYTES_MAX: usize = 16 * 1024;
+
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
      skip_reason, failure_kind, failure_reason, duration_s";
@@ -138,7 +142,8 @@ impl Sql {
 
     fn pending_where(&self, started: &str, order: &str) -> String {
         format!(
-            "SELECT {CALL_COLUMNS}, {ANALYSIS_MISSING}, CASE WHEN stage = 'classify' AND transcript_key IS NULL \
+            "SELECT {CALL_COLUMNS}, {ANALYSIS_MISSING}, CASE WHEN stage = 'classify' \
+             AND (transcript_key IS NULL OR octet_length(transcription) <= {CONVERSATION_BYTES_MAX}) \
              THEN transcription END AS conversation FROM {} WHERE stage = ?1 AND stage_status = 'ready' AND {started} \
              AND (not_before IS NULL OR not_before <= ?2) \
              AND (call_date IS NULL OR call_date >= ?3) ORDER BY {order}",

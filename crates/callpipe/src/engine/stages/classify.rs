@@ -107,12 +107,13 @@ impl StageWork for ClassifyStage {
 
 impl ClassifyStage {
     async fn conversation(&self, call: &PendingCall) -> Outside<String> {
+        if let Some(conversation) = &call.conversation {
+            return Ok(conversation.clone());
+        }
         let key = ArchiveKey::transcript(&call.contact.id);
-        match (self.archive.transcript(&key).await?, &call.conversation) {
-            (Some(transcript), _) => Ok(transcript.conversation()),
-            // A table that others began has conversations without transcripts.
-            (None, Some(conversation)) => Ok(conversation.clone()),
-            (None, None) => Err(Failure::new(
+        match self.archive.transcript(&key).await? {
+            Some(transcript) => Ok(transcript.conversation()),
+            None => Err(Failure::new(
                 FailureKind::Rejected,
                 format!("{key} is not in the archive"),
             )

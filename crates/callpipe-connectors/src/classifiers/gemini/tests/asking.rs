@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::super::client::{self, GeminiClient};
 use super::super::map::with_property_ordering;
 use super::{TOKEN, classifier, config, identity};
-use crate::classifiers::gemini::{GeminiClassifier, GeminiConfig};
+use crate::classifiers::gemini::{Asked, GeminiClassifier, GeminiConfig};
+use crate::classifiers::task::Task;
 use crate::classifiers::testing::Standing;
 use crate::google::Identity;
 
@@ -26,14 +27,14 @@ fn url(text: &str, model: &str) -> String {
 
 fn body(text: &str, effort: Effort) -> Value {
     let config = config(text);
-    let schema = json!({ "type": "object" });
-    json!(client::request(
-        &config,
-        "Label it.",
-        "<transcript>",
-        &schema,
-        effort
-    ))
+    let asked = Asked::of(Task {
+        instruction: "Label it.".into(),
+        schema: json!({ "type": "object" }),
+        schema_text: r#"{"type":"object"}"#.into(),
+        prompt_version: "1",
+    })
+    .unwrap();
+    json!(client::request(&config, &asked, "<transcript>", effort))
 }
 
 #[test]
@@ -264,7 +265,7 @@ fn what_changes_the_answer_changes_the_fingerprint_and_nothing_else_does() {
 fn the_prompt_is_the_taxonomys() {
     let classifier = classifier(config("{}"));
     assert_eq!(
-        classifier.labelling.instruction,
+        classifier.labelling.task.instruction,
         prompt::instruction(&Taxonomy::built_in())
     );
 }
