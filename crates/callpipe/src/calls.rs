@@ -1,5 +1,7 @@
 //! What people ask of calls, whichever way they ask: at the command line or in the browser.
 
+use std::sync::Arc;
+
 use callpipe_core::contracts::warehouse::{CallFilter, Change, Outcome, Warehouse};
 use callpipe_core::failure::Outside;
 use callpipe_core::progress::Stage;
@@ -19,7 +21,7 @@ pub async fn set_back(
     now: DateTime<Utc>,
 ) -> Outside<u64> {
     let calls = warehouse.progress(filter).await?;
-    let outcomes: Vec<Outcome> = calls
+    let outcomes: Vec<Arc<Outcome>> = calls
         .into_iter()
         .map(|call| {
             let event = Event::RedoAsked {
@@ -32,12 +34,12 @@ pub async fn set_back(
                 chance: 0.0,
             };
             let progress = advance(&call.progress, &event, &circumstances);
-            Outcome {
+            Arc::new(Outcome {
                 contact: call.contact,
                 progress,
                 change: Change::None,
                 at: now,
-            }
+            })
         })
         .collect();
     for batch in outcomes.chunks(BATCH_CALLS) {

@@ -1,5 +1,7 @@
 //! A call as the pipeline would have saved it: an outcome for each stage that it came through.
 
+use std::sync::Arc;
+
 use callpipe_core::call::{Contact, ContactId};
 use callpipe_core::classification::Classification;
 use callpipe_core::contracts::warehouse::{Change, ClassifiedCall, Outcome, TranscribedCall};
@@ -61,7 +63,7 @@ pub(crate) struct Call<'a> {
     measures: Measures,
     contact: Contact,
     progress: CallProgress,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Arc<Outcome>>,
 }
 
 impl<'a> Call<'a> {
@@ -101,7 +103,7 @@ impl<'a> Call<'a> {
     }
 
     /// What was saved about it, and what somebody said of its labels.
-    pub(crate) fn saved(mut self, chance: &mut Chance) -> (Vec<Outcome>, Option<Correction>) {
+    pub(crate) fn saved(mut self, chance: &mut Chance) -> (Vec<Arc<Outcome>>, Option<Correction>) {
         if self.fate.is_through(Stage::Fetch) {
             self.fetch(chance);
         }
@@ -278,12 +280,12 @@ impl<'a> Call<'a> {
 
     fn push(&mut self, stage: Stage, change: Change) {
         let delay = TimeDelta::minutes(75 + stage as i64 * 20);
-        self.outcomes.push(Outcome {
+        self.outcomes.push(Arc::new(Outcome {
             contact: self.contact.clone(),
             progress: self.progress.clone(),
             change,
             at: (self.when.started_at.with_timezone(&Utc) + delay).min(self.when.now),
-        });
+        }));
     }
 }
 

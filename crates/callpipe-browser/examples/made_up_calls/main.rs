@@ -24,6 +24,7 @@ mod talk;
 mod understood;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
@@ -112,7 +113,7 @@ async fn main() -> Outside<()> {
 #[derive(Default)]
 struct Batch {
     calls: usize,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Arc<Outcome>>,
     corrections: Vec<Correction>,
 }
 

@@ -128,11 +128,13 @@ impl World {
                 Change::Classified(Box::new(classified)),
             ),
         ];
-        let outcomes = outcomes.map(|(progress, change)| Outcome {
-            contact: contact.clone(),
-            progress,
-            change,
-            at,
+        let outcomes = outcomes.map(|(progress, change)| {
+            Arc::new(Outcome {
+                contact: contact.clone(),
+                progress,
+                change,
+                at,
+            })
         });
         self.warehouse.save(&outcomes).await.unwrap();
     }

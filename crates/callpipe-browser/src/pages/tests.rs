@@ -1,5 +1,7 @@
 //! Pages about calls, asked by requests: what they show, and what their forms do.
 
+use std::sync::Arc;
+
 use callpipe_core::call::{Contact, ContactId, parse_start};
 use callpipe_core::classification::Classification;
 use callpipe_core::contracts::warehouse::{
@@ -59,7 +61,12 @@ async fn save(bench: &Bench, contact: &Contact, progress: CallProgress, change: 
         change,
         at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
     };
-    bench.app.warehouse.save(&[outcome]).await.unwrap();
+    bench
+        .app
+        .warehouse
+        .save(&[Arc::new(outcome)])
+        .await
+        .unwrap();
 }
 
 fn progress(contact: &Contact, stage: Stage, status: Status) -> CallProgress {

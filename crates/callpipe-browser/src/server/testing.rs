@@ -193,7 +193,7 @@ impl Bench {
             },
             at: now,
         };
-        warehouse.save(&[outcome]).await.unwrap();
+        warehouse.save(&[Arc::new(outcome)]).await.unwrap();
         recording
     }
 }

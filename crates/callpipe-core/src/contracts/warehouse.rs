@@ -1,6 +1,7 @@
 //! Where the state and the results of all calls are kept, for us and for any SQL client.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -372,8 +373,9 @@ pub trait Warehouse: Send + Sync {
     /// How outcomes are best saved together.
     fn batching(&self) -> Batching;
 
-    /// Saves all of a batch or none of it. Saving twice changes nothing.
-    async fn save(&self, outcomes: &[Outcome]) -> Outside<()>;
+    /// Saves all of a batch or none of it. Saving twice changes nothing. Outcomes are shared, since
+    /// they are large and whoever saves them may need them on a thread of its own.
+    async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()>;
 
     /// How many calls stand where.
     async fn summary(&self, now: DateTime<Utc>) -> Outside<Summary>;

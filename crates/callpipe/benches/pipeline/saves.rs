@@ -1,5 +1,6 @@
 //! Saving outcomes in batches.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
@@ -33,7 +34,7 @@ async fn saved(rows: usize) -> f64 {
     for page in contacts.chunks(10_000) {
         warehouse.add_contacts(page, now).await.unwrap();
     }
-    let outcomes: Vec<Outcome> = contacts.into_iter().map(fetched).collect();
+    let outcomes: Vec<Arc<Outcome>> = contacts.into_iter().map(fetched).map(Arc::new).collect();
     let begin = Instant::now();
     for batch in outcomes.chunks(warehouse.batching().rows_max) {
         warehouse.save(batch).await.unwrap();

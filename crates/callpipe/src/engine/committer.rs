@@ -116,7 +116,7 @@ pub struct Done {
     /// How the call stood before.
     pub before: CallProgress,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: Arc<Outcome>,
 }
 
 /// Where the stages put what is done.
@@ -229,7 +229,7 @@ mod tests {
         Done {
             stage: Stage::Fetch,
             before: outcome.progress.clone(),
-            outcome,
+            outcome: Arc::new(outcome),
         }
     }
 

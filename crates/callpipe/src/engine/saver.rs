@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
 
 use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
@@ -98,7 +99,7 @@ impl<'a> Saver<'a> {
 
     /// Saves all of a batch or none of it.
     async fn save_all(&mut self, left: &mut Vec<Done>) -> Outside<()> {
-        let outcomes: Vec<Outcome> = left.iter().map(|done| done.outcome.clone()).collect();
+        let outcomes: Vec<_> = left.iter().map(|done| Arc::clone(&done.outcome)).collect();
         self.warehouse.save(&outcomes).await?;
         for done in left.drain(..) {
             self.saved(&done);
@@ -135,7 +136,7 @@ impl<'a> Saver<'a> {
                 return Err(Failure::bug("too many outcomes are refused"));
             }
             let refusal = refusal(failure);
-            let parked = parked(done, &refusal);
+            let parked = Arc::new(parked(done, &refusal));
             self.warehouse.save(std::slice::from_ref(&parked)).await?;
             // Now the store works for certain: the outcome may take the place of this.
             let saved = self

@@ -367,7 +367,7 @@ impl StageLoop<'_> {
             .send(Done {
                 stage: self.stage,
                 before: call.progress,
-                outcome,
+                outcome: Arc::new(outcome),
             })
             .await;
     }

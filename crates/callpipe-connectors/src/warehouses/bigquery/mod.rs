@@ -248,7 +248,7 @@ impl Warehouse for BigQueryWarehouse {
         }
     }
 
-    async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+    async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()> {
         if outcomes.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Outcomes and contacts as rows of a staging table: one row a call, one JSON object a line.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use callpipe_core::analysis::Analysis;
@@ -67,7 +68,7 @@ pub(super) fn contacts(
 /// Stages outcomes. A call that is there twice becomes one row: its last state, and all that was
 /// learned.
 pub(super) fn outcomes(
-    outcomes: &[Outcome],
+    outcomes: &[Arc<Outcome>],
     archive_base_uri: &str,
     schemas: &Schemas,
 ) -> Outside<Staged> {

@@ -6,6 +6,7 @@
 //! keep to `maxResults`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use callpipe_core::call::parse_start;
 use callpipe_core::conformance;
@@ -108,7 +109,7 @@ impl Warehouse for WithoutMirror {
     fn batching(&self) -> Batching {
         self.0.batching()
     }
-    async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+    async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()> {
         self.fresh().await.save(outcomes).await
     }
     async fn summary(&self, now: DateTime<Utc>) -> Outside<Summary> {
@@ -191,7 +192,7 @@ async fn values_have_the_types_of_the_baseline() {
         change: Change::Classified(Box::new(call)),
         at: now(),
     };
-    warehouse.save(&[outcome]).await.unwrap();
+    warehouse.save(&[Arc::new(outcome)]).await.unwrap();
     let rows = warehouse
         .ask(
             "SELECT delivery_tracking.carrier, confidence_scores.overall_confidence AS score, \
@@ -271,7 +272,7 @@ async fn a_thousand_calls_cost_a_handful_of_statements() {
             .unwrap()
             .is_empty()
     );
-    let outcomes: Vec<Outcome> = calls
+    let outcomes: Vec<Arc<Outcome>> = calls
         .iter()
         .map(|contact| Outcome {
             contact: contact.clone(),
@@ -285,6 +286,7 @@ async fn a_thousand_calls_cost_a_handful_of_statements() {
             },
             at: now(),
         })
+        .map(Arc::new)
         .collect();
     warehouse.save(&outcomes).await.unwrap();
     let pending = warehouse

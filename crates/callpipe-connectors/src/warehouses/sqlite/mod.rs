@@ -157,7 +157,7 @@ impl Warehouse for SqliteWarehouse {
         BATCHING
     }
 
-    async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+    async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()> {
         let (sql, outcomes) = (Arc::clone(&self.sql), outcomes.to_vec());
         let archive_base_uri = Arc::clone(&self.archive_base_uri);
         self.database

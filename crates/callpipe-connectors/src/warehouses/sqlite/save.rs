@@ -1,5 +1,7 @@
 //! What is written about calls, in the caller's transaction.
 
+use std::sync::Arc;
+
 use callpipe_core::call::Contact;
 use callpipe_core::contracts::warehouse::{
     Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
@@ -62,7 +64,7 @@ pub(super) fn save(
     connection: &Connection,
     sql: &Sql,
     archive_base_uri: &str,
-    outcomes: &[Outcome],
+    outcomes: &[Arc<Outcome>],
 ) -> Result<(), Problem> {
     for outcome in outcomes {
         match &outcome.change {

@@ -1,6 +1,7 @@
 //! Calls to try a warehouse with, and what is asked of it again and again.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -240,8 +241,13 @@ pub(super) async fn add(warehouse: &dyn Warehouse, contacts: &[Contact]) -> u64 
     )
 }
 
+/// Outcomes as they are saved.
+pub(super) fn shared(outcomes: &[Outcome]) -> Vec<Arc<Outcome>> {
+    outcomes.iter().cloned().map(Arc::new).collect()
+}
+
 pub(super) async fn save(warehouse: &dyn Warehouse, outcomes: &[Outcome]) {
-    good(warehouse.save(outcomes).await, "saving calls");
+    good(warehouse.save(&shared(outcomes)).await, "saving calls");
 }
 
 /// Brings calls to their end.

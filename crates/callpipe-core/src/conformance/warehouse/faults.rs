@@ -82,7 +82,7 @@ pub(super) async fn a_batch_is_saved_whole_or_not_at_all(warehouse: &dyn Warehou
     ];
     let before = snapshot(warehouse, &batch).await;
     assert!(
-        warehouse.save(&batch).await.is_err(),
+        warehouse.save(&shared(&batch)).await.is_err(),
         "a label without a column is not dropped"
     );
     assert_eq!(

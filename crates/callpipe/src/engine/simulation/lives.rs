@@ -304,12 +304,12 @@ impl Universe {
         }
         self.world.tell(format_args!("redo {id} from {from}"));
         let progress = advance(&call.progress, &Event::RedoAsked { from }, &circumstances);
-        tables.save(&[Outcome {
+        tables.save(&[Arc::new(Outcome {
             contact: call.contact,
             progress,
             change: Change::None,
             at: now,
-        }]);
+        })]);
     }
 
     /// A run that is killed or stopped now and then, by chance, until it is calm.

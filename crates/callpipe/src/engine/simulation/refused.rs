@@ -1,5 +1,6 @@
 //! Outcomes that the warehouse refuses, and a warehouse that is away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use callpipe_core::conformance::chance::Seeded;
@@ -112,7 +113,7 @@ async fn an_outcome_that_can_be_saved_after_all_is_saved() {
         Done {
             stage: Stage::Fetch,
             before,
-            outcome,
+            outcome: Arc::new(outcome),
         }
     };
     let mut left: Vec<Done> = universe.calls.by_id.values().map(done).collect();

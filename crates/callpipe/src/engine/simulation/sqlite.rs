@@ -69,7 +69,7 @@ impl Warehouse for Reached {
         self.warehouse.batching()
     }
 
-    async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+    async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()> {
         self.ask("save", self.warehouse.save(outcomes)).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use callpipe_core::analysis::Analysis;
 use callpipe_core::call::{Contact, ContactId};
@@ -277,7 +278,7 @@ impl Tables {
         added
     }
 
-    pub(super) fn save(&mut self, outcomes: &[Outcome]) {
+    pub(super) fn save(&mut self, outcomes: &[Arc<Outcome>]) {
         for outcome in outcomes {
             let id = &outcome.contact.id;
             self.unlink(id);

@@ -47,9 +47,9 @@ pub(super) struct Peaks {
 /// Saves that have not reached the tables.
 #[derive(Default)]
 struct Saves {
-    underway: BTreeMap<u64, Vec<Outcome>>,
+    underway: BTreeMap<u64, Vec<Arc<Outcome>>>,
     /// They were given up, and arrive all the same.
-    late: Vec<(Duration, Vec<Outcome>)>,
+    late: Vec<(Duration, Vec<Arc<Outcome>>)>,
     next: u64,
 }
 
@@ -122,7 +122,7 @@ impl MemoryWarehouse {
         arrived
     }
 
-    fn begin_save(&self, outcomes: &[Outcome]) -> u64 {
+    fn begin_save(&self, outcomes: &[Arc<Outcome>]) -> u64 {
         let mut saves = self.saves.lock().unwrap();
         saves.next += 1;
         let number = saves.next;
@@ -207,7 +207,7 @@ impl Warehouse for MemoryWarehouse {
         self.batching
     }
 
-    async fn save(&self, outcomes: &[Outcome]) -> Outside<()> {
+    async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()> {
         self.note_peaks(0, outcomes.len());
         let number = self.begin_save(outcomes);
         let doing = format!("save {}", names(outcomes));
@@ -260,8 +260,8 @@ impl Warehouse for MemoryWarehouse {
     }
 }
 
-fn names(outcomes: &[Outcome]) -> String {
-    let state = |outcome: &Outcome| {
+fn names(outcomes: &[Arc<Outcome>]) -> String {
+    let state = |outcome: &Arc<Outcome>| {
         let progress = &outcome.progress;
         let (stage, status) = (progress.stage, progress.status.as_str());
         format!(

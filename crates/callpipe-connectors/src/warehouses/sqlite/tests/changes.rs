@@ -1,5 +1,7 @@
 //! Changes: in which order they come, what comes again, and how they are found.
 
+use std::sync::Arc;
+
 use callpipe_core::contracts::warehouse::{Change, Outcome};
 use callpipe_core::progress::{CallProgress, Status};
 use chrono::TimeDelta;
@@ -38,7 +40,7 @@ async fn save(warehouse: &SqliteWarehouse, id: &str, at: DateTime<Utc>) {
         change: Change::None,
         at,
     };
-    warehouse.save(&[outcome]).await.unwrap();
+    warehouse.save(&[Arc::new(outcome)]).await.unwrap();
 }
 
 #[tokio::test]
