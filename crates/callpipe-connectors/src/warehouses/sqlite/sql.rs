@@ -27,7 +27,7 @@ const CALL_COLUMNS: &str = "contactId, master_contact_id, start_date, contact_me
 
 /// Conversations up to this length come with the row of a call that is to be classified. Longer ones
 /// stay where they are until their turn comes: many rows wait in memory.
-const CONVERSATION_BYTES_MAX: usize = 16 * 1024;
+pub(super) const CONVERSATION_BYTES_MAX: usize = 16 * 1024;
 
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \

@@ -98,6 +98,30 @@ async fn it_keeps_the_contract_on_a_reopened_file_under_other_names() {
 }
 
 #[tokio::test]
+async fn a_conversation_comes_with_its_row_unless_it_is_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("callpipe.db");
+    let warehouse = prepared(&path).await;
+    let longest = "é".repeat(sql::CONVERSATION_BYTES_MAX / 2);
+    let longer = format!("{longest}!");
+    for (id, conversation) in [("1", &longest), ("2", &longer)] {
+        let contacts = [contact(id, "2026-03-01")];
+        warehouse.add_contacts(&contacts, now()).await.unwrap();
+        let transcribed = "UPDATE recording_fetch_status SET stage = 'classify',
+            transcript_key = 'transcripts/x.json', transcription = ?2 WHERE contactId = ?1";
+        let other = Connection::open(&path).unwrap();
+        assert_eq!(other.execute(transcribed, [id, conversation]).unwrap(), 1);
+    }
+    let query = PendingQuery {
+        scope: Scope::of(Stage::Classify),
+        ..pending_query(9)
+    };
+    let pending = warehouse.pending(&query).await.unwrap();
+    let conversations: Vec<_> = pending.iter().map(|call| &call.conversation).collect();
+    assert_eq!(conversations, [&Some(longest), &None]);
+}
+
+#[tokio::test]
 async fn what_was_saved_is_there_for_the_next_run_and_for_other_programs() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("callpipe.db");
