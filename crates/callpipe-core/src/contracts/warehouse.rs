@@ -82,7 +82,7 @@ pub struct PendingQuery {
 /// when nothing else is being worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batching {
-    /// At most so many outcomes.
+    /// At most so many outcomes, or contacts.
     pub rows_max: usize,
     /// About so many bytes of text.
     pub size_bytes_max: usize,

@@ -9,11 +9,13 @@ use super::{Engine, patience};
 /// Attempts at one page before the source is given up.
 const PAGE_ATTEMPTS_MAX: u32 = 6;
 
-/// Lists all contacts and takes up the new ones. `wake` is told after each page.
+/// Lists all contacts and takes up the new ones, as many at once as are best saved together. `wake` is
+/// told each time.
 pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify) -> Outside<()> {
     let query = ContactQuery {
         since: engine.settings.since,
     };
+    let batch_max = engine.warehouse.batching().rows_max.max(1);
     let mut cursor = None;
     loop {
         if engine.stop.is_asked() {
@@ -29,14 +31,17 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
         }
         let problems = page.problems.len() as u64;
         let listed = page.contacts.len() as u64;
+        engine.monitor.contacts_listed(listed, problems);
         let mut contacts = page.contacts;
         contacts.retain(|contact| engine.settings.is_responsible_for(contact));
-        let added = patience::ask(&engine.stop, || {
-            engine.warehouse.add_contacts(&contacts, engine.clock.now())
-        })
-        .await?;
-        engine.monitor.contacts_taken(listed, added, problems);
-        wake.notify_one();
+        for batch in contacts.chunks(batch_max) {
+            let added = patience::ask(&engine.stop, || {
+                engine.warehouse.add_contacts(batch, engine.clock.now())
+            })
+            .await?;
+            engine.monitor.contacts_added(added);
+            wake.notify_one();
+        }
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(()),

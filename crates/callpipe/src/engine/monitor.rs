@@ -103,11 +103,15 @@ impl Monitor {
         }
     }
 
-    /// A page of the contact list was taken in.
-    pub fn contacts_taken(&self, listed: u64, added: u64, problems: u64) {
+    /// A page of the contact list was read.
+    pub fn contacts_listed(&self, listed: u64, problems: u64) {
         self.contacts_listed.fetch_add(listed, Ordering::Relaxed);
-        self.contacts_added.fetch_add(added, Ordering::Relaxed);
         self.contact_problems.fetch_add(problems, Ordering::Relaxed);
+    }
+
+    /// So many contacts of the list were new, and are taken up.
+    pub fn contacts_added(&self, added: u64) {
+        self.contacts_added.fetch_add(added, Ordering::Relaxed);
         self.expect(Stage::Fetch, added);
     }
 
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn a_call_that_ends_early_is_not_expected_later() {
         let monitor = Monitor::default();
-        monitor.contacts_taken(3, 3, 0);
+        monitor.contacts_added(3);
         let mut progress = CallProgress::new(ContactId::parse("1").unwrap());
         progress.status = Status::Skipped {
             reason: SkipReason::NotFound,

@@ -17,7 +17,7 @@ use super::wire::{Item, Records};
 use crate::http::redact::line;
 
 /// The most contacts of a page, and the most problems: a page ends at whichever comes first.
-pub(super) const PAGE_ITEMS_MAX: usize = 250;
+pub(super) const PAGE_ITEMS_MAX: usize = 1_000;
 
 /// The longest part of a header that is repeated, in characters.
 const COLUMNS_CHARS_MAX: usize = 300;
