@@ -78,7 +78,7 @@ pub struct PendingQuery {
     pub in_hand: HashSet<ContactId>,
 }
 
-/// How outcomes are best saved together. A batch is saved when one of the limits is reached, or
+/// How outcomes are best saved together, and contacts taken up. A batch of outcomes is saved when one of the limits is reached, or
 /// when nothing else is being worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batching {
@@ -370,7 +370,7 @@ pub trait Warehouse: Send + Sync {
         Ok(calls.div_ceil(u64::from(scope.shard.count())))
     }
 
-    /// How outcomes are best saved together.
+    /// How outcomes are best saved together, and how many contacts are taken up at once.
     fn batching(&self) -> Batching;
 
     /// Saves all of a batch or none of it. Saving twice changes nothing. Outcomes are shared, since

@@ -8,13 +8,13 @@ use callpipe_core::contracts::classifier::{Effort, ModelName};
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use reqwest::Client;
+use serde_json::value::{RawValue, to_raw_value};
 use url::Url;
 
-use super::Asked;
 use super::config::GeminiConfig;
 use super::map;
 use super::wire::{Content, GenerationConfig, Request, SafetySetting, TextPart, ThinkingConfig};
-use crate::classifiers::task;
+use crate::classifiers::task::{self, Task};
 use crate::google::Identity;
 use crate::http::{self, Endpoint};
 
@@ -153,10 +153,29 @@ pub(super) fn output_tokens_max(config: &GeminiConfig, effort: Effort) -> u32 {
     task::room(usual, effort).min(OUTPUT_TOKENS_MAX.max(usual.get()))
 }
 
+/// A task, and the parts of its requests that are the same for every call, as they are sent: they are
+/// most of a request.
+pub(super) struct Prepared {
+    pub(super) task: Task,
+    instruction: Box<RawValue>,
+    schema: Box<RawValue>,
+}
+
+impl Prepared {
+    pub(super) fn of(task: Task) -> Outside<Self> {
+        let written = |error| Failure::bug("writing the parts of a request").with_source(error);
+        Ok(Self {
+            instruction: to_raw_value(&task.instruction).map_err(written)?,
+            schema: to_raw_value(&task.schema).map_err(written)?,
+            task,
+        })
+    }
+}
+
 /// The body of a request. No sampling parameters: newer models ignore or refuse them.
 pub(super) fn request<'a>(
     config: &'a GeminiConfig,
-    asked: &'a Asked,
+    prepared: &'a Prepared,
     question: &'a str,
     effort: Effort,
 ) -> Request<'a> {
@@ -164,7 +183,7 @@ pub(super) fn request<'a>(
         system_instruction: Content {
             role: None,
             parts: [TextPart {
-                text: &asked.instruction,
+                text: &prepared.instruction,
             }],
         },
         contents: [Content {
@@ -180,7 +199,7 @@ pub(super) fn request<'a>(
         generation_config: GenerationConfig {
             max_output_tokens: output_tokens_max(config, effort),
             response_mime_type: "application/json",
-            response_json_schema: &asked.schema,
+            response_json_schema: &prepared.schema,
             thinking_config: config.thinking_level.map(|level| ThinkingConfig {
                 thinking_level: map::thinking_level(level),
             }),

@@ -22,7 +22,6 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::money::Usd;
 use callpipe_core::recording::Fingerprint;
 use callpipe_core::taxonomy::{Taxonomy, prompt};
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::classifiers::TokenPrices;
 use crate::classifiers::answer;
@@ -32,7 +31,7 @@ use crate::google::Identity;
 
 pub use config::{GeminiConfig, LOCATION_DEFAULT, MODELS_DEFAULT, ThinkingLevel};
 
-use client::GeminiClient;
+use client::{GeminiClient, Prepared};
 
 const NAME: &str = "gemini";
 
@@ -42,32 +41,13 @@ const RETIRED_PREFIXES: [&str; 3] = ["gemini-1", "gemini-2.0", "gemini-2.5"];
 /// How long a label of a call takes: an assumption, since Google documents none.
 const USUAL_DELAY: Duration = Duration::from_secs(3);
 
-/// What a model is asked, and the parts of the request that are the same for every call as they are
-/// sent: they are most of it.
-struct Asked {
-    task: Task,
-    instruction: Box<RawValue>,
-    schema: Box<RawValue>,
-}
-
-impl Asked {
-    fn of(task: Task) -> Outside<Self> {
-        let written = |error| Failure::bug("writing the parts of a request").with_source(error);
-        Ok(Self {
-            instruction: to_raw_value(&task.instruction).map_err(written)?,
-            schema: to_raw_value(&task.schema).map_err(written)?,
-            task,
-        })
-    }
-}
-
 /// Gemini as a classifier.
 pub struct GeminiClassifier {
     config: GeminiConfig,
     client: GeminiClient,
     taxonomy: Arc<Taxonomy>,
-    labelling: Asked,
-    analysing: Asked,
+    labelling: Prepared,
+    analysing: Prepared,
     models: Models,
 }
 
@@ -86,8 +66,8 @@ impl GeminiClassifier {
         })?;
         Ok(Self {
             client: GeminiClient::new(&config, identity, clock)?,
-            labelling: Asked::of(Task::labelling(&taxonomy, map::with_property_ordering))?,
-            analysing: Asked::of(Task::analysing(map::with_property_ordering))?,
+            labelling: Prepared::of(Task::labelling(&taxonomy, map::with_property_ordering))?,
+            analysing: Prepared::of(Task::analysing(map::with_property_ordering))?,
             taxonomy,
             config,
             models,
@@ -97,13 +77,13 @@ impl GeminiClassifier {
     /// Asks a model about a conversation. One that is retired is remembered.
     async fn ask(
         &self,
-        asked: &Asked,
+        prepared: &Prepared,
         conversation: &str,
         model: &ModelName,
         effort: Effort,
     ) -> Outside<Bytes> {
         let question = prompt::question(conversation);
-        let request = client::request(&self.config, asked, &question, effort);
+        let request = client::request(&self.config, prepared, &question, effort);
         let reply = self.client.generate(&self.config, model, &request).await;
         self.models.noting(reply, model)
     }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// At least so many ids are remembered, and at most twice as many: of a list of millions, too, memory
 /// holds no more. A hash table of 8,192 places has room for so many.
-pub(super) const REMEMBERED_MIN: usize = 7_168;
+const REMEMBERED_MIN: usize = 7_168;
 
 /// What an id is remembered by: the beginning of its hash. Of millions of ids no two have the same, and
 /// it takes a third of an id's memory.

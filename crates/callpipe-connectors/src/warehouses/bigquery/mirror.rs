@@ -243,7 +243,10 @@ impl Mirror {
 #[cfg(test)]
 mod tests {
     use callpipe_core::call::Contact;
+    use callpipe_core::contracts::warehouse::TranscribedCall;
+    use callpipe_core::measures::Measures;
     use callpipe_core::progress::CallProgress;
+    use callpipe_core::recording::ArchiveKey;
 
     use super::*;
 
@@ -310,6 +313,36 @@ mod tests {
         // Somebody has it done again: its recordings are in the table only.
         mirror.saved(&outcome(&call, Stage::Transcribe, ready));
         assert!(!mirror.covers(&scope));
+    }
+
+    /// The transcript in the archive is newer than the conversation that others left.
+    #[test]
+    fn a_conversation_of_others_is_forgotten_when_the_call_is_transcribed() {
+        let mut mirror = empty();
+        let mut call = call(1, Stage::Classify);
+        call.conversation = Some("Agent: Hello.".into());
+        mirror.add(call.clone());
+        let ready = Status::Ready { not_before: None };
+        let conversation = |mirror: &Mirror| {
+            let calls = mirror.stages[&Stage::Classify].calls.values();
+            calls.map(|call| call.call.conversation.clone()).next()
+        };
+        let mut outcome = outcome(&call, Stage::Classify, ready);
+        mirror.saved(&outcome);
+        assert_eq!(conversation(&mirror), Some(call.conversation));
+        outcome.change = Change::Transcribed(Box::new(TranscribedCall {
+            conversation: "Agent: Good morning.".into(),
+            plain_text: String::new(),
+            analysis: Analysis::default(),
+            measures: Measures::default(),
+            model: String::new(),
+            transcript_key: ArchiveKey::transcript(&outcome.contact.id),
+            reply_keys: Vec::new(),
+            triage: Vec::new(),
+            same_audio_as: None,
+        }));
+        mirror.saved(&outcome);
+        assert_eq!(conversation(&mirror), Some(None));
     }
 
     /// Nothing is read anew only because all that is due is worked on.

@@ -428,6 +428,13 @@ mod tests {
         );
         assert_eq!(
             database
+                .write("asking", pragma("wal_autocheckpoint"))
+                .await
+                .unwrap(),
+            LOG_PAGES
+        );
+        assert_eq!(
+            database
                 .write("asking", pragma("foreign_keys"))
                 .await
                 .unwrap(),

@@ -182,6 +182,7 @@ impl Warehouse for MemoryWarehouse {
     }
 
     async fn add_contacts(&self, contacts: &[Contact], now: DateTime<Utc>) -> Outside<u64> {
+        assert!(contacts.len() <= self.batching.rows_max, "too many at once");
         self.ask("add", |tables| Ok(tables.add(contacts, now)))
             .await
     }

@@ -9,10 +9,10 @@ use callpipe_core::taxonomy::{Taxonomy, prompt, schema};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use super::super::client::{self, GeminiClient};
+use super::super::client::{self, GeminiClient, Prepared};
 use super::super::map::with_property_ordering;
 use super::{TOKEN, classifier, config, identity};
-use crate::classifiers::gemini::{Asked, GeminiClassifier, GeminiConfig};
+use crate::classifiers::gemini::{GeminiClassifier, GeminiConfig};
 use crate::classifiers::task::Task;
 use crate::classifiers::testing::Standing;
 use crate::google::Identity;
@@ -27,14 +27,14 @@ fn url(text: &str, model: &str) -> String {
 
 fn body(text: &str, effort: Effort) -> Value {
     let config = config(text);
-    let asked = Asked::of(Task {
+    let prepared = Prepared::of(Task {
         instruction: "Label it.".into(),
         schema: json!({ "type": "object" }),
         schema_text: r#"{"type":"object"}"#.into(),
         prompt_version: "1",
     })
     .unwrap();
-    json!(client::request(&config, &asked, "<transcript>", effort))
+    json!(client::request(&config, &prepared, "<transcript>", effort))
 }
 
 #[test]
