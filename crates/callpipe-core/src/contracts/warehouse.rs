@@ -78,8 +78,10 @@ pub struct PendingQuery {
     pub in_hand: HashSet<ContactId>,
 }
 
-/// How outcomes are best saved together, and contacts taken up. A batch of outcomes is saved when one of the limits is reached, or
-/// when nothing else is being worked on.
+/// How outcomes are best saved together, and contacts taken up. A batch of outcomes is saved when one
+/// of the limits is reached, or when nothing else is being worked on.
+///
+/// More at once is not refused: it only takes longer, or more memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batching {
     /// At most so many outcomes, or contacts.

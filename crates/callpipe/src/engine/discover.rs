@@ -9,8 +9,8 @@ use super::{Engine, patience};
 /// Attempts at one page before the source is given up.
 const PAGE_ATTEMPTS_MAX: u32 = 6;
 
-/// Lists all contacts and takes up the new ones, as many at once as are best saved together. `wake` is
-/// told each time.
+/// Lists all contacts and takes up the new ones, as many at once as suits the warehouse. `wake` is told
+/// each time.
 pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify) -> Outside<()> {
     let query = ContactQuery {
         since: engine.settings.since,

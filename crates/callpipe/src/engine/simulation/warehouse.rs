@@ -39,6 +39,7 @@ pub(super) struct MemoryWarehouse {
 /// The most that was asked for or handed over at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peaks {
+    pub(super) contacts_added: usize,
     /// Grows with the number of calls that a stage has in hand.
     pub(super) calls_asked_for: usize,
     pub(super) outcomes_saved: usize,
@@ -70,10 +71,10 @@ impl MemoryWarehouse {
         *self.peaks.lock().unwrap()
     }
 
-    fn note_peaks(&self, calls_asked_for: usize, outcomes_saved: usize) {
+    fn note_peak(&self, of: impl FnOnce(&mut Peaks) -> &mut usize, now: usize) {
         let mut peaks = self.peaks.lock().unwrap();
-        peaks.calls_asked_for = peaks.calls_asked_for.max(calls_asked_for);
-        peaks.outcomes_saved = peaks.outcomes_saved.max(outcomes_saved);
+        let peak = of(&mut peaks);
+        *peak = now.max(*peak);
     }
 
     /// Does some work on the tables when the request has reached them.
@@ -182,14 +183,14 @@ impl Warehouse for MemoryWarehouse {
     }
 
     async fn add_contacts(&self, contacts: &[Contact], now: DateTime<Utc>) -> Outside<u64> {
-        assert!(contacts.len() <= self.batching.rows_max, "too many at once");
+        self.note_peak(|peaks| &mut peaks.contacts_added, contacts.len());
         self.ask("add", |tables| Ok(tables.add(contacts, now)))
             .await
     }
 
     async fn pending(&self, query: &PendingQuery) -> Outside<Vec<PendingCall>> {
         let doing = format!("pending {}", query.scope.stage);
-        self.note_peaks(query.limit, 0);
+        self.note_peak(|peaks| &mut peaks.calls_asked_for, query.limit);
         self.ask(&doing, |tables| Ok(tables.pending(query))).await
     }
 
@@ -209,7 +210,7 @@ impl Warehouse for MemoryWarehouse {
     }
 
     async fn save(&self, outcomes: &[Arc<Outcome>]) -> Outside<()> {
-        self.note_peaks(0, outcomes.len());
+        self.note_peak(|peaks| &mut peaks.outcomes_saved, outcomes.len());
         let number = self.begin_save(outcomes);
         let doing = format!("save {}", names(outcomes));
         let saved = self.ask(&doing, |tables| {
