@@ -2,20 +2,43 @@
 //!
 //! A runtime's threads for that become more whenever none is idle for a moment, up to hundreds, and as
 //! they take turns none of them ends again. Each keeps its stack and what the allocator has set aside
-//! for it: a long run's memory would grow with them.
+//! for it: a long run's memory would grow with them. And they are woken while the list of work is
+//! locked, so that each piece of work changes threads twice as often as it has to.
 
-use std::sync::OnceLock;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinError;
+use tokio::sync::oneshot;
 
-/// Threads for one kind of work. They begin when there is work.
+/// Threads for one kind of work. They begin when there is work, and stay.
 pub struct Threads {
     name: &'static str,
     count_max: fn() -> usize,
-    /// Nothing runs on it but such work; none where the system refuses it.
-    runtime: OnceLock<Option<Runtime>>,
+    crew: Mutex<Crew>,
 }
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Who is there, and what they have not come to. Nothing waits while somebody is idle.
+struct Crew {
+    begun: usize,
+    /// Work goes to whoever has been idle for the shortest time: what it needs is still at hand there.
+    idle: Vec<Arc<Seat>>,
+    waiting: VecDeque<Work>,
+}
+
+/// Where a thread that is idle finds its next work.
+struct Seat {
+    thread: Thread,
+    next: Mutex<Option<Work>>,
+}
+
+/// Some work panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the work broke off")]
+pub struct BrokeOff;
 
 impl Threads {
     /// At most so many threads, of this name.
@@ -23,36 +46,106 @@ impl Threads {
         Self {
             name,
             count_max,
-            runtime: OnceLock::new(),
+            crew: Mutex::new(Crew {
+                begun: 0,
+                idle: Vec::new(),
+                waiting: VecDeque::new(),
+            }),
         }
     }
 
-    /// Does some work when it is its turn. It is done also where nobody waits for it any more. An
-    /// error means that it panicked.
+    /// Does some work when it is its turn. It is done also where nobody waits for it any more.
     pub async fn run<T: Send + 'static>(
-        &self,
+        &'static self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        self.handle().spawn_blocking(work).await
+    ) -> Result<T, BrokeOff> {
+        let (done, outcome) = oneshot::channel();
+        self.hand_over(Box::new(move || {
+            // Who waited for it may be gone.
+            let _ = done.send(work());
+        }));
+        outcome.await.map_err(|_| BrokeOff)
     }
 
-    fn handle(&self) -> Handle {
-        let begun = self.runtime.get_or_init(|| {
-            let mut builder = Builder::new_current_thread();
-            builder.max_blocking_threads((self.count_max)().max(1));
-            builder.thread_name(self.name).build().ok()
+    fn hand_over(&'static self, work: Work) {
+        let mut crew = locked(&self.crew);
+        if let Some(idle) = crew.idle.pop() {
+            drop(crew);
+            idle.take_up(work);
+            return;
+        }
+        crew.waiting.push_back(work);
+        if crew.begun >= (self.count_max)().max(1) {
+            return;
+        }
+        crew.begun += 1;
+        drop(crew);
+        let thread = thread::Builder::new().name(self.name.to_owned());
+        if thread.spawn(|| self.keep_working()).is_err() {
+            self.do_without_one();
+        }
+    }
+
+    /// The life of a thread.
+    fn keep_working(&self) {
+        let seat = Arc::new(Seat {
+            thread: thread::current(),
+            next: Mutex::default(),
         });
-        match begun {
-            Some(runtime) => runtime.handle().clone(),
-            None => Handle::current(),
+        loop {
+            let mut crew = locked(&self.crew);
+            let waiting = crew.waiting.pop_front();
+            if waiting.is_none() {
+                crew.idle.push(Arc::clone(&seat));
+            }
+            drop(crew);
+            do_one(waiting.unwrap_or_else(|| seat.wait()));
+        }
+    }
+
+    /// The system gives no thread. What waits is done here, unless others will come to it.
+    fn do_without_one(&self) {
+        let mut crew = locked(&self.crew);
+        crew.begun -= 1;
+        let left_alone = crew.begun == 0;
+        let waiting = left_alone.then(|| std::mem::take(&mut crew.waiting));
+        drop(crew);
+        waiting.into_iter().flatten().for_each(do_one);
+    }
+}
+
+impl Seat {
+    fn take_up(&self, work: Work) {
+        *locked(&self.next) = Some(work);
+        // Nothing is locked any more that the thread needs: it sleeps once for each piece of work.
+        self.thread.unpark();
+    }
+
+    fn wait(&self) -> Work {
+        loop {
+            let next = locked(&self.next).take();
+            match next {
+                Some(work) => return work,
+                None => thread::park(),
+            }
         }
     }
 }
 
+fn do_one(work: Work) {
+    // That it broke off is told to whoever waits for it, by the channel that is gone with it.
+    let _ = catch_unwind(AssertUnwindSafe(work));
+}
+
+/// No holder of these locks does anything that could panic half-way.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, Barrier};
 
     use super::*;
 
@@ -75,6 +168,21 @@ mod tests {
         for others in futures::future::try_join_all(works).await.unwrap() {
             assert!(others < 4, "{others} others");
         }
+    }
+
+    /// However work comes and threads fall asleep: nothing is forgotten.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn all_work_is_done() {
+        static THREE: Threads = Threads::new("three", || 3);
+        let givers = (0..8).map(|giver| {
+            tokio::spawn(async move {
+                for number in 0..1_000 {
+                    let worked = THREE.run(move || (giver, number)).await;
+                    assert_eq!(worked.unwrap(), (giver, number));
+                }
+            })
+        });
+        futures::future::try_join_all(givers).await.unwrap();
     }
 
     #[tokio::test]

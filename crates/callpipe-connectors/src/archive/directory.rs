@@ -32,6 +32,14 @@ const FILES_AT_ONCE_MAX: usize = 8;
 
 static THREADS: Threads = Threads::new("files", || FILES_AT_ONCE_MAX);
 
+async fn in_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let worked = THREADS.run(work).await;
+    worked.map_err(|broke_off| Error::Generic {
+        store: "directory",
+        source: broke_off.into(),
+    })
+}
+
 /// Files below a root. Small objects are written here; everything else is `object_store`'s own.
 #[derive(Debug)]
 pub(super) struct DirectoryStore {
@@ -63,7 +71,7 @@ impl DirectoryStore {
     /// Fails where another directory stands in the place of this one, or none.
     async fn expect_there(&self) -> Result<()> {
         let root = Arc::clone(&self.root);
-        let there = THREADS.run(move || root.expect_there()).await?;
+        let there = in_a_thread(move || root.expect_there()).await?;
         there.map_err(of_the_directory)
     }
 }
@@ -191,7 +199,7 @@ pub(super) fn chunks(file: File) -> BoxStream<'static, Result<Bytes>> {
 /// A part of the bytes of a file.
 pub(super) fn chunks_of(file: File, part: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     let chunks = stream::try_unfold((file, part), |(mut file, part)| async move {
-        let read = THREADS.run(move || {
+        let read = in_a_thread(move || {
             let size_bytes = part.end.saturating_sub(part.start).min(CHUNK_BYTES as u64);
             let mut chunk = Vec::new();
             file.seek(SeekFrom::Start(part.start))?;
@@ -342,7 +350,7 @@ impl ObjectStore for DirectoryStore {
         let folder = self.root.path().join(&self.staging);
         let root = Arc::clone(&self.root);
         let location = location.to_string();
-        let written = THREADS.run(move || write(&root, &folder, &path, &payload, &options.mode));
+        let written = in_a_thread(move || write(&root, &folder, &path, &payload, &options.mode));
         match written.await? {
             Ok(()) => Ok(PutResult {
                 e_tag: None,
@@ -377,7 +385,7 @@ impl ObjectStore for DirectoryStore {
         }
         let path = self.path_of(location)?;
         let (root, location) = (Arc::clone(&self.root), location.clone());
-        THREADS.run(move || open(&root, path, location)).await?
+        in_a_thread(move || open(&root, path, location)).await?
     }
 
     async fn get_ranges(&self, location: &ObjectPath, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
