@@ -31,16 +31,16 @@ RUN apt-get update \
 ARG FEATURES="whisper,parquet,aws,azure"
 # Dependencies: compiled against the empty sources.
 COPY --from=manifests /build ./
-RUN cargo build --release --locked --package callpipe --bin callpipe --features "${FEATURES}"
+RUN cargo build --profile dist --locked --package callpipe --bin callpipe --features "${FEATURES}"
 # Our own code. Cargo compares times of modification: without the touch, sources that are older than
 # the step above would be taken for built.
 COPY crates crates
 RUN find crates -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked --package callpipe --bin callpipe --features "${FEATURES}"
+    && cargo build --profile dist --locked --package callpipe --bin callpipe --features "${FEATURES}"
 
 # glibc, libgcc, libstdc++, CA certificates and an account that is not root; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian13:nonroot
-COPY --from=build /build/target/release/callpipe /usr/local/bin/callpipe
+COPY --from=build /build/target/dist/callpipe /usr/local/bin/callpipe
 # The account `nonroot` of the base image, as a number: a host that insists on "not root" can check it.
 USER 65532:65532
 WORKDIR /home/nonroot

@@ -185,6 +185,24 @@ mod tests {
         futures::future::try_join_all(givers).await.unwrap();
     }
 
+    /// Work waits for other threads that have begun, and is done at once where there are none.
+    #[test]
+    fn where_the_system_gives_no_thread_work_is_done_all_the_same() {
+        static NONE: Threads = Threads::new("none", || 2);
+        let (done, was_done) = std::sync::mpsc::channel();
+        {
+            let mut crew = locked(&NONE.crew);
+            crew.begun = 2;
+            crew.waiting
+                .push_back(Box::new(move || done.send(()).unwrap()));
+        }
+        NONE.do_without_one();
+        assert!(was_done.try_recv().is_err());
+        NONE.do_without_one();
+        assert!(was_done.try_recv().is_ok());
+        assert_eq!(locked(&NONE.crew).begun, 0);
+    }
+
     #[tokio::test]
     async fn work_that_panics_takes_no_thread_with_it() {
         static ONE: Threads = Threads::new("one", || 1);

@@ -23,6 +23,14 @@ const HEAPS_MAX: i32 = 2;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_APART_BYTES: i32 = 0;
 
+/// A heap grows by so much more than is asked for, and keeps so much when it shrinks.
+///
+/// With glibc's 128 KiB heaps grow and shrink with each recording or two: half of all page faults of a
+/// run. 2,000 calls in `/dev/shm` take 2.23 ms of CPU each instead of 2.41 (medians of seven
+/// runs in turns), and 34.1 MiB instead of 33.8.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const SPARE_BYTES: i32 = 512 * 1024;
+
 /// Has memory given back to the system, and no more of it kept than is needed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "glibc can be told in no other way from within")]
@@ -32,6 +40,7 @@ pub(super) fn keep_little() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
         libc::mallopt(libc::M_ARENA_MAX, HEAPS_MAX);
         libc::mallopt(libc::M_MXFAST, KEPT_APART_BYTES);
+        libc::mallopt(libc::M_TOP_PAD, SPARE_BYTES);
     }
 }
 
