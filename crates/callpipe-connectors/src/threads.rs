@@ -146,8 +146,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use super::*;
+
+    /// Much longer than anything takes here.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Each round of as many as are allowed waits until all of it has begun, and finds nobody else at
     /// work.
@@ -182,7 +186,9 @@ mod tests {
                 }
             })
         });
-        futures::future::try_join_all(givers).await.unwrap();
+        let all = futures::future::try_join_all(givers);
+        let in_time = tokio::time::timeout(PATIENCE, all).await;
+        in_time.expect("some work was forgotten").unwrap();
     }
 
     /// Work waits for other threads that have begun, and is done at once where there are none.
