@@ -2,12 +2,12 @@
 //!
 //! A runtime's threads for that become more whenever none is idle for a moment, up to hundreds, and as
 //! they take turns none of them ends again. Each keeps its stack and what the allocator has set aside
-//! for it: a long run's memory would grow with them. And they are woken while the list of work is
-//! locked, so that each piece of work changes threads twice as often as it has to.
+//! for it: a long run's memory would grow with them. And tokio wakes them while the list of work is
+//! locked, so that they fall asleep again until it is not (`docs/decisions/0019-threads.md`).
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use tokio::sync::oneshot;
@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 /// Threads for one kind of work. They begin when there is work, and stay.
 pub struct Threads {
     name: &'static str,
-    count_max: fn() -> usize,
+    /// Asked for once: the number of processors stands in files.
+    count_max: LazyLock<usize>,
     crew: Mutex<Crew>,
 }
 
@@ -45,7 +46,7 @@ impl Threads {
     pub const fn new(name: &'static str, count_max: fn() -> usize) -> Self {
         Self {
             name,
-            count_max,
+            count_max: LazyLock::new(count_max),
             crew: Mutex::new(Crew {
                 begun: 0,
                 idle: Vec::new(),
@@ -75,7 +76,7 @@ impl Threads {
             return;
         }
         crew.waiting.push_back(work);
-        if crew.begun >= (self.count_max)().max(1) {
+        if crew.begun >= (*self.count_max).max(1) {
             return;
         }
         crew.begun += 1;
@@ -153,6 +154,12 @@ mod tests {
     /// Much longer than anything takes here.
     const PATIENCE: Duration = Duration::from_secs(60);
 
+    /// Work that is forgotten is a test that fails, not one that waits for ever.
+    async fn in_time<T>(work: impl Future<Output = T>) -> T {
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        done.expect("some work was forgotten")
+    }
+
     /// Each round of as many as are allowed waits until all of it has begun, and finds nobody else at
     /// work.
     #[tokio::test]
@@ -169,7 +176,8 @@ mod tests {
                 others
             })
         });
-        for others in futures::future::try_join_all(works).await.unwrap() {
+        let all = futures::future::try_join_all(works);
+        for others in in_time(all).await.unwrap() {
             assert!(others < 4, "{others} others");
         }
     }
@@ -187,8 +195,7 @@ mod tests {
             })
         });
         let all = futures::future::try_join_all(givers);
-        let in_time = tokio::time::timeout(PATIENCE, all).await;
-        in_time.expect("some work was forgotten").unwrap();
+        in_time(all).await.unwrap();
     }
 
     /// Work waits for other threads that have begun, and is done at once where there are none.
@@ -212,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_panics_takes_no_thread_with_it() {
         static ONE: Threads = Threads::new("one", || 1);
-        assert!(ONE.run(|| panic!("on purpose")).await.is_err());
-        assert_eq!(ONE.run(|| 7).await.unwrap(), 7);
+        assert!(in_time(ONE.run(|| panic!("on purpose"))).await.is_err());
+        assert_eq!(in_time(ONE.run(|| 7)).await.unwrap(), 7);
     }
 }

@@ -32,6 +32,7 @@ const FILES_AT_ONCE_MAX: usize = 8;
 
 static THREADS: Threads = Threads::new("files", || FILES_AT_ONCE_MAX);
 
+/// What reads or writes files runs here, beside the runtime.
 async fn in_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let worked = THREADS.run(work).await;
     worked.map_err(|broke_off| Error::Generic {
