@@ -6,7 +6,8 @@ use callpipe_core::shard::Shard;
 
 use crate::bigquery::TableReference;
 use crate::warehouses::stored::{
-    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, STATE_COLUMNS,
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, FETCHED_COLUMNS, STATE_COLUMNS,
+    TRANSCRIBED_COLUMNS,
 };
 
 /// What a [`callpipe_core::contracts::warehouse::PendingCall`] is made of: small columns only, since
@@ -29,33 +30,14 @@ pub(super) const CONTACT: [&str; 6] = [
     "listed_at",
 ];
 
-/// The columns that are set when the recordings are in the archive.
-const FETCHED: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
-
-/// The columns that are set when the conversation is known, with [`ANALYSIS_COLUMNS`].
-const TRANSCRIBED: [&str; 12] = [
-    "transcription",
-    "transcription_raw",
-    "measures",
-    "duration_s",
-    "transcriber_model",
-    "transcribed_at",
-    "transcript_key",
-    "reply_keys",
-    "triage",
-    "not_bought_s",
-    "saved_usd",
-    "same_audio_as",
-];
-
 /// All columns of the tracking table that we ever write, beside `contactId`.
 pub(super) fn written_columns() -> impl Iterator<Item = &'static str> {
     let once = ["fetch_datetime", "raw_response"];
     CONTACT
         .into_iter()
         .chain(STATE_COLUMNS)
-        .chain(FETCHED)
-        .chain(TRANSCRIBED)
+        .chain(FETCHED_COLUMNS)
+        .chain(TRANSCRIBED_COLUMNS)
         .chain(ANALYSIS_COLUMNS)
         .chain(once)
 }
@@ -283,8 +265,8 @@ impl Sql {
             .map(|column| format!("{column} = staged.tracking.{column}"))
             .collect();
         for (learned, columns) in [
-            ("staged.fetched", &FETCHED[..]),
-            ("staged.transcribed", &TRANSCRIBED),
+            ("staged.fetched", &FETCHED_COLUMNS[..]),
+            ("staged.transcribed", &TRANSCRIBED_COLUMNS),
             ("staged.transcribed OR staged.understood", &ANALYSIS_COLUMNS),
         ] {
             updates.extend(columns.iter().map(|column| {

@@ -10,7 +10,7 @@ use callpipe_core::contracts::warehouse::{
     Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
 };
 use callpipe_core::failure::{Failure, FailureKind, Outside};
-use callpipe_core::progress::{CallProgress, Status};
+use callpipe_core::progress::CallProgress;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -18,8 +18,8 @@ use serde_json::{Map, Value, json};
 use super::sql;
 use crate::bigquery::wire::{Field, TableSchema};
 use crate::warehouses::stored::{
-    ANALYSIS_COLUMNS, AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns,
-    fetch_was_tried, moment,
+    ANALYSIS_COLUMNS, AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, StateColumns,
+    TriageColumns, fetch_was_tried, moment,
 };
 
 /// A row on its way.
@@ -57,7 +57,7 @@ pub(super) fn contacts(
     let row = |contact: &Contact| -> Outside<(ContactId, StagedRow)> {
         let mut row = StagedRow::default();
         let progress = CallProgress::new(contact.id.clone());
-        set_contact(&mut row.tracking, contact, now);
+        set_contact(&mut row.tracking, contact, now)?;
         set_state(&mut row.tracking, &progress, now)?;
         Ok((contact.id.clone(), row))
     };
@@ -89,7 +89,7 @@ pub(super) fn outcomes(
 
 fn set_outcome(row: &mut StagedRow, outcome: &Outcome, archive_base_uri: &str) -> Outside<()> {
     let tracking = &mut row.tracking;
-    set_contact(tracking, &outcome.contact, outcome.at);
+    set_contact(tracking, &outcome.contact, outcome.at)?;
     set_state(tracking, &outcome.progress, outcome.at)?;
     if fetch_was_tried(outcome) {
         tracking.insert("fetch_datetime".into(), moment(outcome.at).into());
@@ -129,8 +129,12 @@ fn set_outcome(row: &mut StagedRow, outcome: &Outcome, archive_base_uri: &str) -
     Ok(())
 }
 
-fn set_contact(tracking: &mut Map<String, Value>, contact: &Contact, listed_at: DateTime<Utc>) {
-    let columns = ContactColumns::of(contact);
+fn set_contact(
+    tracking: &mut Map<String, Value>,
+    contact: &Contact,
+    listed_at: DateTime<Utc>,
+) -> Outside<()> {
+    let columns = ContactColumns::of(contact)?;
     let master_id = contact.master_id.as_ref().map(ContactId::as_str);
     let values = [
         ("master_contact_id", json!(master_id)),
@@ -141,6 +145,7 @@ fn set_contact(tracking: &mut Map<String, Value>, contact: &Contact, listed_at: 
         ("listed_at", json!(moment(listed_at))),
     ];
     tracking.extend(values.map(|(column, value)| (column.to_owned(), value)));
+    Ok(())
 }
 
 /// The state of a call, and the baseline's flags that follow from it.
@@ -151,30 +156,16 @@ fn set_state(
 ) -> Outside<()> {
     let flags = BaselineFlags::of(progress);
     let costs = CostColumns::of(progress)?;
-    let not_before = match progress.status {
-        Status::Ready { not_before } => not_before.map(moment),
-        _ => None,
-    };
-    let skip_reason = match progress.status {
-        Status::Skipped { reason } => Some(reason.as_str()),
-        _ => None,
-    };
-    let failure = progress.last_failure.as_ref();
+    let state = StateColumns::of(progress);
     let values = [
         ("stage", json!(progress.stage.as_str())),
         ("stage_status", json!(progress.status.as_str())),
-        ("skip_reason", json!(skip_reason)),
+        ("skip_reason", json!(state.skip_reason)),
         ("attempt", json!(progress.attempt)),
-        ("not_before", json!(not_before)),
+        ("not_before", json!(state.not_before)),
         ("redo_count", json!(progress.redo_count)),
-        (
-            "failure_kind",
-            json!(failure.map(|failure| failure.kind.as_str())),
-        ),
-        (
-            "failure_reason",
-            json!(failure.map(|failure| &failure.reason)),
-        ),
+        ("failure_kind", json!(state.failure_kind)),
+        ("failure_reason", json!(state.failure_reason)),
         ("status", json!(flags.status)),
         ("transcribed", json!(u8::from(flags.transcribed))),
         ("analysed", json!(u8::from(flags.transcribed))),

@@ -59,41 +59,50 @@ pub(super) fn summary(
         let count = count(row, "calls")?;
         Ok(Some(SkipCount { reason, count }))
     })?;
-    let spend = rows(connection, &sql.spend(), &[], |row| {
-        let (Some(stage), Some(usd)) = (stage(row)?, row.get::<_, Option<f64>>("usd")?) else {
-            return Ok(None);
-        };
-        let (usd, calls) = (Usd::from_dollars(usd), count(row, "calls")?);
-        Ok(Some(StageSpend { stage, usd, calls }))
-    })?;
-    let (not_bought, same_audio) = not_bought(connection, sql)?;
+    let money = connection
+        .prepare_cached(&sql.money())?
+        .query_row([], Money::read)?;
     Ok(Summary {
         total: counts.iter().map(|count| count.count).sum(),
         counts,
         failures,
         skips,
-        spend,
-        not_bought,
-        same_audio,
+        spend: money.spend,
+        not_bought: money.not_bought,
+        same_audio: money.same_audio,
     })
 }
 
-/// What was not bought, and how many calls have another one's audio.
-fn not_bought(connection: &Connection, sql: &Sql) -> Result<(NotBought, u64), Problem> {
-    let read = |row: &Row<'_>| {
-        let sum = |name| {
-            row.get::<_, Option<f64>>(name)
-                .map(Option::unwrap_or_default)
-        };
-        let not_bought = NotBought {
-            calls: count(row, "calls")?,
-            duration_s: sum("duration_s")?,
-            usd: Usd::from_dollars(sum("usd")?),
-        };
-        Ok((not_bought, count(row, "same_audio")?))
-    };
-    let mut statement = connection.prepare_cached(&sql.not_bought())?;
-    Ok(statement.query_row([], read)?)
+/// What all calls cost, and did not cost.
+struct Money {
+    spend: Vec<StageSpend>,
+    not_bought: NotBought,
+    same_audio: u64,
+}
+
+impl Money {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let sum = |name: &str| row.get::<_, Option<f64>>(name);
+        let mut spend = Vec::new();
+        for stage in [Stage::Transcribe, Stage::Classify] {
+            if let Some(usd) = sum(&format!("{stage}_usd"))? {
+                let (usd, calls) = (
+                    Usd::from_dollars(usd),
+                    count(row, &format!("{stage}_calls"))?,
+                );
+                spend.push(StageSpend { stage, usd, calls });
+            }
+        }
+        Ok(Self {
+            spend,
+            not_bought: NotBought {
+                calls: count(row, "not_bought_calls")?,
+                duration_s: sum("not_bought_s")?.unwrap_or_default(),
+                usd: Usd::from_dollars(sum("saved_usd")?.unwrap_or_default()),
+            },
+            same_audio: count(row, "same_audio")?,
+        })
+    }
 }
 
 /// Calls that match, newest first.

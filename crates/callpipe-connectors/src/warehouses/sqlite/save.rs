@@ -7,7 +7,6 @@ use callpipe_core::contracts::warehouse::{
     Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
 };
 use callpipe_core::failure::Failure;
-use callpipe_core::progress::Status;
 use callpipe_core::recording::Recording;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ToSql, named_params, params_from_iter};
@@ -17,8 +16,8 @@ use serde_json::Value;
 use super::client::Problem;
 use super::sql::Sql;
 use crate::warehouses::stored::{
-    AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, TriageColumns, fetch_was_tried,
-    moment,
+    AnalysisColumns, BaselineFlags, ContactColumns, CostColumns, StateColumns, TriageColumns,
+    fetch_was_tried, moment,
 };
 
 /// Values by the names that they have in a statement.
@@ -34,7 +33,7 @@ pub(super) fn add_contacts(
     let now = moment(now);
     let mut added = 0;
     for contact in contacts {
-        let columns = ContactColumns::of(contact);
+        let columns = ContactColumns::of(contact)?;
         let values = named_params! {
             ":contact_id": contact.id.as_str(),
             ":master_contact_id": contact.master_id.as_ref().map(|id| id.as_str()),
@@ -96,20 +95,12 @@ fn save_row(
     learned: Values<'_>,
 ) -> Result<(), Problem> {
     let (contact, progress) = (&outcome.contact, &outcome.progress);
-    let columns = ContactColumns::of(contact);
+    let columns = ContactColumns::of(contact)?;
     let flags = BaselineFlags::of(progress);
     let costs = CostColumns::of(progress)?;
-    let not_before = match progress.status {
-        Status::Ready { not_before } => not_before.map(moment),
-        _ => None,
-    };
-    let skip_reason = match progress.status {
-        Status::Skipped { reason } => Some(reason.as_str()),
-        _ => None,
-    };
-    let failure = progress.last_failure.as_ref();
+    let state = StateColumns::of(progress);
     let at = moment(outcome.at);
-    let state = named_params! {
+    let values = named_params! {
         ":contactId": contact.id.as_str(),
         ":master_contact_id": contact.master_id.as_ref().map(|id| id.as_str()),
         ":call_started_at": columns.call_started_at,
@@ -119,12 +110,12 @@ fn save_row(
         ":fetch_datetime": fetch_was_tried(outcome).then_some(&at),
         ":stage": progress.stage.as_str(),
         ":stage_status": progress.status.as_str(),
-        ":skip_reason": skip_reason,
+        ":skip_reason": state.skip_reason,
         ":attempt": progress.attempt,
-        ":not_before": not_before,
+        ":not_before": state.not_before,
         ":redo_count": progress.redo_count,
-        ":failure_kind": failure.map(|failure| failure.kind.as_str()),
-        ":failure_reason": failure.map(|failure| failure.reason.as_str()),
+        ":failure_kind": state.failure_kind,
+        ":failure_reason": state.failure_reason,
         ":status": flags.status,
         ":transcribed": flags.transcribed,
         ":analysed": flags.transcribed,
@@ -134,7 +125,7 @@ fn save_row(
         ":transcribe_cost_usd": costs.transcribe_usd,
         ":classify_cost_usd": costs.classify_usd,
     };
-    let values = [state, learned].concat();
+    let values = [values, learned].concat();
     connection
         .prepare_cached(statement)?
         .execute(values.as_slice())?;

@@ -1,10 +1,9 @@
 //! Every statement, with the names of the tables put in and all values left to be bound.
 
-use callpipe_core::progress::Stage;
-
 use super::config::SqliteConfig;
 use crate::warehouses::stored::{
-    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, STATE_COLUMNS,
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, FETCHED_COLUMNS, STATE_COLUMNS,
+    TRANSCRIBED_COLUMNS,
 };
 
 /// The views for the questions that are asked every day, with the statements that make them.
@@ -32,25 +31,6 @@ pub(super) const CONVERSATION_BYTES_MAX: usize = 16 * 1024;
 /// What a call is listed by.
 const ROW_COLUMNS: &str = "contactId, start_date, stage, stage_status, attempt, not_before, \
      skip_reason, failure_kind, failure_reason, duration_s";
-
-/// The columns that hold what was fetched, beside the answer itself.
-const FETCHED_COLUMNS: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
-
-/// The columns that hold what was transcribed, beside [`ANALYSIS_COLUMNS`].
-const TRANSCRIBED_COLUMNS: [&str; 12] = [
-    "transcription",
-    "transcription_raw",
-    "measures",
-    "duration_s",
-    "transcriber_model",
-    "transcribed_at",
-    "transcript_key",
-    "reply_keys",
-    "triage",
-    "not_bought_s",
-    "saved_usd",
-    "same_audio_as",
-];
 
 /// A name as SQL takes it. Names come from configuration and taxonomy, both checked, or from the
 /// database itself.
@@ -192,24 +172,15 @@ impl Sql {
         )
     }
 
-    /// What was spent at each stage.
-    pub(super) fn spend(&self) -> String {
-        let of_stage = |stage: Stage| {
-            format!(
-                "SELECT '{stage}' AS stage, SUM({stage}_cost_usd) AS usd, \
-                 COUNT({stage}_cost_usd) AS calls FROM {}",
-                self.tracking
-            )
-        };
-        let (transcribe, classify) = (of_stage(Stage::Transcribe), of_stage(Stage::Classify));
-        format!("{transcribe} UNION ALL {classify}")
-    }
-
-    /// What was not bought, and what was bought for another call.
-    pub(super) fn not_bought(&self) -> String {
+    /// What was spent at each stage, what was not bought, and what was bought for another call: the
+    /// one query that reads the table from end to end.
+    pub(super) fn money(&self) -> String {
         format!(
-            "SELECT COUNT(not_bought_s) AS calls, SUM(not_bought_s) AS duration_s, \
-             SUM(saved_usd) AS usd, COUNT(same_audio_as) AS same_audio FROM {}",
+            "SELECT SUM(transcribe_cost_usd) AS transcribe_usd, \
+             COUNT(transcribe_cost_usd) AS transcribe_calls, \
+             SUM(classify_cost_usd) AS classify_usd, COUNT(classify_cost_usd) AS classify_calls, \
+             COUNT(not_bought_s) AS not_bought_calls, SUM(not_bought_s) AS not_bought_s, \
+             SUM(saved_usd) AS saved_usd, COUNT(same_audio_as) AS same_audio FROM {}",
             self.tracking
         )
     }

@@ -13,5 +13,6 @@ pub(crate) use exported::{EXPORTED_COLUMNS, exported_call};
 pub(crate) use read::{StoredRow, call_row, pending_call};
 pub(crate) use written::{
     ANALYSIS_COLUMNS, ANALYSIS_MISSING, AnalysisColumns, BaselineFlags, ContactColumns,
-    CostColumns, STATE_COLUMNS, TriageColumns, fetch_was_tried, moment,
+    CostColumns, FETCHED_COLUMNS, STATE_COLUMNS, StateColumns, TRANSCRIBED_COLUMNS, TriageColumns,
+    fetch_was_tried, moment,
 };

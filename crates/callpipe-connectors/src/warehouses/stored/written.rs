@@ -9,7 +9,6 @@ use callpipe_core::progress::{CallProgress, SkipReason, Stage, Status};
 use callpipe_core::triage::not_bought;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::Value;
 
 /// A moment as it is stored: of one length, so that the order of texts is that of time.
 pub(crate) fn moment(at: DateTime<Utc>) -> String {
@@ -34,6 +33,25 @@ pub(crate) const STATE_COLUMNS: [&str; 16] = [
     "purchases",
     "transcribe_cost_usd",
     "classify_cost_usd",
+];
+
+/// The columns that hold what was fetched, beside the answer itself.
+pub(crate) const FETCHED_COLUMNS: [&str; 3] = ["recordings", "recording_filename", "gcs_uri"];
+
+/// The columns that hold what was transcribed, beside [`ANALYSIS_COLUMNS`].
+pub(crate) const TRANSCRIBED_COLUMNS: [&str; 12] = [
+    "transcription",
+    "transcription_raw",
+    "measures",
+    "duration_s",
+    "transcriber_model",
+    "transcribed_at",
+    "transcript_key",
+    "reply_keys",
+    "triage",
+    "not_bought_s",
+    "saved_usd",
+    "same_audio_as",
 ];
 
 /// The columns that hold what was understood of a call, and who understood it.
@@ -87,12 +105,38 @@ pub(crate) struct ContactColumns {
 }
 
 impl ContactColumns {
-    pub(crate) fn of(contact: &Contact) -> Self {
-        Self {
+    pub(crate) fn of(contact: &Contact) -> Outside<Self> {
+        Ok(Self {
             call_started_at: contact.started_at_utc().map(moment),
             call_date: contact.date().map(|date| date.to_string()),
             start_date: contact.started_at.map(|start| start.to_rfc3339()),
-            metadata: Value::Object(contact.metadata.clone()).to_string(),
+            metadata: json(&contact.metadata)?,
+        })
+    }
+}
+
+/// Where a call stands, as far as that is not stored as it is.
+pub(crate) struct StateColumns<'a> {
+    pub(crate) skip_reason: Option<&'static str>,
+    pub(crate) not_before: Option<String>,
+    pub(crate) failure_kind: Option<&'static str>,
+    pub(crate) failure_reason: Option<&'a str>,
+}
+
+impl<'a> StateColumns<'a> {
+    pub(crate) fn of(progress: &'a CallProgress) -> Self {
+        let failure = progress.last_failure.as_ref();
+        Self {
+            skip_reason: match progress.status {
+                Status::Skipped { reason } => Some(reason.as_str()),
+                _ => None,
+            },
+            not_before: match progress.status {
+                Status::Ready { not_before } => not_before.map(moment),
+                _ => None,
+            },
+            failure_kind: failure.map(|failure| failure.kind.as_str()),
+            failure_reason: failure.map(|failure| failure.reason.as_str()),
         }
     }
 }
