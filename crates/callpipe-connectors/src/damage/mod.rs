@@ -1,7 +1,8 @@
 //! For tests: replies as no vendor should send them, made of real ones by chance.
 //!
 //! Everything follows from one seed: `CALLPIPE_SEED=123 cargo test -p callpipe-connectors damaged`
-//! replays one damage in every test, `CALLPIPE_SEEDS=100000` tries so many.
+//! replays one damage in every test, `CALLPIPE_SEEDS=100000` tries so many; with both they begin with
+//! that one.
 
 mod bytes;
 mod tree;
@@ -9,7 +10,7 @@ mod tree;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use callpipe_core::conformance::chance::Seeded;
+use callpipe_core::conformance::chance::{Seeded, Seeds};
 use callpipe_core::failure::{Failure, FailureKind};
 use serde_json::Value;
 
@@ -52,11 +53,7 @@ pub(crate) fn of_bytes(samples: &[Vec<u8>], look: impl Fn(&[u8])) {
 }
 
 fn each(damaged: impl Fn(&mut Seeded) -> Vec<u8>, look: impl Fn(&[u8])) {
-    let seeds = match number("CALLPIPE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("CALLPIPE_SEEDS").unwrap_or(SEEDS),
-    };
-    for seed in seeds {
+    for seed in Seeds::asked_for(SEEDS).range() {
         let damaged = damaged(&mut Seeded::new(seed));
         let begin = Instant::now();
         let looked = catch_unwind(AssertUnwindSafe(|| look(&damaged)));
@@ -67,11 +64,6 @@ fn each(damaged: impl Fn(&mut Seeded) -> Vec<u8>, look: impl Fn(&[u8])) {
             panic!("replay it with CALLPIPE_SEED={seed}, it took {took:?}");
         }
     }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().expect("a seed is a number"))
 }
 
 /// Fails where a failure is of no kind that it may be, or says what it must not.

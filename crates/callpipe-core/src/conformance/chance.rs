@@ -1,5 +1,51 @@
 //! Chance that follows from a seed, for tests that try thousands of courses of events.
 
+use std::ops::Range;
+
+/// The seeds that a test tries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seeds {
+    /// This one alone: somebody wants to see what happens.
+    One(u64),
+    /// All of these.
+    Many(Range<u64>),
+}
+
+impl Seeds {
+    /// As the environment says: `CALLPIPE_SEED` alone is one; `CALLPIPE_SEEDS` are so many, from that one
+    /// on or from 0. As many as usual where it says nothing. Panics where either is no number.
+    pub fn asked_for(usual_count: u64) -> Self {
+        let number = |name| {
+            let text = std::env::var(name).ok()?;
+            let number = text.parse();
+            Some(number.unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+        };
+        Self::of(
+            number("CALLPIPE_SEED"),
+            number("CALLPIPE_SEEDS"),
+            usual_count,
+        )
+    }
+
+    fn of(first: Option<u64>, count: Option<u64>, usual_count: u64) -> Self {
+        match (first, count) {
+            (Some(seed), None) => Self::One(seed),
+            _ => {
+                let first = first.unwrap_or(0);
+                Self::Many(first..first.saturating_add(count.unwrap_or(usual_count)))
+            }
+        }
+    }
+
+    /// One after the other.
+    pub fn range(self) -> Range<u64> {
+        match self {
+            Self::One(seed) => seed..seed.saturating_add(1),
+            Self::Many(seeds) => seeds,
+        }
+    }
+}
+
 /// A small generator of our own (SplitMix64), so that a seed means the same for ever.
 #[derive(Debug, Clone)]
 pub struct Seeded(u64);
@@ -52,5 +98,20 @@ impl Seeded {
     /// A generator of its own for something else.
     pub fn fork(&mut self) -> Self {
         Self::new(self.any())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_seed_is_replayed_and_many_begin_where_one_says() {
+        assert_eq!(Seeds::of(None, None, 40), Seeds::Many(0..40));
+        assert_eq!(Seeds::of(None, Some(7), 40), Seeds::Many(0..7));
+        assert_eq!(Seeds::of(Some(123), Some(7), 40), Seeds::Many(123..130));
+        assert_eq!(Seeds::of(Some(123), None, 40), Seeds::One(123));
+        assert_eq!(Seeds::One(123).range(), 123..124);
+        assert_eq!(Seeds::Many(123..130).range(), 123..130);
     }
 }

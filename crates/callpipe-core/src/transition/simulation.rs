@@ -14,13 +14,13 @@
 //! each once. That is what is simulated; it sets a call back, and must never keep it from its end.
 //!
 //! `CALLPIPE_SEED=123 cargo test -p callpipe-core simulation` replays one life,
-//! `CALLPIPE_SEEDS=100000` lives so many.
+//! `CALLPIPE_SEEDS=100000` lives so many; with both they begin with that one.
 
 use std::time::Duration;
 
 use super::*;
 use crate::call::ContactId;
-use crate::conformance::chance::Seeded;
+use crate::conformance::chance::{Seeded, Seeds};
 use crate::failure::FailureKind;
 
 const SEEDS: u64 = 10_000;
@@ -303,13 +303,12 @@ fn live(seed: u64) -> Life {
 
 #[test]
 fn every_simulated_life_ends() {
-    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
-    if let Some(seed) = number("CALLPIPE_SEED") {
-        println!("{:#?}", live(seed).told);
-        return;
-    }
+    let seeds = match Seeds::asked_for(SEEDS) {
+        Seeds::One(seed) => return println!("{:#?}", live(seed).told),
+        Seeds::Many(seeds) => seeds,
+    };
     let mut ends = std::collections::BTreeMap::new();
-    for seed in 0..number("CALLPIPE_SEEDS").unwrap_or(SEEDS) {
+    for seed in seeds {
         match std::panic::catch_unwind(|| live(seed).stored.status) {
             Ok(status) => *ends.entry(status.as_str()).or_insert(0) += 1,
             Err(_) => panic!("replay it with CALLPIPE_SEED={seed}"),

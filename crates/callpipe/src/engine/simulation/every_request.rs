@@ -75,7 +75,7 @@ fn whichever_request_goes_wrong_all_ends_as_if_none_had() {
         Fate::Kills { works: false },
         Fate::Kills { works: true },
     ];
-    in_parallel(requests, |number| {
+    in_parallel(0..requests, |number| {
         let number = number + 1;
         for fate in &fates {
             let case = format!("request {number} of {requests}: {fate:?}");

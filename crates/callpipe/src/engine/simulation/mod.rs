@@ -8,7 +8,7 @@
 //! with what is true of each call.
 //!
 //! Everything follows from one seed: `CALLPIPE_SEED=123 cargo test -p callpipe --lib simulation`
-//! replays one world, `CALLPIPE_SEEDS=10000` tries so many.
+//! replays one world, `CALLPIPE_SEEDS=10000` tries so many; with both they begin with that one.
 
 mod calls;
 mod chance;

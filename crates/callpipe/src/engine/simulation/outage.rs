@@ -110,7 +110,7 @@ fn an_hour_without_a_vendor_parks_no_call_and_the_run_goes_on() {
 #[test]
 fn an_outage_of_any_length_parks_none_of_a_few_calls() {
     for (system, kind) in VENDORS {
-        in_parallel(150, |lasts_s| {
+        in_parallel(0..150, |lasts_s| {
             let outage = (system, kind, Duration::from_secs(lasts_s));
             let universe = universe_with(outage, HOUR, 3);
             universe.world.pass(FROM);

@@ -1,5 +1,6 @@
 //! Thousands of worlds.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,25 +8,25 @@ use super::calls::Calls;
 use super::lives::{Setup, Universe};
 use super::verdict::breaches;
 use super::weather::Weather;
-use callpipe_core::conformance::chance::Seeded;
+use callpipe_core::conformance::chance::{Seeded, Seeds};
 
 /// How many worlds are tried where nobody says otherwise.
-const SEEDS: u64 = 2_000;
+pub(super) const SEEDS: u64 = 2_000;
 
 pub(super) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Does something for each number below another, on all of the machine's processors.
-pub(super) fn in_parallel(end: u64, work: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
+/// Does something for each of some numbers, on all of the machine's processors.
+pub(super) fn in_parallel(numbers: Range<u64>, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(numbers.start);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     match next.fetch_add(1, Ordering::Relaxed) {
-                        number if number < end => work(number),
+                        number if number < numbers.end => work(number),
                         _ => break,
                     }
                 }
@@ -56,7 +57,8 @@ fn lived(seed: u64, keep_lines: bool) -> (Universe, Vec<String>) {
 
 #[test]
 fn every_call_ends_where_it_must_whatever_happens() {
-    if let Some(seed) = number("CALLPIPE_SEED") {
+    let seeds = Seeds::asked_for(SEEDS);
+    if let Seeds::One(seed) = seeds {
         let (universe, breaches) = lived(seed, true);
         for line in universe.world.trace().lines.unwrap() {
             println!("{line}");
@@ -64,9 +66,9 @@ fn every_call_ends_where_it_must_whatever_happens() {
         assert!(breaches.is_empty(), "seed {seed}: {breaches:#?}");
         return;
     }
-    let seeds = number("CALLPIPE_SEEDS").unwrap_or(SEEDS);
+    let seeds = seeds.range();
     let failed = Mutex::new(Vec::new());
-    in_parallel(seeds, |seed| {
+    in_parallel(seeds.clone(), |seed| {
         let lived = std::panic::catch_unwind(|| lived(seed, false).1);
         let breaches = lived.unwrap_or_else(|_| vec!["it panicked".into()]);
         if !breaches.is_empty() {
@@ -80,8 +82,9 @@ fn every_call_ends_where_it_must_whatever_happens() {
     }
     assert!(
         failed.is_empty(),
-        "{} of {seeds} worlds ended badly",
-        failed.len()
+        "{} of {} worlds ended badly",
+        failed.len(),
+        seeds.end - seeds.start
     );
 }
 

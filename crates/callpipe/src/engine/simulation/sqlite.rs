@@ -1,10 +1,12 @@
 //! The real SQLite warehouse in the made-up world: its requests get lost like all others.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use callpipe_connectors::warehouses::sqlite::{SqliteConfig, SqliteWarehouse};
 use callpipe_core::call::{Contact, ContactId};
+use callpipe_core::conformance::chance::Seeds;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::warehouse::{
     Batching, CallDetails, CallFilter, CallRow, ExportCursor, ExportPage, Outcome, PendingCall,
@@ -15,13 +17,13 @@ use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, Utc};
 
 use super::lives::Ended;
-use super::seeds::{in_parallel, number, universe};
+use super::seeds::{SEEDS, in_parallel, universe};
 use super::verdict::breaches;
 use super::weather::System;
 use super::world::World;
 
-/// How many worlds are tried where nobody says otherwise: files are slower than memory.
-const SEEDS: u64 = 40;
+/// Files are slower than memory: one world is tried for so many that are asked for.
+const ONE_FOR: u64 = 50;
 
 /// A warehouse of others, reached through the world's weather.
 pub(super) struct Reached {
@@ -127,8 +129,8 @@ fn wait_for<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn the_real_sqlite_warehouse_gives_the_same_guarantees() {
-    let seeds = number("CALLPIPE_SEEDS").map_or(SEEDS, |seeds| seeds / 50);
-    in_parallel(seeds, |seed| {
+    let Range { start, end } = Seeds::asked_for(SEEDS).range();
+    in_parallel(start..start + (end - start).div_ceil(ONE_FOR), |seed| {
         let folder = tempfile::tempdir().unwrap();
         let config = SqliteConfig {
             path: folder.path().join("calls.db"),
