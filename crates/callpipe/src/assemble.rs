@@ -53,7 +53,7 @@ use crate::engine::stages::{
 
 pub use browser::browser;
 pub use for_shard::for_shard;
-pub use usage::ArchivedUsage;
+pub use usage::{ArchivedUsage, Part};
 
 /// Who we are to Google: found out when the first system asks for it, and the same for all.
 pub struct Google<'a> {
@@ -119,12 +119,12 @@ fn folder(config: &Config, google: &Google<'_>, clock: &Arc<dyn Clock>) -> Outsi
     Folder::new(folder, identity, Arc::clone(clock))
 }
 
-/// The source of recordings, and for how many calls at once it may be asked. With an archive, it
-/// knows what earlier runs have used of its quota.
+/// The source of recordings, and for how many calls at once it may be asked. With `usage` it knows what
+/// was used of its quota before, and tells what it uses.
 pub fn recordings(
     config: &Config,
     google: &Google<'_>,
-    archive: Option<&Archive>,
+    usage: Option<ArchivedUsage>,
     clock: &Arc<dyn Clock>,
 ) -> Outside<(Arc<dyn RecordingSource>, usize)> {
     Ok(match &config.recordings {
@@ -135,15 +135,25 @@ pub fn recordings(
         }
         RecordingsConfig::NiceCxone(account) => {
             let mut source = NiceCxoneRecordings::new(account.clone(), Arc::clone(clock))?;
-            if let Some(archive) = archive {
-                let part = (config.engine.shard_index, config.engine.shard_count);
-                let usage = ArchivedUsage::new(archive.clone(), account.account_digest(), part);
+            if let Some(usage) = usage {
                 source = source.with_usage(Arc::new(usage), Arc::clone(clock));
             }
             let in_flight_max = source.in_flight_max();
             (Arc::new(source), in_flight_max)
         }
     })
+}
+
+/// What is kept of the use of the source's quota, where it has one.
+pub fn usage(config: &Config, archive: &Archive, part: Part) -> Option<ArchivedUsage> {
+    match &config.recordings {
+        RecordingsConfig::Folder(_) => None,
+        RecordingsConfig::NiceCxone(account) => Some(ArchivedUsage::new(
+            archive.clone(),
+            account.account_digest(),
+            part,
+        )),
+    }
 }
 
 /// The archive.
@@ -307,8 +317,12 @@ pub fn stages(
             let paid = PaidReplies::new(archive.clone(), spending.clone());
             Ok(match stage {
                 Stage::Fetch => {
-                    let (source, in_flight_max) =
-                        recordings(config, google, Some(&archive), clock)?;
+                    let part = Part::Shard {
+                        index: shard.index(),
+                        count: shard.count(),
+                    };
+                    let usage = usage(config, &archive, part);
+                    let (source, in_flight_max) = recordings(config, google, usage, clock)?;
                     Arc::new(FetchStage {
                         source,
                         archive,

@@ -10,19 +10,43 @@ use callpipe_core::recording::ArchiveKey;
 /// The folder in which all of it is.
 const FOLDER: &str = "quota";
 
-/// The usage of one part of an account's quota: a shard's, or all of it.
+/// A part of an account's quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A run's.
+    Shard {
+        /// Which one, from zero.
+        index: u32,
+        /// Of how many: 1 where it is all of the quota.
+        count: u32,
+    },
+    /// What checks use beside runs, some single requests.
+    Checks,
+}
+
+impl Part {
+    fn name(self) -> String {
+        match self {
+            Self::Shard { index, count } => format!("{}-of-{count}", index + 1),
+            Self::Checks => "checks".into(),
+        }
+    }
+}
+
+/// The usage of one part of an account's quota.
 ///
-/// Runs of one division of the calls keep to their own parts. What was used under another division
-/// is counted by each as if it were its own part's: too much, and never too little.
+/// Runs of one division of the calls keep to their own parts. What was used under another division,
+/// or by checks, is counted by each as if it were its own part's: too much, and never too little.
+#[derive(Debug, Clone)]
 pub struct ArchivedUsage {
     archive: Archive,
     account: String,
-    part: (u32, u32),
+    part: Part,
 }
 
 impl ArchivedUsage {
-    /// The usage of an account's part: which one, from zero, and of how many.
-    pub fn new(archive: Archive, account: String, part: (u32, u32)) -> Self {
+    /// The usage of an account's part.
+    pub fn new(archive: Archive, account: String, part: Part) -> Self {
         Self {
             archive,
             account,
@@ -30,28 +54,18 @@ impl ArchivedUsage {
         }
     }
 
-    fn key(&self, (index, count): (u32, u32)) -> ArchiveKey {
-        ArchiveKey::quota(&self.account, &format!("{}-of-{count}", index + 1))
+    /// What is written of all parts of the account.
+    pub async fn of_all_parts(&self) -> Outside<Vec<Bytes>> {
+        self.of_parts(|_| true).await
     }
 
-    /// Whether requests under a key count for this part.
-    fn counts(&self, key: &str) -> bool {
-        let of_account = key.strip_prefix(&format!("{FOLDER}/{}-", self.account));
-        let Some(part) = of_account.and_then(|part| part.strip_suffix(".json")) else {
-            return false;
-        };
-        let same_division = part.ends_with(&format!("-of-{}", self.part.1));
-        !same_division || key == self.key(self.part).as_str()
-    }
-}
-
-#[async_trait]
-impl UsageStore for ArchivedUsage {
-    async fn read(&self) -> Outside<Vec<Bytes>> {
+    async fn of_parts(&self, is_meant: impl Fn(&str) -> bool) -> Outside<Vec<Bytes>> {
         let mut found = Vec::new();
         for name in self.archive.list_names(FOLDER).await? {
-            if let Some(key) = ArchiveKey::quota_of(&name)
-                && self.counts(&name)
+            let of_account = name.strip_prefix(&format!("{FOLDER}/{}-", self.account));
+            let part = of_account.and_then(|part| part.strip_suffix(".json"));
+            if let (Some(part), Some(key)) = (part, ArchiveKey::quota_of(&name))
+                && is_meant(part)
             {
                 found.extend(self.archive.read(&key).await?);
             }
@@ -59,8 +73,25 @@ impl UsageStore for ArchivedUsage {
         Ok(found)
     }
 
+    /// Whether requests of a part count for this one.
+    fn counts(&self, part: &str) -> bool {
+        let is_of_others = match self.part {
+            Part::Shard { count, .. } => part.ends_with(&format!("-of-{count}")),
+            Part::Checks => true,
+        };
+        !is_of_others || part == self.part.name()
+    }
+}
+
+#[async_trait]
+impl UsageStore for ArchivedUsage {
+    async fn read(&self) -> Outside<Vec<Bytes>> {
+        self.of_parts(|part| self.counts(part)).await
+    }
+
     async fn write(&self, usage: Bytes) -> Outside<()> {
-        self.archive.overwrite(&self.key(self.part), &usage).await
+        let key = ArchiveKey::quota(&self.account, &self.part.name());
+        self.archive.overwrite(&key, &usage).await
     }
 }
 
@@ -68,30 +99,41 @@ impl UsageStore for ArchivedUsage {
 mod tests {
     use super::*;
 
-    fn usage(archive: &Archive, account: &str, part: (u32, u32)) -> ArchivedUsage {
+    const WHOLE: Part = shard(0, 1);
+
+    const fn shard(index: u32, count: u32) -> Part {
+        Part::Shard { index, count }
+    }
+
+    fn usage(archive: &Archive, account: &str, part: Part) -> ArchivedUsage {
         ArchivedUsage::new(archive.clone(), account.into(), part)
     }
 
     #[tokio::test]
-    async fn a_part_knows_its_own_usage_and_that_of_other_divisions() {
+    async fn a_part_knows_its_own_usage_and_that_of_other_divisions_and_of_checks() {
         let archive = Archive::memory();
         for (account, part) in [
-            ("one", (0, 1)),
-            ("one", (0, 4)),
-            ("one", (1, 4)),
-            ("two", (0, 1)),
+            ("one", WHOLE),
+            ("one", shard(0, 4)),
+            ("one", shard(1, 4)),
+            ("one", Part::Checks),
+            ("two", WHOLE),
+            ("two", Part::Checks),
         ] {
-            let text = format!("{account} {part:?}");
+            let text = format!("{account} {}", part.name());
             let usage = usage(&archive, account, part);
             usage.write(text.into()).await.unwrap();
         }
+        let all = ["one 1-of-1", "one 1-of-4", "one 2-of-4", "one checks"];
         for (part, expected) in [
-            ((0, 1), vec!["one (0, 1)", "one (0, 4)", "one (1, 4)"]),
-            ((0, 4), vec!["one (0, 1)", "one (0, 4)"]),
-            ((2, 4), vec!["one (0, 1)"]),
+            (WHOLE, &all[..]),
+            (shard(0, 4), &["one 1-of-1", "one 1-of-4", "one checks"]),
+            (shard(2, 4), &["one 1-of-1", "one checks"]),
+            (Part::Checks, &["one checks"]),
         ] {
-            let found = usage(&archive, "one", part).read().await.unwrap();
-            assert_eq!(found, expected, "{part:?}");
+            let usage = usage(&archive, "one", part);
+            assert_eq!(usage.read().await.unwrap(), expected, "{part:?}");
+            assert_eq!(usage.of_all_parts().await.unwrap(), all);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `callpipe check`: does with each outside system what a run would do, and says how to mend what
 //! fails.
 
+mod recordings;
+
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::failure::Outside;
 use callpipe_core::progress::Stage;
@@ -65,15 +67,12 @@ async fn check_stage(
     match stage {
         Stage::Fetch => {
             let contacts = async { assemble::contacts(config, google, clock)?.check().await };
-            let recordings = async {
-                assemble::recordings(config, google, None, clock)?
-                    .0
-                    .check()
-                    .await
-            };
             vec![
                 checked("contacts", contacts.await),
-                checked("recordings", recordings.await),
+                checked(
+                    "recordings",
+                    recordings::check(context, config, google).await,
+                ),
             ]
         }
         Stage::Transcribe => {

@@ -5,7 +5,8 @@
 //! its own lease first and looks at the others then, so that of two who begin together at least one
 //! sees the other.
 
-use callpipe_connectors::archive::STAGING_DEFAULT;
+use callpipe_connectors::archive::{Archive, STAGING_DEFAULT};
+use callpipe_core::contracts::clock::Clock;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
 use super::Engine;
+use super::holder::Holder;
 use super::lease::{Applicant, FOLDER, Held, Lease, RenewalError, Taken, holder_of};
 
 /// A lease for each stage of a run, or who holds one that stands in the way.
@@ -60,17 +62,40 @@ async fn take_one(engine: &Engine, stage: Stage) -> Outside<Result<Lease, Held>>
 
 /// Who works on calls of this run under another lease.
 async fn in_the_way(engine: &Engine, stage: Stage) -> Outside<Option<Held>> {
-    let objects = engine.archive.list_names(FOLDER).await?;
+    let shard = engine.settings.shard;
+    let (clock, us) = (engine.clock.as_ref(), &engine.settings.holder);
+    holder_of_one(&engine.archive, clock, us, |name| {
+        overlaps(name, stage, shard)
+    })
+    .await
+}
+
+/// Who works on a stage, of whatever shard, as `us` can see.
+pub async fn at_work(
+    archive: &Archive,
+    clock: &dyn Clock,
+    us: &Holder,
+    stage: Stage,
+) -> Outside<Option<Held>> {
+    let is_of_stage = |name: &str| name.split('-').next() == Some(stage.as_str());
+    holder_of_one(archive, clock, us, is_of_stage).await
+}
+
+/// Who holds a lease with such a name.
+async fn holder_of_one(
+    archive: &Archive,
+    clock: &dyn Clock,
+    us: &Holder,
+    is_meant: impl Fn(&str) -> bool,
+) -> Outside<Option<Held>> {
+    let objects = archive.list_names(FOLDER).await?;
     let folders = objects
         .iter()
         .filter_map(|object| object.strip_prefix(FOLDER)?.split('/').nth(1));
-    let mut names: Vec<&str> = folders
-        .filter(|name| overlaps(name, stage, engine.settings.shard))
-        .collect();
+    let mut names: Vec<&str> = folders.filter(|name| is_meant(name)).collect();
     names.dedup();
-    let (clock, us) = (engine.clock.as_ref(), &engine.settings.holder);
     for name in names {
-        if let Some(held) = holder_of(&engine.archive, clock, name, us).await? {
+        if let Some(held) = holder_of(archive, clock, name, us).await? {
             return Ok(Some(held));
         }
     }

@@ -1,5 +1,6 @@
 //! What people see: output and exit code of each command, clean and with bad input.
 
+use callpipe_sandbox::System;
 use expect_test::expect;
 
 use crate::support::{Bench, Ran, command, ran, unlimited, world};
@@ -168,6 +169,29 @@ async fn check_tries_everything_and_says_what_to_mend() {
         .collect();
     assert_eq!(checked.len(), 4, "{}", fetch.stdout);
     assert!(!fetch.stdout.contains("transcriber"));
+}
+
+/// What checks ask counts, also for each other: where all that is allowed is used, none is asked.
+#[tokio::test]
+async fn checks_do_not_ask_a_request_too_many() {
+    let bench = Bench::new(world(46, 5), unlimited()).await;
+    let configuration = bench.configuration().replace(
+        "requests_per_5_minutes = 100000",
+        "requests_per_5_minutes = 2",
+    );
+    bench.write("callpipe.toml", &configuration);
+    for expected in [
+        "ok    recordings   tenant",
+        "ok    recordings   tenant",
+        "ok    recordings   not asked, because 2 of 2 requests of the last 5 minutes are used",
+    ] {
+        let checked = bench.run(&["check", "--stage", "fetch"]).await;
+        let checked = checked.expect_code(0);
+        assert!(checked.stdout.contains(expected), "{}", checked.stdout);
+    }
+    let journal = bench.sandbox.journal();
+    let route = "/media-playback/v1/contacts";
+    assert_eq!(journal.count_route(System::NiceCxone, route), 2);
 }
 
 #[tokio::test]

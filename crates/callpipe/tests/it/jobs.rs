@@ -108,6 +108,11 @@ async fn a_second_execution_of_a_held_shard_leaves_at_once_and_names_the_holder(
         );
     }
     bench.run(&["run"]).await.expect_code(75);
+    // A run would not know of a request that is asked beside it.
+    let check = bench.run(&["check", "--stage", "fetch"]).await;
+    let not_asked = "ok    recordings   not asked, because Cloud Run job calls, execution calls-x7k2p, task 0, \
+                     attempt 0 is at work on fetch-1-of-2";
+    assert!(check.stdout.contains(not_asked), "{}", check.stdout);
     // Calls of the other shard are nobody's yet.
     bench.run(&["run", "--shard", "2/2"]).await.expect_code(0);
     terminate(&first);

@@ -163,6 +163,14 @@ impl Ledger {
     }
 }
 
+/// How many requests still count at a moment, by what was written of them.
+pub fn used(usages: &[Bytes], now: DateTime<Utc>, window: Duration) -> usize {
+    let usages = usages.iter().filter_map(|text| read(text));
+    usages
+        .map(|usage| counts_for(&usage, now, window).len())
+        .sum()
+}
+
 fn read(text: &[u8]) -> Option<Usage> {
     match serde_json::from_slice(text) {
         Ok(usage) => Some(usage),

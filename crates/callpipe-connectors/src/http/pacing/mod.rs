@@ -7,5 +7,5 @@ mod ledger;
 mod tests;
 mod window;
 
-pub use ledger::{Ledger, UsageStore};
+pub use ledger::{Ledger, UsageStore, used};
 pub use window::{Slot, WindowLimit};

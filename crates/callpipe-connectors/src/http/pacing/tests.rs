@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use super::{Ledger, UsageStore, WindowLimit};
+use super::{Ledger, UsageStore, WindowLimit, used};
 
 const WINDOW: Duration = Duration::from_secs(300);
 const SECOND: Duration = Duration::from_secs(1);
@@ -125,6 +125,11 @@ async fn what_was_used_counts_for_a_window_whoever_sent_it() {
     send(&first, 10).await;
     let sent_at = Instant::now();
     first.close().await.unwrap();
+    let usage = outlives.usage.lock().unwrap().clone().unwrap();
+    let used_at = |at| used(std::slice::from_ref(&usage), at, WINDOW);
+    let now = outlives.now();
+    assert_eq!(used_at(now), 10);
+    assert_eq!(used_at(now + WINDOW + SECOND), 0);
     tokio::time::advance(SECOND * 100).await;
     let next = outlives.limit(10);
     let slot = next.slot().await.unwrap();

@@ -25,7 +25,7 @@ use super::vendors::{Contacts, Recordings, Window};
 use super::warehouse::MemoryWarehouse;
 use super::weather::Weather;
 use super::world::{WallClock, World};
-use crate::assemble::ArchivedUsage;
+use crate::assemble::{ArchivedUsage, Part};
 use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
@@ -355,7 +355,8 @@ impl Universe {
         let spending = Spending::new(None, Arc::clone(&monitor));
         let paid = PaidReplies::new(archive.clone(), spending);
         let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.world)));
-        let usage = ArchivedUsage::new(archive.clone(), "made-up".into(), (0, 1));
+        let all = Part::Shard { index: 0, count: 1 };
+        let usage = ArchivedUsage::new(archive.clone(), "made-up".into(), all);
         let [fetch, transcribe, classify] = self.setup.in_flight;
         let recordings = Recordings {
             world: Arc::clone(&self.world),
