@@ -9,12 +9,11 @@ use callpipe_core::retry::RetryPolicy;
 
 use super::calls::Calls;
 use super::lives::{Death, Setup, Universe};
-use super::seeds::number;
 use super::verdict::breaches;
 use super::weather::{System, Weather};
 
 /// How many calls there are where nobody says otherwise.
-const CALLS: u64 = 3_000;
+const CALLS: usize = 3_000;
 
 const WINDOW: Duration = Duration::from_secs(300);
 
@@ -35,7 +34,10 @@ const BY_THE_MINUTE: Batching = Batching {
 };
 
 fn calls() -> usize {
-    number("CALLPIPE_CALLS").unwrap_or(CALLS) as usize
+    let calls = std::env::var("CALLPIPE_CALLS").ok();
+    calls.map_or(CALLS, |calls| {
+        calls.parse().expect("CALLPIPE_CALLS is a number")
+    })
 }
 
 fn setup(requests_max: usize, batching: Batching) -> Setup {

@@ -13,10 +13,6 @@ use callpipe_core::conformance::chance::{Seeded, Seeds};
 /// How many worlds are tried where nobody says otherwise.
 pub(super) const SEEDS: u64 = 2_000;
 
-pub(super) fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 /// Does something for each of some numbers, on all of the machine's processors.
 pub(super) fn in_parallel(numbers: Range<u64>, work: impl Fn(u64) + Sync) {
     let next = AtomicU64::new(numbers.start);
