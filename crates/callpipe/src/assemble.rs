@@ -317,11 +317,7 @@ pub fn stages(
             let paid = PaidReplies::new(archive.clone(), spending.clone());
             Ok(match stage {
                 Stage::Fetch => {
-                    let part = Part::Shard {
-                        index: shard.index(),
-                        count: shard.count(),
-                    };
-                    let usage = usage(config, &archive, part);
+                    let usage = usage(config, &archive, Part::Shard(shard));
                     let (source, in_flight_max) = recordings(config, google, usage, clock)?;
                     Arc::new(FetchStage {
                         source,

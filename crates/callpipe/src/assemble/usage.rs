@@ -6,6 +6,7 @@ use callpipe_connectors::archive::Archive;
 use callpipe_connectors::http::pacing::UsageStore;
 use callpipe_core::failure::Outside;
 use callpipe_core::recording::ArchiveKey;
+use callpipe_core::shard::Shard;
 
 /// The folder in which all of it is.
 const FOLDER: &str = "quota";
@@ -14,12 +15,7 @@ const FOLDER: &str = "quota";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// A run's.
-    Shard {
-        /// Which one, from zero.
-        index: u32,
-        /// Of how many: 1 where it is all of the quota.
-        count: u32,
-    },
+    Shard(Shard),
     /// What checks use beside runs, some single requests.
     Checks,
 }
@@ -27,7 +23,7 @@ pub enum Part {
 impl Part {
     fn name(self) -> String {
         match self {
-            Self::Shard { index, count } => format!("{}-of-{count}", index + 1),
+            Self::Shard(shard) => format!("{}-of-{}", shard.index() + 1, shard.count()),
             Self::Checks => "checks".into(),
         }
     }
@@ -76,7 +72,7 @@ impl ArchivedUsage {
     /// Whether requests of a part count for this one.
     fn counts(&self, part: &str) -> bool {
         let is_of_others = match self.part {
-            Part::Shard { count, .. } => part.ends_with(&format!("-of-{count}")),
+            Part::Shard(shard) => part.ends_with(&format!("-of-{}", shard.count())),
             Part::Checks => true,
         };
         !is_of_others || part == self.part.name()
@@ -99,10 +95,10 @@ impl UsageStore for ArchivedUsage {
 mod tests {
     use super::*;
 
-    const WHOLE: Part = shard(0, 1);
+    const WHOLE: Part = Part::Shard(Shard::WHOLE);
 
-    const fn shard(index: u32, count: u32) -> Part {
-        Part::Shard { index, count }
+    fn shard(index: u32, count: u32) -> Part {
+        Part::Shard(Shard::new(index, count).unwrap())
     }
 
     fn usage(archive: &Archive, account: &str, part: Part) -> ArchivedUsage {

@@ -14,7 +14,8 @@ use crate::config::Config;
 use crate::engine::holder::Holder;
 use crate::engine::leases;
 
-/// Asks the source as a run would, unless runs use all that may be asked.
+/// Asks the source as a run would, unless runs use all that may be asked. `config` has the limits of all
+/// shards together.
 pub(super) async fn check(
     context: &Context,
     config: &Config,
@@ -33,7 +34,7 @@ pub(super) async fn check(
     let (source, _) = source(Some(usage.clone()))?;
     let wait = match at_work(context, &archive).await? {
         Some(words) => Some(words),
-        None => used_up(context, config, &usage, source.pace()).await?,
+        None => used_up(context, &usage, source.pace()).await?,
     };
     if let Some(words) = wait {
         return Ok(format!("not asked, because {words}"));
@@ -57,7 +58,6 @@ async fn at_work(context: &Context, archive: &Archive) -> Outside<Option<String>
 
 async fn used_up(
     context: &Context,
-    config: &Config,
     usage: &ArchivedUsage,
     pace: Option<Pace>,
 ) -> Outside<Option<String>> {
@@ -68,8 +68,6 @@ async fn used_up(
     else {
         return Ok(None);
     };
-    // What one shard may ask, so many times.
-    let requests_max = requests_max * config.engine.shard_count as usize;
     let usages = usage.of_all_parts().await?;
     let used = pacing::used(&usages, context.clock.now(), window);
     let minutes = window.as_secs() / 60;

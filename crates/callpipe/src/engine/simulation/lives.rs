@@ -355,7 +355,7 @@ impl Universe {
         let spending = Spending::new(None, Arc::clone(&monitor));
         let paid = PaidReplies::new(archive.clone(), spending);
         let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.world)));
-        let all = Part::Shard { index: 0, count: 1 };
+        let all = Part::Shard(Shard::WHOLE);
         let usage = ArchivedUsage::new(archive.clone(), "made-up".into(), all);
         let [fetch, transcribe, classify] = self.setup.in_flight;
         let recordings = Recordings {
