@@ -46,6 +46,7 @@ use crate::engine::Settings;
 use crate::engine::holder::Holder;
 use crate::engine::leases;
 use crate::engine::paid::PaidReplies;
+use crate::engine::patience::Patience;
 use crate::engine::spending::Spending;
 use crate::engine::stages::{
     AnalysisWanted, ClassifyStage, FetchStage, Places, StageWork, TranscribeStage,
@@ -310,11 +311,12 @@ pub fn stages(
 ) -> Outside<Vec<Arc<dyn StageWork>>> {
     // Whoever works has been told by now if there is no such shard.
     let shard = config.engine.shard().unwrap_or(Shard::WHOLE);
+    let patience = Patience::new(outage_max(&config.engine));
     wanted
         .iter()
         .map(|stage| -> Outside<Arc<dyn StageWork>> {
             let archive = archive.for_worker(&leases::name(*stage, shard))?;
-            let paid = PaidReplies::new(archive.clone(), spending.clone());
+            let paid = PaidReplies::new(archive.clone(), spending.clone(), patience);
             Ok(match stage {
                 Stage::Fetch => {
                     let usage = usage(config, &archive, Part::Shard(shard));
@@ -360,6 +362,11 @@ pub fn retry_policy(engine: &EngineConfig) -> RetryPolicy {
     }
 }
 
+/// For how long vendors and stores that are away are waited for.
+pub fn outage_max(engine: &EngineConfig) -> Duration {
+    Duration::from_secs(engine.outage_max_s)
+}
+
 /// The grace of a stop is at most so long where what was done takes a while to save.
 const STOP_GRACE_MAX: Duration = Duration::from_secs(4);
 
@@ -379,7 +386,7 @@ pub fn settings(
         since: engine.cutoff_date,
         shard: engine.shard()?,
         limit: None,
-        outage_max: Duration::from_secs(engine.outage_max_s),
+        outage_max: outage_max(engine),
         wait_max: Duration::from_secs(engine.wait_max_s),
         stop_grace: match is_short {
             true => stop_grace.min(STOP_GRACE_MAX),

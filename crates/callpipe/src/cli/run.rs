@@ -16,8 +16,10 @@ use crate::chance::SystemChance;
 use crate::config::{Config, ContactsConfig};
 use crate::engine::estimate::estimate;
 use crate::engine::monitor::Monitor;
+use crate::engine::patience::Patience;
 use crate::engine::spending::Spending;
 use crate::engine::stop::Stop;
+use crate::engine::tenure::Tenure;
 use crate::engine::{self, Ending, Engine, RunReport};
 use crate::exit::Exit;
 use crate::report;
@@ -143,9 +145,11 @@ async fn assembled(
         false => None,
     };
     let warehouse = assemble::warehouse(config, &google, &archive, &clock)?;
+    let patience = Patience::new(assemble::outage_max(&config.engine));
     tokio::select! {
-        prepared = warehouse.prepare(&taxonomy) => prepared?,
+        biased;
         () = stop.asked() => return Err(stopped_early().into()),
+        prepared = patience.ask_at_the_start(&stop, || warehouse.prepare(&taxonomy)) => prepared?,
     }
     let cloud_run = context.cloud_run.as_ref();
     let mut settings = assemble::settings(&config.engine, cloud_run, warehouse.batching())?;
@@ -161,6 +165,7 @@ async fn assembled(
         monitor,
         settings,
         stop,
+        tenure: Tenure::default(),
     })
 }
 

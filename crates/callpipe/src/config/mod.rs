@@ -218,7 +218,7 @@ pub struct EngineConfig {
     pub retry_delay_ms_max: u64,
     /// A missing recording is believed when the call is older than this, in seconds.
     pub settle_for_s: u64,
-    /// For how long a stage waits for its vendor to come back before the run gives up, in seconds.
+    /// For how long vendors and stores that are away are waited for before the run gives up, in seconds.
     pub outage_max_s: u64,
     /// For how long a run with nothing else to do waits for a call that is to be tried again, in
     /// seconds.

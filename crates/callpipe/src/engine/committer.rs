@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::monitor::Monitor;
+use super::patience::Patience;
 use super::saver::Saver;
 
 /// How many outcomes may wait for the committer; then the stages wait for it.
@@ -135,10 +136,11 @@ pub async fn commit(
     mut inbox: mpsc::Receiver<Done>,
     signals: &Signals,
     monitor: &Monitor,
+    patience: Patience,
     out_of_time: impl Future<Output = ()>,
 ) -> Outside<()> {
     let batching = warehouse.batching();
-    let mut saver = Saver::new(warehouse, signals, monitor);
+    let mut saver = Saver::new(warehouse, signals, monitor, patience);
     let mut out_of_time = pin!(out_of_time);
     while let Some(first) = inbox.recv().await {
         let mut batch = batch(first, &mut inbox, signals, batching).await;
@@ -307,6 +309,7 @@ mod tests {
             inbox,
             &Signals::default(),
             &Monitor::default(),
+            Patience::new(Duration::ZERO),
             out_of_time,
         )
         .await;

@@ -3,10 +3,12 @@
 use callpipe_core::contracts::contact_source::{ContactPage, ContactQuery, ContactSource};
 use callpipe_core::failure::{Blame, Failure, Outside};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::{Engine, patience};
+use super::Engine;
+use super::patience::ask_the_warehouse;
 
-/// Attempts at one page before the source is given up.
+/// Attempts at one page before the source is given up, if they took as long as an outage may last.
 const PAGE_ATTEMPTS_MAX: u32 = 6;
 
 /// Lists all contacts and takes up the new ones, as many at once as suits the warehouse. `wake` is told
@@ -18,8 +20,10 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
     let batch_max = engine.warehouse.batching().rows_max.max(1);
     let mut cursor = None;
     loop {
-        if engine.stop.is_asked() {
-            return Ok(());
+        tokio::select! {
+            biased;
+            () = engine.stop.asked() => return Ok(()),
+            () = engine.tenure.lasting(engine.clock.as_ref()) => {}
         }
         let page = page(engine, source, &query, cursor).await?;
         for problem in &page.problems {
@@ -35,7 +39,7 @@ pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify
         let mut contacts = page.contacts;
         contacts.retain(|contact| engine.settings.is_responsible_for(contact));
         for batch in contacts.chunks(batch_max) {
-            let added = patience::ask(&engine.stop, || {
+            let added = ask_the_warehouse(engine, || {
                 engine.warehouse.add_contacts(batch, engine.clock.now())
             })
             .await?;
@@ -56,21 +60,24 @@ pub(super) async fn page(
     query: &ContactQuery,
     cursor: Option<callpipe_core::contracts::contact_source::Cursor>,
 ) -> Outside<ContactPage> {
-    let mut attempt = 0;
+    let (mut attempt, began) = (0, Instant::now());
     loop {
         let failure: Failure = match source.list(query, cursor.clone()).await {
             Ok(page) => return Ok(page),
             Err(failure) => failure,
         };
         attempt += 1;
-        if failure.kind.blame() != Blame::Moment || attempt == PAGE_ATTEMPTS_MAX {
+        let is_enough =
+            attempt >= PAGE_ATTEMPTS_MAX && began.elapsed() >= engine.settings.outage_max;
+        if failure.kind.blame() != Blame::Moment || is_enough {
             return Err(failure.context(format!("listing contacts from {}", source.name())));
         }
         let chance = engine.chance.next();
-        let wait = engine
-            .settings
-            .retry
-            .backoff(attempt, failure.retry_after, chance);
+        let wait = engine.settings.retry.backoff(
+            attempt.min(PAGE_ATTEMPTS_MAX),
+            failure.retry_after,
+            chance,
+        );
         tracing::warn!(
             reason = failure.chain(),
             wait_ms = wait.as_millis() as u64,

@@ -2,7 +2,8 @@
 //!
 //! A lease is a row of numbered objects in the archive; the highest number is its holder. Taking it
 //! over means creating the next number, which only one can do. The holder renews its own object and
-//! notices a higher number, so that a run that slept through its lease ends itself.
+//! notices a higher number, so that a run that slept through its lease ends itself. A lease that has run
+//! out, because the store was away for a while, is renewed in the way in which others take it over.
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub enum Taken {
 }
 
 /// A lease that is ours until it is released or has run out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lease {
     name: String,
     number: u64,
@@ -66,6 +67,8 @@ pub struct Applicant<'a> {
     pub holder: &'a Holder,
     /// A run that was killed keeps the next one out for so long at most.
     pub ttl: Duration,
+    /// By which a run knows what it wrote itself when it heard no answer.
+    pub nonce: u64,
 }
 
 /// Why a lease could not be renewed.
@@ -73,7 +76,8 @@ pub struct Applicant<'a> {
 pub enum RenewalError {
     /// Another run has taken it over.
     TakenOver,
-    /// The store could not be asked or written. The lease is ours until it has run out.
+    /// The store could not be asked or written. The lease is ours until it has run out, and may be
+    /// after that.
     Store(Failure),
 }
 
@@ -88,7 +92,9 @@ impl Lease {
         let numbers = numbers(archive, name).await?;
         let highest = numbers.iter().copied().max().unwrap_or(0);
         if highest > 0
-            && let Some(held) = held_by(archive, clock, name, highest, applicant.holder).await?
+            && let Some(holding) = holding(archive, name, highest).await?
+            && holding.nonce != applicant.nonce
+            && let Some(held) = holding.held(clock, name, applicant.holder)
         {
             return Ok(Taken::Held(held));
         }
@@ -97,20 +103,14 @@ impl Lease {
             name: name.to_owned(),
             number: highest + 1,
             holder: applicant.holder.clone(),
-            nonce: rand::random(),
+            nonce: applicant.nonce,
             ttl,
             expires_at: clock.now() + ttl,
         };
-        let holding = lease.holding_until(lease.expires_at)?;
-        // A request that was repeated meets what it wrote itself.
-        let is_ours = archive.create(&lease.key(), &holding).await?
-            || archive
-                .read(&lease.key())
-                .await?
-                .is_some_and(|found| found == holding);
-        if !is_ours {
+        if !lease.create(archive).await? {
             // Somebody was faster.
-            let faster = held_by(archive, clock, name, lease.number, applicant.holder).await?;
+            let faster = holding(archive, name, lease.number).await?;
+            let faster = faster.and_then(|faster| faster.held(clock, name, applicant.holder));
             return Ok(Taken::Held(faster.unwrap_or(Held {
                 lease: name.to_owned(),
                 holder: "another run".into(),
@@ -129,18 +129,57 @@ impl Lease {
         archive: &Archive,
         clock: &dyn Clock,
     ) -> Result<(), RenewalError> {
-        let highest = highest_number(archive, &self.name).await;
-        if highest.map_err(RenewalError::Store)? != self.number {
+        let is_ours = self.is_highest(archive).await;
+        if !is_ours.map_err(RenewalError::Store)? {
             return Err(RenewalError::TakenOver);
         }
-        let expires_at = clock.now() + self.ttl;
-        let holding = self
-            .holding_until(expires_at)
-            .map_err(RenewalError::Store)?;
-        let renewed = archive.overwrite(&self.key(), &holding).await;
-        renewed.map_err(RenewalError::Store)?;
-        self.expires_at = expires_at;
+        let now = clock.now();
+        let mut renewed = Self {
+            expires_at: now + self.ttl,
+            ..self.clone()
+        };
+        let is_ours = if now < self.expires_at {
+            renewed.overwrite(archive).await.map(|()| true)
+        } else {
+            // Who takes it over now may have looked already: only one can make the next number. The old
+            // one is removed by who takes the lease next.
+            renewed.number += 1;
+            renewed.create(archive).await
+        };
+        if !is_ours.map_err(RenewalError::Store)? {
+            return Err(RenewalError::TakenOver);
+        }
+        *self = renewed;
         Ok(())
+    }
+
+    /// Whether nobody has a higher number. What was written and not heard of is ours, too.
+    async fn is_highest(&mut self, archive: &Archive) -> Outside<bool> {
+        let highest = highest_number(archive, &self.name).await?;
+        if highest == self.number {
+            return Ok(true);
+        }
+        let found = holding(archive, &self.name, highest).await?;
+        let is_ours = found.is_some_and(|found| found.nonce == self.nonce);
+        if is_ours {
+            self.number = highest;
+        }
+        Ok(is_ours)
+    }
+
+    /// Writes its number if nobody has it. A request that was repeated meets what it wrote itself.
+    async fn create(&self, archive: &Archive) -> Outside<bool> {
+        let holding = self.holding_until(self.expires_at)?;
+        Ok(archive.create(&self.key(), &holding).await?
+            || archive
+                .read(&self.key())
+                .await?
+                .is_some_and(|found| found == holding))
+    }
+
+    async fn overwrite(&self, archive: &Archive) -> Outside<()> {
+        let holding = self.holding_until(self.expires_at)?;
+        archive.overwrite(&self.key(), &holding).await
     }
 
     /// Gives it back: the next run need not wait.
@@ -187,10 +226,12 @@ pub(super) async fn holder_of(
     name: &str,
     us: &Holder,
 ) -> Outside<Option<Held>> {
-    match highest_number(archive, name).await? {
-        0 => Ok(None),
-        highest => held_by(archive, clock, name, highest, us).await,
+    let highest = highest_number(archive, name).await?;
+    if highest == 0 {
+        return Ok(None);
     }
+    let holding = holding(archive, name, highest).await?;
+    Ok(holding.and_then(|holding| holding.held(clock, name, us)))
 }
 
 async fn highest_number(archive: &Archive, name: &str) -> Outside<u64> {
@@ -204,27 +245,23 @@ async fn numbers(archive: &Archive, name: &str) -> Outside<Vec<u64>> {
     Ok(names.iter().filter_map(number).collect())
 }
 
-/// Who holds a number now. Nobody where it has run out, was given back, or cannot be read, or where
-/// its holder has ended.
-async fn held_by(
-    archive: &Archive,
-    clock: &dyn Clock,
-    name: &str,
-    number: u64,
-    us: &Holder,
-) -> Outside<Option<Held>> {
-    let Some(bytes) = archive.read(&ArchiveKey::lease(name, number)).await? else {
-        return Ok(None);
-    };
-    let holding: Option<Holding> = serde_json::from_slice(&bytes).ok();
-    Ok(holding
-        .filter(|holding| holding.expires_at > clock.now())
-        .filter(|holding| !holding.holder.runner.has_ended(&us.runner))
-        .map(|holding| Held {
+/// What is written under a number; nothing where it cannot be read.
+async fn holding(archive: &Archive, name: &str, number: u64) -> Outside<Option<Holding>> {
+    let bytes = archive.read(&ArchiveKey::lease(name, number)).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+impl Holding {
+    /// Who holds the lease now. Nobody where it has run out or was given back, or where its holder has
+    /// ended.
+    fn held(self, clock: &dyn Clock, name: &str, us: &Holder) -> Option<Held> {
+        let lasts = self.expires_at > clock.now() && !self.holder.runner.has_ended(&us.runner);
+        lasts.then(|| Held {
             lease: name.to_owned(),
-            holder: holding.holder.words,
-            expires_at: holding.expires_at,
-        }))
+            holder: self.holder.words,
+            expires_at: self.expires_at,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -261,7 +298,17 @@ mod tests {
     }
 
     async fn taken(archive: &Archive, clock: &HandClock, holder: &Holder) -> Taken {
-        let applicant = Applicant { holder, ttl: TTL };
+        taken_by_run(archive, clock, holder, rand::random()).await
+    }
+
+    async fn taken_by_run(
+        archive: &Archive,
+        clock: &HandClock,
+        holder: &Holder,
+        nonce: u64,
+    ) -> Taken {
+        let ttl = TTL;
+        let applicant = Applicant { holder, ttl, nonce };
         Lease::take(archive, clock, "fetch", applicant)
             .await
             .unwrap()
@@ -347,6 +394,45 @@ mod tests {
                     .unwrap();
             }
             assert_eq!(archive.list_names("leases/fetch").await.unwrap().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_run_out_and_nobody_wanted_is_renewed_so_that_nobody_else_can_take_it() {
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            let mut first = ours(&archive, &clock, "first").await;
+            clock.forward(TTL * 100);
+            first.renew(&archive, &clock).await.unwrap();
+            assert_eq!(first.expires_at(), clock.now() + TTL);
+            // Who had found that it has run out, and takes it over only now.
+            let next = ArchiveKey::lease("fetch", 2);
+            assert!(!archive.create(&next, b"another run").await.unwrap());
+            let second = taken(&archive, &clock, &holder("second")).await;
+            assert!(matches!(second, Taken::Held(_)), "{second:?}");
+            first.renew(&archive, &clock).await.unwrap();
+            first.release(&archive).await.unwrap();
+            ours(&archive, &clock, "third").await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_knows_what_it_wrote_without_hearing_of_it() {
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let (clock, us) = (HandClock::new(), holder("us"));
+            taken_by_run(&archive, &clock, &us, 7).await;
+            let Taken::Ours(mut again) = taken_by_run(&archive, &clock, &us, 7).await else {
+                panic!("a run is kept out by itself");
+            };
+            let other = taken_by_run(&archive, &clock, &us, 8).await;
+            assert!(matches!(other, Taken::Held(_)), "{other:?}");
+            let mut unheard = again.clone();
+            clock.forward(TTL);
+            unheard.renew(&archive, &clock).await.unwrap();
+            clock.forward(TTL);
+            again.renew(&archive, &clock).await.unwrap();
         }
     }
 

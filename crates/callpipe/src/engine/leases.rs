@@ -5,9 +5,11 @@
 //! its own lease first and looks at the others then, so that of two who begin together at least one
 //! sees the other.
 
+mod keep;
+
 use callpipe_connectors::archive::{Archive, STAGING_DEFAULT};
 use callpipe_core::contracts::clock::Clock;
-use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::failure::Outside;
 use callpipe_core::progress::Stage;
 use callpipe_core::shard::Shard;
 use chrono::{DateTime, Utc};
@@ -15,13 +17,40 @@ use futures::future::join_all;
 
 use super::Engine;
 use super::holder::Holder;
-use super::lease::{Applicant, FOLDER, Held, Lease, RenewalError, Taken, holder_of};
+use super::lease::{Applicant, FOLDER, Held, Lease, Taken, holder_of};
 
-/// A lease for each stage of a run, or who holds one that stands in the way.
-pub(super) async fn take(engine: &Engine) -> Outside<Result<Vec<Lease>, Held>> {
+pub(super) use keep::{Lost, keep};
+
+/// The lease of one of a run's stages.
+#[derive(Debug)]
+pub(super) struct StageLease {
+    stage: Stage,
+    lease: Lease,
+    /// It had run out, and has been renewed before it was known whether that let another run in.
+    is_uncertain: bool,
+}
+
+impl StageLease {
+    fn holds_until(&self) -> DateTime<Utc> {
+        match self.is_uncertain {
+            true => DateTime::<Utc>::MIN_UTC,
+            false => self.lease.expires_at(),
+        }
+    }
+}
+
+/// Until when all of a run's leases hold.
+pub(super) fn hold_until(leases: &[StageLease]) -> DateTime<Utc> {
+    let moments = leases.iter().map(StageLease::holds_until);
+    moments.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// A lease for each stage of a run, or who holds one that stands in the way. Whoever asks again after a
+/// failure does so with the same nonce.
+pub(super) async fn take(engine: &Engine, nonce: u64) -> Outside<Result<Vec<StageLease>, Held>> {
     let mut leases = Vec::new();
     for work in &engine.stages {
-        let not_taken = match take_one(engine, work.stage()).await {
+        let not_taken = match take_one(engine, work.stage(), nonce).await {
             Ok(Ok(lease)) => {
                 leases.push(lease);
                 continue;
@@ -35,11 +64,12 @@ pub(super) async fn take(engine: &Engine) -> Outside<Result<Vec<Lease>, Held>> {
     Ok(Ok(leases))
 }
 
-async fn take_one(engine: &Engine, stage: Stage) -> Outside<Result<Lease, Held>> {
+async fn take_one(engine: &Engine, stage: Stage, nonce: u64) -> Outside<Result<StageLease, Held>> {
     let settings = &engine.settings;
     let applicant = Applicant {
         holder: &settings.holder,
         ttl: settings.lease_ttl,
+        nonce,
     };
     let name = name(stage, settings.shard);
     let clock = engine.clock.as_ref();
@@ -48,7 +78,11 @@ async fn take_one(engine: &Engine, stage: Stage) -> Outside<Result<Lease, Held>>
         Taken::Held(held) => return Ok(Err(held)),
     };
     match in_the_way(engine, stage).await {
-        Ok(None) => Ok(Ok(lease)),
+        Ok(None) => Ok(Ok(StageLease {
+            stage,
+            lease,
+            is_uncertain: false,
+        })),
         Ok(Some(held)) => {
             lease.release(&engine.archive).await?;
             Ok(Err(held))
@@ -145,8 +179,8 @@ fn is_left(worker: &str, stage: Stage, shard: Shard) -> bool {
 }
 
 /// Gives leases back. One that cannot be given back runs out.
-pub(super) async fn release(engine: &Engine, leases: &[Lease]) {
-    let released = leases.iter().map(|lease| async move {
+pub(super) async fn release(engine: &Engine, leases: &[StageLease]) {
+    let released = leases.iter().map(|StageLease { lease, .. }| async move {
         if let Err(failure) = lease.release(&engine.archive).await {
             let (lease, reason) = (lease.name(), failure.chain());
             tracing::warn!(lease, reason, "a lease cannot be given back: it runs out");
@@ -155,94 +189,9 @@ pub(super) async fn release(engine: &Engine, leases: &[Lease]) {
     join_all(released).await;
 }
 
-/// Renews leases until one is lost, which is said in words: it has run out before it could be
-/// renewed, or somebody took it over. A store that fails for a moment is asked again.
-pub(super) async fn renew(engine: &Engine, leases: &mut [Lease]) -> String {
-    let ttl = engine.settings.lease_ttl;
-    let mut wait = ttl / 3;
-    loop {
-        tokio::time::sleep(wait).await;
-        wait = ttl / 3;
-        let renewals = leases.iter_mut().map(|lease| async {
-            let renewed = renew_one(engine, lease).await;
-            (lease, renewed)
-        });
-        for (lease, renewed) in join_all(renewals).await {
-            match consequence(renewed, engine.clock.now(), lease.expires_at()) {
-                Consequence::GoesOn => {}
-                Consequence::IsLost(reason) => return reason,
-                Consequence::TryAgain(reason) => {
-                    let lease = lease.name();
-                    tracing::warn!(lease, reason, "a lease cannot be renewed: trying again");
-                    wait = ttl / 15;
-                }
-            }
-        }
-    }
-}
-
-/// What follows from trying to renew a lease.
-#[derive(Debug, PartialEq, Eq)]
-enum Consequence {
-    GoesOn,
-    TryAgain(String),
-    IsLost(String),
-}
-
-fn consequence(
-    renewed: Result<(), RenewalError>,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Consequence {
-    match renewed {
-        Ok(()) => Consequence::GoesOn,
-        Err(RenewalError::Store(failure)) if now < expires_at => {
-            Consequence::TryAgain(failure.chain())
-        }
-        Err(RenewalError::Store(failure)) => Consequence::IsLost(format!(
-            "it ran out before it could be renewed: {}",
-            failure.chain()
-        )),
-        Err(RenewalError::TakenOver) => Consequence::IsLost("another run has taken it over".into()),
-    }
-}
-
-/// A store that does not answer is as bad as one that fails.
-async fn renew_one(engine: &Engine, lease: &mut Lease) -> Result<(), RenewalError> {
-    let renewal = lease.renew(&engine.archive, engine.clock.as_ref());
-    let time_max = engine.settings.lease_ttl / 3;
-    let no_answer = |_| {
-        let message = "renewing a lease: no answer in time";
-        let failure = Failure::new(FailureKind::Unavailable, message);
-        Err(RenewalError::Store(failure))
-    };
-    let renewed = tokio::time::timeout(time_max, renewal).await;
-    renewed.unwrap_or_else(no_answer)
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
-
-    #[test]
-    fn a_lease_survives_a_store_that_fails_for_a_moment() {
-        let expires_at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        let (before, after) = (expires_at - TimeDelta::seconds(1), expires_at);
-        let failed = || Err(RenewalError::Store(Failure::bug("HTTP 503")));
-        assert_eq!(
-            consequence(failed(), before, expires_at),
-            Consequence::TryAgain("HTTP 503".into())
-        );
-        let late = consequence(failed(), after, expires_at);
-        assert!(matches!(late, Consequence::IsLost(_)), "{late:?}");
-        let taken_over = consequence(Err(RenewalError::TakenOver), before, expires_at);
-        assert!(
-            matches!(taken_over, Consequence::IsLost(_)),
-            "{taken_over:?}"
-        );
-    }
 
     #[test]
     fn only_shards_of_one_count_may_work_at_the_same_time() {

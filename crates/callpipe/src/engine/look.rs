@@ -5,7 +5,8 @@ use callpipe_core::failure::Outside;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use super::{Engine, patience};
+use super::Engine;
+use super::patience::ask_the_warehouse;
 
 /// What a look at the warehouse showed.
 pub(super) struct Looked {
@@ -20,11 +21,11 @@ pub(super) struct Looked {
 
 /// Looks for pending calls.
 pub(super) async fn look(engine: &Engine, query: PendingQuery) -> Outside<Looked> {
-    let (warehouse, stop) = (engine.warehouse.as_ref(), &engine.stop);
+    let warehouse = engine.warehouse.as_ref();
     let at = Instant::now();
-    let pending = patience::ask(stop, || warehouse.pending(&query)).await?;
+    let pending = ask_the_warehouse(engine, || warehouse.pending(&query)).await?;
     let next_ready_at = match pending.len() < query.limit {
-        true => patience::ask(stop, || warehouse.next_ready_at(&query.scope)).await?,
+        true => ask_the_warehouse(engine, || warehouse.next_ready_at(&query.scope)).await?,
         false => None,
     };
     Ok(Looked {

@@ -15,7 +15,7 @@ pub mod leases;
 mod look;
 pub mod monitor;
 pub mod paid;
-mod patience;
+pub mod patience;
 mod run;
 mod saver;
 #[cfg(test)]
@@ -24,6 +24,7 @@ pub mod spending;
 pub mod stage_loop;
 pub mod stages;
 pub mod stop;
+pub mod tenure;
 pub mod triage;
 
 use std::sync::Arc;
@@ -42,8 +43,10 @@ use chrono::NaiveDate;
 
 use holder::Holder;
 use monitor::Monitor;
+use patience::Patience;
 use stages::StageWork;
 use stop::Stop;
+use tenure::Tenure;
 
 pub use run::{Ending, RunReport, run};
 
@@ -67,6 +70,8 @@ pub struct Engine {
     pub settings: Settings,
     /// Asks for a clean stop: nothing new is begun, what is in flight may end.
     pub stop: Stop,
+    /// Until when new work may begin.
+    pub tenure: Tenure,
 }
 
 /// See [`Settings::save_max`].
@@ -83,7 +88,7 @@ pub struct Settings {
     pub shard: Shard,
     /// At most so many calls are taken up by each stage.
     pub limit: Option<usize>,
-    /// For how long a stage waits for its vendor to come back before the run gives up.
+    /// For how long vendors and stores that are away are waited for before the run gives up.
     pub outage_max: Duration,
     /// For how long a run that has nothing else to do waits for a call that is to be tried again.
     pub wait_max: Duration,
@@ -100,6 +105,11 @@ impl Settings {
     /// in flight is given longer.
     pub fn save_max(&self) -> Duration {
         SAVE_MAX.max(self.stop_grace + Duration::from_secs(1))
+    }
+
+    /// With stores that are away.
+    fn patience(&self) -> Patience {
+        Patience::new(self.outage_max)
     }
 
     /// Whether a contact is one that this run takes up.

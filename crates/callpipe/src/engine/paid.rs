@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use callpipe_connectors::archive::{Archive, KeptReply};
@@ -12,12 +11,8 @@ use callpipe_core::money::{Purchase, Usd};
 use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 
-use super::patience::Waits;
+use super::patience::Patience;
 use super::spending::Spending;
-
-/// How often keeping a bought reply is tried before it is given up. With waits that double up to a
-/// minute, that is a quarter of an hour in which a full disk can be mended.
-const KEEP_ATTEMPTS_MAX: u32 = 20;
 
 /// What a call was charged with while it was worked on.
 #[derive(Debug, Default)]
@@ -77,6 +72,7 @@ pub struct Wanted<Look> {
 pub struct PaidReplies {
     archive: Archive,
     spending: Spending,
+    patience: Patience,
     /// One lock for each reply that somebody is looking for or buying: two calls with the same
     /// audio must not buy the same answer at the same time.
     locks: Arc<Mutex<HashMap<ArchiveKey, Arc<tokio::sync::Mutex<()>>>>>,
@@ -84,10 +80,11 @@ pub struct PaidReplies {
 
 impl PaidReplies {
     /// The replies kept in an archive, and further ones as far as the spending allows.
-    pub fn new(archive: Archive, spending: Spending) -> Self {
+    pub fn new(archive: Archive, spending: Spending, patience: Patience) -> Self {
         Self {
             archive,
             spending,
+            patience,
             locks: Arc::default(),
         }
     }
@@ -175,19 +172,18 @@ impl PaidReplies {
     /// A reply that was paid for is not dropped because the archive has a bad moment. Gives the one
     /// that is kept, which is another worker's if that was quicker.
     async fn keep(&self, key: &ArchiveKey, reply: KeptReply) -> Outside<KeptReply> {
-        let mut waits = Waits::new(Duration::from_secs(1), Duration::from_secs(60));
-        let mut attempt = 1;
+        let mut tries = self.patience.with_a_paid_reply();
         loop {
             // A copy of the bytes' owner, not of the bytes.
             match self.archive.put_reply(key, reply.clone()).await {
                 Ok(kept) => return Ok(kept),
-                Err(failure) if attempt == KEEP_ATTEMPTS_MAX => return Err(failure),
+                Err(failure) if tries.are_enough(&failure) => return Err(failure),
                 Err(failure) => {
+                    let attempt = tries.attempt();
                     tracing::error!(%key, attempt, reason = failure.chain(), hint = failure.hint, "a paid reply cannot be kept: trying again");
                 }
             }
-            tokio::time::sleep(waits.next()).await;
-            attempt += 1;
+            tries.wait().await;
         }
     }
 
@@ -212,6 +208,7 @@ impl PaidReplies {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use callpipe_core::failure::FailureKind;
     use callpipe_core::recording::Fingerprint;
@@ -224,7 +221,7 @@ mod tests {
     fn paid(budget_usd: Option<f64>) -> PaidReplies {
         let budget = budget_usd.map(Usd::from_dollars);
         let spending = Spending::new(budget, Arc::new(Monitor::default()));
-        PaidReplies::new(Archive::memory(), spending)
+        PaidReplies::new(Archive::memory(), spending, Patience::new(Duration::ZERO))
     }
 
     fn key() -> ArchiveKey {
@@ -323,7 +320,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let archive = Archive::directory(folder.path()).unwrap();
         let spending = Spending::new(None, Arc::new(Monitor::default()));
-        let paid = PaidReplies::new(archive, spending);
+        let paid = PaidReplies::new(archive, spending, Patience::new(Duration::ZERO));
         let (one, purchases) = (id("1"), Purchases::default());
         let in_the_way = folder.path().join("replies");
         let buy = async {

@@ -4,12 +4,113 @@
 use std::time::Duration;
 
 use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
+use tokio::time::Instant;
 
+use super::Engine;
 use super::stop::Stop;
 
-/// Attempts at the warehouse before it is given up. With waits that double up to 30 s, about three
-/// minutes in which a locked database or a full disk can be mended.
-pub(super) const ATTEMPTS_MAX: u32 = 12;
+/// Attempts at the warehouse before it is given up for a failure that may last. With waits that double
+/// up to 30 s, about three minutes in which a locked database or a full disk can be mended.
+pub(super) const WAREHOUSE_ATTEMPTS_MAX: u32 = 12;
+
+/// How often keeping a bought reply is tried before it is given up. With waits that double up to a
+/// minute, that is a quarter of an hour in which a full disk can be mended.
+const REPLY_ATTEMPTS_MAX: u32 = 20;
+
+/// How long an outage may last before a store is given up.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    outage_max: Duration,
+}
+
+impl Patience {
+    /// Outages of this length are waited for.
+    pub fn new(outage_max: Duration) -> Self {
+        Self { outage_max }
+    }
+
+    /// For the warehouse while a run works.
+    pub(super) fn with_the_warehouse(self) -> Tries {
+        let waits = Waits::new(Duration::from_millis(200), Duration::from_secs(30));
+        Tries::new(self, WAREHOUSE_ATTEMPTS_MAX, waits, is_of_the_moment)
+    }
+
+    /// For a store before a run has begun anything: what will not pass by itself is told at once.
+    fn at_the_start(self) -> Tries {
+        let waits = Waits::new(Duration::from_secs(1), Duration::from_secs(30));
+        Tries::new(self, 1, waits, is_of_the_moment)
+    }
+
+    /// For a reply that was paid for, which is not dropped for any reason that can be mended.
+    pub(super) fn with_a_paid_reply(self) -> Tries {
+        let waits = Waits::new(Duration::from_secs(1), Duration::from_secs(60));
+        Tries::new(self, REPLY_ATTEMPTS_MAX, waits, |_| true)
+    }
+
+    /// Asks a store that a run cannot begin without, until it answers, or it is time to give up, or a
+    /// stop is asked for.
+    pub async fn ask_at_the_start<T, Answer>(
+        self,
+        stop: &Stop,
+        request: impl Fn() -> Answer,
+    ) -> Outside<T>
+    where
+        Answer: Future<Output = Outside<T>>,
+    {
+        let what = "the run cannot begin yet: trying again";
+        ask(self.at_the_start(), stop, what, request).await
+    }
+}
+
+fn is_of_the_moment(failure: &Failure) -> bool {
+    failure.kind.blame() == Blame::Moment
+}
+
+/// Attempts at one request.
+pub(super) struct Tries {
+    attempt: u32,
+    attempts_max: u32,
+    began: Instant,
+    outage_max: Duration,
+    /// Which failures an outage may be, that are waited for as long as one may last.
+    may_be_outage: fn(&Failure) -> bool,
+    waits: Waits,
+}
+
+impl Tries {
+    fn new(
+        patience: Patience,
+        attempts_max: u32,
+        waits: Waits,
+        may_be_outage: fn(&Failure) -> bool,
+    ) -> Self {
+        Self {
+            attempt: 1,
+            attempts_max,
+            began: Instant::now(),
+            outage_max: patience.outage_max,
+            may_be_outage,
+            waits,
+        }
+    }
+
+    /// Which attempt it is, from one on.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether there has been enough of them, now that this one failed.
+    pub(super) fn are_enough(&self, failure: &Failure) -> bool {
+        let is_waited_for = (self.may_be_outage)(failure) && self.began.elapsed() < self.outage_max;
+        self.attempt >= self.attempts_max && !is_waited_for
+    }
+
+    /// Begins the next one when it is time.
+    pub(super) async fn wait(&mut self) {
+        self.attempt += 1;
+        tokio::time::sleep(self.waits.next()).await;
+    }
+}
 
 /// Waits between attempts, each twice as long as the one before, up to the longest.
 pub(super) struct Waits {
@@ -22,11 +123,6 @@ impl Waits {
         Self { next: first, max }
     }
 
-    /// Those between attempts at the warehouse.
-    pub(super) fn for_the_warehouse() -> Self {
-        Self::new(Duration::from_millis(200), Duration::from_secs(30))
-    }
-
     pub(super) fn next(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.max);
@@ -34,54 +130,48 @@ impl Waits {
     }
 }
 
-/// Asks the warehouse until there is an answer, for about three minutes, or until a stop is asked for.
-pub(super) async fn ask<T, Answer>(stop: &Stop, request: impl Fn() -> Answer) -> Outside<T>
+/// Asks the warehouse until there is an answer, or it is time to give up, or a stop is asked for.
+pub(super) async fn ask_the_warehouse<T, Answer>(
+    engine: &Engine,
+    request: impl Fn() -> Answer,
+) -> Outside<T>
 where
     Answer: Future<Output = Outside<T>>,
 {
-    let mut waits = Waits::for_the_warehouse();
-    let mut attempt = 1;
+    let tries = engine.settings.patience().with_the_warehouse();
+    let what = "the warehouse cannot be asked: trying again";
+    ask(tries, &engine.stop, what, request).await
+}
+
+async fn ask<T, Answer>(
+    mut tries: Tries,
+    stop: &Stop,
+    what: &'static str,
+    request: impl Fn() -> Answer,
+) -> Outside<T>
+where
+    Answer: Future<Output = Outside<T>>,
+{
     loop {
         let failure = match request().await {
-            Err(failure) if may_pass(&failure) && attempt < ATTEMPTS_MAX => failure,
+            Err(failure) if may_pass(&failure) && !tries.are_enough(&failure) => failure,
             answer => return answer,
         };
+        let attempt = tries.attempt();
         tracing::warn!(
             attempt,
             reason = failure.chain(),
             hint = failure.hint,
-            "the warehouse cannot be asked: trying again"
+            "{what}"
         );
         tokio::select! {
             biased;
             () = stop.asked() => return Err(failure),
-            () = tokio::time::sleep(waits.next()) => {}
+            () = tries.wait() => {}
         }
-        attempt += 1;
     }
 }
 
 fn may_pass(failure: &Failure) -> bool {
-    failure.kind.blame() == Blame::Moment || failure.kind == FailureKind::StoreFailed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_the_longest() {
-        let mut waits = Waits::for_the_warehouse();
-        let waits: Vec<Duration> = (1..ATTEMPTS_MAX).map(|_| waits.next()).collect();
-        assert_eq!(
-            waits[..3].iter().map(Duration::as_millis).sum::<u128>(),
-            1_400
-        );
-        assert_eq!(waits.last(), Some(&Duration::from_secs(30)));
-        let all: Duration = waits.iter().sum();
-        assert!(
-            (120..200).contains(&all.as_secs()),
-            "about three minutes: {all:?}"
-        );
-    }
+    is_of_the_moment(failure) || failure.kind == FailureKind::StoreFailed
 }

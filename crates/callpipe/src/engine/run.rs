@@ -11,13 +11,14 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::Engine;
 use super::committer::{self, Signals};
 use super::discover::discover;
 use super::lease::Held;
-use super::leases;
+use super::leases::{self, Lost};
 use super::monitor::StageFigures;
+use super::patience::ask_the_warehouse;
 use super::stage_loop::{StageEnding, run_stage};
-use super::{Engine, patience};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,22 +83,27 @@ const SPARE: Duration = Duration::from_millis(300);
 /// Runs until nothing is left to do, a stop is asked for, or an outside system stays away.
 pub async fn run(engine: Engine) -> Outside<RunReport> {
     let engine = Arc::new(engine);
-    let mut leases = match leases::take(&engine).await? {
+    let (patience, nonce) = (engine.settings.patience(), rand::random());
+    let taken = patience.ask_at_the_start(&engine.stop, || leases::take(&engine, nonce));
+    let mut leases = match taken.await? {
         Ok(leases) => leases,
         Err(held) => return Ok(report(&engine, Ending::LeaseHeld(held))),
     };
+    engine.tenure.set_until(leases::hold_until(&leases));
     leases::sweep(&engine).await;
     let ending = {
         let mut work = pin!(work(&engine));
         tokio::select! {
             biased;
             ending = &mut work => ending,
-            reason = leases::renew(&engine, &mut leases) => {
-                let hint = "this run was suspended, or its archive out of reach, for too long; run again \
-                            when no other run is at work";
-                tracing::error!(reason, hint, "the lease is lost: stopping");
+            lost = leases::keep(&engine, &mut leases) => {
+                lost.tell();
                 engine.stop.ask();
-                work.await
+                let ending = work.await;
+                match lost {
+                    Lost::TakenOver(_) => ending,
+                    Lost::OutOfReach(stage, failure) => ending.map(|_| gave_up(stage, failure)),
+                }
             }
         }
     };
@@ -124,8 +130,15 @@ async fn work(engine: &Arc<Engine>) -> Outside<Ending> {
         async move {
             let out_of_time = engine.stop.signalled_for(engine.settings.save_max());
             let warehouse = engine.warehouse.as_ref();
-            let committed =
-                committer::commit(warehouse, inbox, &signals, &engine.monitor, out_of_time).await;
+            let committed = committer::commit(
+                warehouse,
+                inbox,
+                &signals,
+                &engine.monitor,
+                engine.settings.patience(),
+                out_of_time,
+            )
+            .await;
             if committed.is_err() {
                 engine.stop.ask();
             }
@@ -203,7 +216,7 @@ async fn close(engine: &Engine) {
 async fn expect_what_is_pending(engine: &Engine) -> Outside<()> {
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
-        let calls = patience::ask(&engine.stop, || {
+        let calls = ask_the_warehouse(engine, || {
             engine.warehouse.ready_count(&scope, engine.clock.now())
         });
         engine.monitor.expect(work.stage(), calls.await?);
@@ -225,14 +238,7 @@ async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<
             StageEnding::LimitReached => limit_reached = true,
             StageEnding::Stopped => stopped = true,
             StageEnding::BudgetReached(failure) => budget_reached = Some((work.stage(), failure)),
-            StageEnding::GaveUp(failure) => {
-                let (reason, hint) = (failure.chain(), failure.hint);
-                return Ok(Ending::GaveUp {
-                    stage: work.stage(),
-                    reason,
-                    hint,
-                });
-            }
+            StageEnding::GaveUp(failure) => return Ok(gave_up(work.stage(), failure)),
         }
     }
     if stopped {
@@ -254,13 +260,21 @@ async fn ending(engine: &Engine, endings: Vec<Outside<StageEnding>>) -> Outside<
     })
 }
 
+fn gave_up(stage: Stage, failure: Failure) -> Ending {
+    Ending::GaveUp {
+        stage,
+        reason: failure.chain(),
+        hint: failure.hint,
+    }
+}
+
 /// When the first call can be done of those that this run leaves at its stages.
 async fn first_waiting(engine: &Engine) -> Outside<Option<DateTime<Utc>>> {
     let mut first = None;
     for work in &engine.stages {
         let scope = engine.settings.scope(work.stage());
         let next_ready_at =
-            patience::ask(&engine.stop, || engine.warehouse.next_ready_at(&scope)).await?;
+            ask_the_warehouse(engine, || engine.warehouse.next_ready_at(&scope)).await?;
         first = [first, next_ready_at].into_iter().flatten().min();
     }
     Ok(first)

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::committer::{Done, Signals};
 use super::monitor::Monitor;
-use super::patience::{ATTEMPTS_MAX, Waits};
+use super::patience::Patience;
 
 /// Attempts to save a batch as a whole; from then on its outcomes are also tried one by one.
 const TOGETHER_ATTEMPTS_MAX: u32 = 3;
@@ -31,6 +31,7 @@ pub(super) struct Saver<'a> {
     warehouse: &'a dyn Warehouse,
     signals: &'a Signals,
     monitor: &'a Monitor,
+    patience: Patience,
     /// Outcomes that were refused since one of their kind was saved.
     refused_in_a_row: HashMap<Discriminant<Change>, u32>,
 }
@@ -40,11 +41,13 @@ impl<'a> Saver<'a> {
         warehouse: &'a dyn Warehouse,
         signals: &'a Signals,
         monitor: &'a Monitor,
+        patience: Patience,
     ) -> Self {
         Self {
             warehouse,
             signals,
             monitor,
+            patience,
             refused_in_a_row: HashMap::new(),
         }
     }
@@ -57,9 +60,10 @@ impl<'a> Saver<'a> {
         inbox: &mut mpsc::Receiver<Done>,
         rows_max: usize,
     ) -> Outside<()> {
-        let mut waits = Waits::for_the_warehouse();
+        let mut tries = self.patience.with_the_warehouse();
         let mut some_were_saved = false;
-        for attempt in 1.. {
+        loop {
+            let attempt = tries.attempt();
             let Err(mut failure) = self.save_all(left).await else {
                 return Ok(());
             };
@@ -72,12 +76,12 @@ impl<'a> Saver<'a> {
             }
             let is_refused = match some_were_saved {
                 true => attempt >= REFUSED_ATTEMPTS_MAX,
-                false => attempt == ATTEMPTS_MAX && left.len() <= REFUSED_IN_A_ROW_MAX as usize,
+                false => tries.are_enough(&failure) && left.len() <= REFUSED_IN_A_ROW_MAX as usize,
             };
             if is_refused && self.park(left, &failure).await.is_ok() {
                 return Ok(());
             }
-            if attempt >= ATTEMPTS_MAX {
+            if tries.are_enough(&failure) {
                 return Err(failure.context(format!("saving {} outcomes", left.len())));
             }
             tracing::error!(
@@ -87,14 +91,13 @@ impl<'a> Saver<'a> {
                 hint = failure.hint,
                 "outcomes cannot be saved: trying again"
             );
-            tokio::time::sleep(waits.next()).await;
+            tries.wait().await;
             while left.len() < rows_max
                 && let Ok(done) = inbox.try_recv()
             {
                 left.push(done);
             }
         }
-        Ok(())
     }
 
     /// Saves all of a batch or none of it.

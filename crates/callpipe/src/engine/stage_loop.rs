@@ -143,7 +143,9 @@ impl StageLoop<'_> {
             }
             upstream_had_ended = upstream_has_ended;
             self.look_if_needed();
-            let gate_opens_at = self.begin_work();
+            let clock = self.engine.clock.as_ref();
+            let may_begin = self.engine.tenure.lasts(clock.now());
+            let gate_opens_at = self.begin_work(may_begin);
             if let Some(ending) = self.ending(upstream_has_ended) {
                 return Ok(ending);
             }
@@ -167,6 +169,7 @@ impl StageLoop<'_> {
                         return Ok(StageEnding::GaveUp(failure));
                     }
                 }
+                () = self.engine.tenure.lasting(clock), if !may_begin => {}
                 () = upstream_ended.cancelled(), if !upstream_has_ended => {}
                 () = self.engine.stop.asked() => {}
             }
@@ -233,8 +236,8 @@ impl StageLoop<'_> {
 
     /// Begins work on as many calls as allowed. Says when to look at the gate again, where it is
     /// not open.
-    fn begin_work(&mut self) -> Option<Instant> {
-        if self.over_budget.is_some() {
+    fn begin_work(&mut self, may_begin: bool) -> Option<Instant> {
+        if self.over_budget.is_some() || !may_begin {
             return None;
         }
         let in_flight_max = match self.gate.permission(Instant::now()) {

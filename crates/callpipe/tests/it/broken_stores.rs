@@ -1,6 +1,7 @@
 //! Stores that break while the program works, and before: it says which one and what to do, loses
 //! nothing, and buys nothing again once they are mended.
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -204,6 +205,51 @@ async fn an_archive_that_is_taken_away_and_brought_back() {
     std::fs::rename(&elsewhere, &here).unwrap();
     running.end().await.expect_code(0);
     assert_mended(&bench, "after the archive was brought back").await;
+}
+
+/// A run whose archive is away since its lease ran out, and where the archive is then.
+async fn run_out_of_leases(bench: &Bench) -> (Running, PathBuf) {
+    let path = bench.path("callpipe.toml");
+    let configuration = std::fs::read_to_string(path).unwrap();
+    let usual = "outage_max_s = 3\nlease_ttl_s = 6\n";
+    let short = configuration.replace(usual, "outage_max_s = 60\nlease_ttl_s = 1\n");
+    bench.write("callpipe.toml", &short);
+    let mut running = Running::start(bench);
+    until_deepgram_was_asked(bench, 10).await;
+    let elsewhere = bench.path("elsewhere");
+    std::fs::rename(bench.path("data"), &elsewhere).unwrap();
+    let line = running.until_it_says("nothing new is begun").await;
+    assert!(line.contains("bring it back"), "{line}");
+    (running, elsewhere)
+}
+
+#[tokio::test]
+async fn an_archive_that_is_away_for_longer_than_leases_last() {
+    let bench = bench().await;
+    let (mut running, elsewhere) = run_out_of_leases(&bench).await;
+    std::fs::rename(elsewhere, bench.path("data")).unwrap();
+    running
+        .until_it_says("the leases are renewed: going on")
+        .await;
+    running.end().await.expect_code(0);
+    assert_mended(&bench, "after the leases had run out").await;
+}
+
+/// The other run divides the calls in another way, so that its lease has another name.
+#[tokio::test]
+async fn an_archive_in_which_another_run_began_while_it_was_away() {
+    let bench = bench().await;
+    let (running, elsewhere) = run_out_of_leases(&bench).await;
+    let other = r#"{"words":"another machine","nonce":1,"expires_at":"2999-01-01T00:00:00Z"}"#;
+    let lease = "elsewhere/leases/fetch-1-of-2/000000000001.json";
+    std::fs::create_dir_all(elsewhere.join("leases/fetch-1-of-2")).unwrap();
+    bench.write(lease, other);
+    std::fs::rename(elsewhere, bench.path("data")).unwrap();
+    let stopped = running.end().await.expect_code(75);
+    let said = "while it had run out, another machine began to work";
+    assert!(stopped.stderr.contains(said), "{}", stopped.stderr);
+    std::fs::remove_dir_all(bench.path("data/leases/fetch-1-of-2")).unwrap();
+    assert_mended(&bench, "after another run had been at work").await;
 }
 
 #[tokio::test]

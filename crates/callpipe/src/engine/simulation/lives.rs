@@ -29,9 +29,11 @@ use crate::assemble::{ArchivedUsage, Part};
 use crate::engine::holder::{Holder, Runner};
 use crate::engine::monitor::Monitor;
 use crate::engine::paid::PaidReplies;
+use crate::engine::patience::Patience;
 use crate::engine::spending::Spending;
 use crate::engine::stages::{AnalysisWanted, ClassifyStage, FetchStage, Places, TranscribeStage};
 use crate::engine::stop::Stop;
+use crate::engine::tenure::Tenure;
 use crate::engine::triage::Triage;
 use crate::engine::{Ending, Engine, RunReport, Settings, run};
 
@@ -353,7 +355,11 @@ impl Universe {
         let archive = Archive::over(Arc::new(self.store.clone()));
         let monitor = Arc::new(Monitor::default());
         let spending = Spending::new(None, Arc::clone(&monitor));
-        let paid = PaidReplies::new(archive.clone(), spending);
+        let paid = PaidReplies::new(
+            archive.clone(),
+            spending,
+            Patience::new(self.setup.outage_max),
+        );
         let clock: Arc<dyn Clock> = Arc::new(WallClock(Arc::clone(&self.world)));
         let all = Part::Shard(Shard::WHOLE);
         let usage = ArchivedUsage::new(archive.clone(), "made-up".into(), all);
@@ -408,6 +414,7 @@ impl Universe {
             monitor,
             settings: self.settings(),
             stop,
+            tenure: Tenure::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A vendor that is away for an hour.
+//! A vendor, a store or the list of contacts that is away for an hour.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -21,23 +21,22 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const FROM: Duration = Duration::from_secs(120);
 
 fn universe(system: System, kind: FailureKind, outage_max: Duration, calls: usize) -> Universe {
-    universe_with((system, kind, HOUR), outage_max, calls)
+    universe_with(outage(system, kind, FROM, HOUR), outage_max, calls)
 }
 
-fn universe_with(
-    (system, kind, lasts): (System, FailureKind, Duration),
-    outage_max: Duration,
-    calls: usize,
-) -> Universe {
-    let outage = Outage {
+fn outage(system: System, kind: FailureKind, from: Duration, lasts: Duration) -> Outage {
+    Outage {
         system,
-        from: FROM,
-        until: FROM + lasts,
+        from,
+        until: from + lasts,
         kind,
-    };
+    }
+}
+
+fn universe_with(outage: Outage, outage_max: Duration, calls: usize) -> Universe {
     let weather = Weather {
+        calm_from: outage.until,
         outages: vec![outage],
-        calm_from: FROM + lasts,
         ..Weather::default()
     };
     let setup = Setup {
@@ -111,14 +110,110 @@ fn an_hour_without_a_vendor_parks_no_call_and_the_run_goes_on() {
 fn an_outage_of_any_length_parks_none_of_a_few_calls() {
     for (system, kind) in VENDORS {
         in_parallel(0..150, |lasts_s| {
-            let outage = (system, kind, Duration::from_secs(lasts_s));
-            let universe = universe_with(outage, HOUR, 3);
+            let outage = outage(system, kind, FROM, Duration::from_secs(lasts_s));
+            let universe = universe_with(outage.clone(), HOUR, 3);
             universe.world.pass(FROM);
             let end = universe.live(Death::Natural);
             assert!(end.is_done(), "{outage:?}: {end:?}");
             assert_eq!(count(&universe, "done"), 3, "{outage:?}");
         });
     }
+}
+
+const NEEDED_BY_ALL: [(System, FailureKind); 5] = [
+    (System::Archive, FailureKind::Unavailable),
+    (System::Archive, FailureKind::StoreFailed),
+    (System::Archive, FailureKind::Denied),
+    (System::Warehouse, FailureKind::Unavailable),
+    (System::Contacts, FailureKind::Unavailable),
+];
+
+#[test]
+fn an_hour_without_a_store_or_the_list_ends_no_run_and_buys_nothing_twice() {
+    for (system, kind) in NEEDED_BY_ALL {
+        in_parallel(0..20, |fourth| {
+            let from = Duration::from_secs(fourth * 4);
+            // At the start only what will pass by itself is waited for.
+            if from.is_zero() && kind != FailureKind::Unavailable {
+                return;
+            }
+            let outage = outage(system, kind, from, HOUR);
+            let universe = universe_with(outage.clone(), 2 * HOUR, 100);
+            let end = universe.live(Death::Natural);
+            assert!(end.is_done(), "{outage:?}: {end:?}");
+            assert_eq!(breaches(&universe), [""; 0], "{outage:?}");
+            assert_eq!(count(&universe, "done"), 100, "{outage:?}");
+            assert_eq!(universe.books.purchases().len(), 200, "{outage:?}");
+            let over_after = universe.world.now().saturating_sub(outage.until);
+            assert!(
+                over_after < 10 * FULL_AGAIN_AFTER,
+                "{outage:?}: {over_after:?}"
+            );
+        });
+    }
+}
+
+/// What was asked of vendors between two moments.
+fn asked_of_vendors(universe: &Universe, from: Duration, until: Duration) -> Vec<String> {
+    let vendors = [
+        "Contacts",
+        "Recordings",
+        "Media",
+        "Transcriber",
+        "Classifier",
+    ];
+    let lines = universe.world.trace().lines.unwrap();
+    let is_meant = |line: &String| {
+        let mut words = line.split_whitespace().skip(1);
+        let ms = words
+            .next()
+            .and_then(|ms| ms.strip_suffix("ms")?.parse().ok());
+        let at = ms.map(Duration::from_millis).unwrap();
+        from < at && at < until && words.next().is_some_and(|word| vendors.contains(&word))
+    };
+    lines.into_iter().filter(is_meant).collect()
+}
+
+/// The time that a lease holds, and what was begun before it had run out.
+const RUN_OUT_AFTER: Duration = Duration::from_secs(45);
+
+#[test]
+fn nothing_is_begun_while_nobody_knows_whose_the_leases_are() {
+    let away = outage(System::Leases, FailureKind::Denied, FROM, HOUR);
+    let mut universe = universe_with(away, 2 * HOUR, 3_000);
+    // So that the list is not at its end when it begins.
+    universe.setup.page = 5;
+    universe.world.keep_lines();
+    let end = universe.live(Death::Natural);
+    assert!(end.is_done(), "{end:?}");
+    assert_eq!(count(&universe, "done"), 3_000);
+    assert_eq!(breaches(&universe), [""; 0]);
+    let (out, back) = (FROM + RUN_OUT_AFTER, FROM + HOUR);
+    assert_eq!(asked_of_vendors(&universe, out, back), [""; 0]);
+    let soon = back + FULL_AGAIN_AFTER;
+    assert!(asked_of_vendors(&universe, back, soon).len() > 100);
+}
+
+#[test]
+fn leases_that_stay_out_of_reach_end_the_run_when_it_is_time() {
+    let outage_max = Duration::from_secs(300);
+    let away = outage(System::Leases, FailureKind::Unavailable, FROM, HOUR);
+    let universe = universe_with(away, outage_max, 3_000);
+    let first = universe.live(Death::Natural);
+    let End::Reported(report) = &first else {
+        panic!("{first:?}");
+    };
+    assert!(matches!(report.ending, Ending::GaveUp { .. }), "{report:?}");
+    let gave_up_after = universe.world.now() - FROM;
+    assert!(outage_max < gave_up_after, "{gave_up_after:?}");
+    assert!(
+        gave_up_after < outage_max + RUN_OUT_AFTER,
+        "{gave_up_after:?}"
+    );
+    universe.world.pass(HOUR);
+    assert!(universe.live(Death::Natural).is_done());
+    assert_eq!(count(&universe, "done"), 3_000);
+    assert_eq!(breaches(&universe), [""; 0]);
 }
 
 /// To one call after the other it looks like an outage that the check does not see.

@@ -62,7 +62,7 @@ fn usual_ms(system: System) -> (u64, u64) {
         System::Transcriber => (8_000, 8_000),
         System::Classifier => (1_000, 4_000),
         System::Warehouse => (1, 20),
-        System::Archive => (20, 100),
+        System::Archive | System::Leases => (20, 100),
     }
 }
 

@@ -16,6 +16,7 @@ use super::weather::{Fate, Outage, System, Weather};
 use super::world::epoch;
 use crate::engine::committer::{Done, Signals, queue};
 use crate::engine::monitor::Monitor;
+use crate::engine::patience::Patience;
 use crate::engine::saver::Saver;
 
 fn universe(natures: &[Nature], calls: usize, weather: Weather) -> Universe {
@@ -119,7 +120,8 @@ async fn an_outcome_that_can_be_saved_after_all_is_saved() {
     let mut left: Vec<Done> = universe.calls.by_id.values().map(done).collect();
     let (_outbox, mut inbox) = queue();
     let (signals, monitor) = (Signals::default(), Monitor::default());
-    let mut saver = Saver::new(&universe.warehouse, &signals, &monitor);
+    let patience = Patience::new(Duration::ZERO);
+    let mut saver = Saver::new(&universe.warehouse, &signals, &monitor, patience);
     saver.save(&mut left, &mut inbox, 10).await.unwrap();
     // The last two are the parked state, and the outcome in its place.
     assert_eq!(universe.world.requests(), 10);

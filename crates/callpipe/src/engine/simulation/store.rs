@@ -97,9 +97,13 @@ impl Store {
             true => "probes",
             false => path,
         };
+        let system = match path.starts_with("leases") {
+            true => System::Leases,
+            false => System::Archive,
+        };
         let passage = self
             .world
-            .request(System::Archive, doing, shown)
+            .request(system, doing, shown)
             .await
             .map_err(error)?;
         let done = work.await;

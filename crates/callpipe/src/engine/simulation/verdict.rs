@@ -76,10 +76,9 @@ fn met_at(universe: &Universe, call: &Call, stage: Stage) -> Vec<Met> {
 /// Whether a call may be parked for this.
 fn explained(universe: &Universe, kind: FailureKind, met: &[Met]) -> bool {
     // Some of what the stores do is told as one kind.
-    let is_store = |met: &Met| matches!(met.system, System::Archive | System::Warehouse);
-    let of_the_kind = met
-        .iter()
-        .filter(|met| met.kind == kind || (kind == FailureKind::StoreFailed && is_store(met)));
+    let of_the_kind = met.iter().filter(|met| {
+        met.kind == kind || (kind == FailureKind::StoreFailed && met.system.is_store())
+    });
     // The vendor's check says nothing about where the audio lies.
     let is_own = |met: &&Met| !met.in_outage || met.system == System::Media;
     let outside_outages = of_the_kind.filter(is_own).count();

@@ -16,6 +16,20 @@ pub(super) enum System {
     Classifier,
     Warehouse,
     Archive,
+    /// A part of the archive, that may be away alone.
+    Leases,
+}
+
+impl System {
+    /// Whether an outage of another system is one of this.
+    fn is_part_of(self, other: Self) -> bool {
+        self == other || (self == Self::Leases && other == Self::Archive)
+    }
+
+    /// Whether it is one of our own stores.
+    pub(super) fn is_store(self) -> bool {
+        matches!(self, Self::Warehouse | Self::Archive | Self::Leases)
+    }
 }
 
 /// A time in which a system is out of order for everybody.
@@ -84,12 +98,7 @@ impl Weather {
         ];
         let outages = (0..chance.below(4)).map(|_| {
             let (system, from) = (*chance.pick(&systems), moment(chance));
-            // The stores give up a quarter of an hour after a paid reply could not be kept.
-            let longest_s = match system {
-                System::Archive | System::Warehouse => 150,
-                _ => 3_000,
-            };
-            let lasts = Duration::from_secs(chance.between(5, longest_s));
+            let lasts = Duration::from_secs(chance.between(5, 3_000));
             let kind = match chance.below(4) {
                 0 => FailureKind::Denied,
                 1 => FailureKind::RateLimited,
@@ -125,8 +134,9 @@ impl Weather {
     }
 
     pub(super) fn outage(&self, system: System, now: Duration) -> Option<&Outage> {
-        let covers =
-            |outage: &&Outage| outage.system == system && outage.from <= now && now < outage.until;
+        let covers = |outage: &&Outage| {
+            system.is_part_of(outage.system) && outage.from <= now && now < outage.until
+        };
         self.outages.iter().find(covers)
     }
 
@@ -137,9 +147,9 @@ impl Weather {
         if now >= self.calm_from || !chance.permille(self.faults_permille) {
             return Fate::Works;
         }
-        match system {
-            System::Warehouse | System::Archive => store_fault(chance),
-            _ => vendor_fault(chance),
+        match system.is_store() {
+            true => store_fault(chance),
+            false => vendor_fault(chance),
         }
     }
 
@@ -164,7 +174,7 @@ fn usual_latency_ms(system: System) -> (u64, u64) {
         System::Transcriber => (1_000, 12_000),
         System::Classifier => (500, 4_000),
         System::Warehouse => (1, 40),
-        System::Archive => (1, 60),
+        System::Archive | System::Leases => (1, 60),
     }
 }
 

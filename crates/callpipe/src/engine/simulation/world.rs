@@ -174,9 +174,7 @@ impl World {
     pub(super) fn met_by_stores(&self) -> Vec<Met> {
         let state = self.state();
         let all = state.met.values().flatten();
-        all.filter(|met| matches!(met.system, System::Archive | System::Warehouse))
-            .cloned()
-            .collect()
+        all.filter(|met| met.system.is_store()).cloned().collect()
     }
 
     /// Notes a fault that is nobody's but the call's own, such as an answer of no use.
