@@ -15,14 +15,9 @@ impl Seeds {
     /// As the environment says: `CALLPIPE_SEED` alone is one; `CALLPIPE_SEEDS` are so many, from that one
     /// on or from 0. As many as usual where it says nothing. Panics where either is no number.
     pub fn asked_for(usual_count: u64) -> Self {
-        let number = |name| {
-            let text = std::env::var(name).ok()?;
-            let number = text.parse();
-            Some(number.unwrap_or_else(|_| panic!("{name} is no number: {text}")))
-        };
         Self::of(
-            number("CALLPIPE_SEED"),
-            number("CALLPIPE_SEEDS"),
+            number_asked_for("CALLPIPE_SEED"),
+            number_asked_for("CALLPIPE_SEEDS"),
             usual_count,
         )
     }
@@ -44,6 +39,14 @@ impl Seeds {
             Self::Many(seeds) => seeds,
         }
     }
+}
+
+/// A number that the environment sets, for tests that can try more than usual. Panics where it is none,
+/// since whoever asked for it would believe that it was tried.
+pub fn number_asked_for(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    let number = text.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 /// A small generator of our own (SplitMix64), so that a seed means the same for ever.

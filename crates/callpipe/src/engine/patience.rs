@@ -32,7 +32,9 @@ impl Patience {
     /// For the warehouse while a run works.
     pub(super) fn with_the_warehouse(self) -> Tries {
         let waits = Waits::new(Duration::from_millis(200), Duration::from_secs(30));
-        Tries::new(self, WAREHOUSE_ATTEMPTS_MAX, waits, is_of_the_moment)
+        let may_be_outage =
+            |failure: &Failure| is_of_the_moment(failure) || failure.kind == FailureKind::Denied;
+        Tries::new(self, WAREHOUSE_ATTEMPTS_MAX, waits, may_be_outage)
     }
 
     /// For a store before a run has begun anything: what will not pass by itself is told at once.
@@ -173,5 +175,6 @@ where
 }
 
 fn may_pass(failure: &Failure) -> bool {
-    is_of_the_moment(failure) || failure.kind == FailureKind::StoreFailed
+    let may_be_mended = matches!(failure.kind, FailureKind::StoreFailed | FailureKind::Denied);
+    is_of_the_moment(failure) || may_be_mended
 }

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::number_asked_for;
 use callpipe_sandbox::{Corpus, System, World, WorldOptions};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::recovery::slow;
-use crate::support::{Bench, long_ago, number};
+use crate::support::{Bench, long_ago};
 use crate::traces::Traces;
 
 /// Requests that one run has in flight at Deepgram and at Gemini.
@@ -17,7 +18,8 @@ const IN_FLIGHT: usize = 10 + 8;
 
 #[tokio::test]
 async fn kills_at_random_points_leave_no_trace() {
-    let (kills, seed) = (number("CALLPIPE_KILLS", 50), number("CALLPIPE_SEED", 7));
+    let kills = number_asked_for("CALLPIPE_KILLS").unwrap_or(50);
+    let seed = number_asked_for("CALLPIPE_SEED").unwrap_or(7);
     let mut chance = StdRng::seed_from_u64(seed);
     let now = long_ago();
     let world = || {

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use callpipe_core::conformance::chance::number_asked_for;
 use callpipe_sandbox::{
     Entry, Expected, ExpectedOutcome, Fault, FaultKind, SandboxOptions, google_key_file,
 };
 
 use crate::pipeline::{assert_call_as_expected, contacts_from_cxone};
 use crate::recovery::slow;
-use crate::support::{Bench, Ran, Row, number, recent_world};
+use crate::support::{Bench, Ran, Row, recent_world};
 use crate::traces::{bought_again, not_kept};
 
 /// Faults after which a call may end otherwise, for the vendor said something else of it.
@@ -195,8 +196,8 @@ async fn weather_a_storm(seed: u64) -> String {
 
 #[tokio::test]
 async fn every_call_ends_where_it_must_in_a_storm() {
-    let first = number("CALLPIPE_SEED", 1);
-    for seed in first..first + number("CALLPIPE_STORMS", 3) {
+    let first = number_asked_for("CALLPIPE_SEED").unwrap_or(1);
+    for seed in first..first + number_asked_for("CALLPIPE_STORMS").unwrap_or(3) {
         println!("seed {seed}");
         println!("{}", weather_a_storm(seed).await);
     }

@@ -48,12 +48,6 @@ impl Ran {
     }
 }
 
-/// A number that the environment sets, for tests that can try more than usual.
-pub(crate) fn number(variable: &str, default: u64) -> u64 {
-    let text = std::env::var(variable).ok();
-    text.and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 /// The present, a month back: calls that have settled.
 #[expect(
     clippy::disallowed_methods,

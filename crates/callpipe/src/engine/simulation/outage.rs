@@ -120,11 +120,12 @@ fn an_outage_of_any_length_parks_none_of_a_few_calls() {
     }
 }
 
-const NEEDED_BY_ALL: [(System, FailureKind); 5] = [
+const NEEDED_BY_ALL: [(System, FailureKind); 6] = [
     (System::Archive, FailureKind::Unavailable),
     (System::Archive, FailureKind::StoreFailed),
     (System::Archive, FailureKind::Denied),
     (System::Warehouse, FailureKind::Unavailable),
+    (System::Warehouse, FailureKind::Denied),
     (System::Contacts, FailureKind::Unavailable),
 ];
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use callpipe_core::conformance::chance::Seeded;
+use callpipe_core::conformance::chance::{Seeded, number_asked_for};
 use callpipe_core::contracts::warehouse::Batching;
 use callpipe_core::retry::RetryPolicy;
 
@@ -34,10 +34,7 @@ const BY_THE_MINUTE: Batching = Batching {
 };
 
 fn calls() -> usize {
-    let calls = std::env::var("CALLPIPE_CALLS").ok();
-    calls.map_or(CALLS, |calls| {
-        calls.parse().expect("CALLPIPE_CALLS is a number")
-    })
+    number_asked_for("CALLPIPE_CALLS").map_or(CALLS, |calls| calls as usize)
 }
 
 fn setup(requests_max: usize, batching: Batching) -> Setup {
