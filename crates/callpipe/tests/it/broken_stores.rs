@@ -7,19 +7,15 @@ use std::time::Duration;
 
 use callpipe_sandbox::{Corpus, System, World, WorldOptions};
 use chrono::{DateTime, Utc};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr};
 use tokio::sync::OnceCell;
 
 use crate::mounts::Mounts;
 use crate::recovery::{slow, terminate, until_deepgram_was_asked};
-use crate::support::{Bench, Ran, long_ago};
+use crate::running::Running;
+use crate::support::{Bench, long_ago};
 use crate::traces::{Traces, bought_again, not_kept};
 
 const CALLS: usize = 60;
-
-/// Longer than any of these runs takes.
-const RUN_MAX: Duration = Duration::from_secs(60);
 
 static NOW: LazyLock<DateTime<Utc>> = LazyLock::new(long_ago);
 
@@ -55,54 +51,6 @@ async fn undisturbed() -> &'static Traces {
         Traces::of(&bench)
     };
     UNDISTURBED.get_or_init(run).await
-}
-
-/// A run whose log is read while it works.
-struct Running {
-    child: Child,
-    log: Lines<BufReader<ChildStderr>>,
-    read: String,
-}
-
-impl Running {
-    fn start(bench: &Bench) -> Self {
-        let mut child = bench.start(&["run"]);
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let read = String::new();
-        Self { child, log, read }
-    }
-
-    /// Waits until the log says something. Gives the line.
-    async fn until_it_says(&mut self, words: &str) -> String {
-        let found = tokio::time::timeout(RUN_MAX, async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
-                self.read += &format!("{line}\n");
-                if line.contains(words) {
-                    return line;
-                }
-            }
-            panic!("it never says \"{words}\":\n{}", self.read);
-        });
-        found
-            .await
-            .unwrap_or_else(|_| panic!("it does not say \"{words}\""))
-    }
-
-    async fn end(mut self) -> Ran {
-        let ended = tokio::time::timeout(RUN_MAX, async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
-                self.read += &format!("{line}\n");
-            }
-            crate::support::ran(self.child.wait_with_output().await.unwrap())
-        });
-        let Ok(ran) = ended.await else {
-            panic!("the run does not end:\n{}", self.read);
-        };
-        Ran {
-            stderr: self.read,
-            ..ran
-        }
-    }
 }
 
 /// Runs once more and compares all with an undisturbed run.
@@ -209,11 +157,7 @@ async fn an_archive_that_is_taken_away_and_brought_back() {
 
 /// A run whose archive is away since its lease ran out, and where the archive is then.
 async fn run_out_of_leases(bench: &Bench) -> (Running, PathBuf) {
-    let path = bench.path("callpipe.toml");
-    let configuration = std::fs::read_to_string(path).unwrap();
-    let usual = "outage_max_s = 3\nlease_ttl_s = 6\n";
-    let short = configuration.replace(usual, "outage_max_s = 60\nlease_ttl_s = 1\n");
-    bench.write("callpipe.toml", &short);
+    bench.set_outages("outage_max_s = 60\nlease_ttl_s = 1\n");
     let mut running = Running::start(bench);
     until_deepgram_was_asked(bench, 10).await;
     let elsewhere = bench.path("elsewhere");

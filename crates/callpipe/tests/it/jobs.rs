@@ -31,9 +31,7 @@ fn task(bench: &Bench, index: u32, count: u32, attempt: u32) -> Command {
 /// A bench whose leases outlast every test: who waits for one to run out fails.
 async fn with_long_leases(seed: u64, calls: usize) -> Bench {
     let bench = Bench::new(world(seed, calls), slow()).await;
-    let configuration = bench.configuration();
-    let configuration = configuration.replace("lease_ttl_s = 6\n", "lease_ttl_s = 600\n");
-    bench.write("callpipe.toml", &configuration);
+    bench.set_outages("outage_max_s = 3\nlease_ttl_s = 600\n");
     bench
 }
 

@@ -18,6 +18,7 @@ mod named_secrets;
 mod openai;
 mod pipeline;
 mod recovery;
+mod running;
 mod secrecy;
 mod serve;
 mod storage;

@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::pipeline::assert_all_as_expected;
+use crate::recovery::{slow, until_deepgram_was_asked};
+use crate::running::Running;
 use crate::support::{Bench, unlimited, world};
 
 impl Bench {
@@ -118,6 +120,30 @@ async fn a_bucket_that_is_refused_stops_the_run_and_no_call() {
     assert_eq!(bench.sandbox.journal().count(System::Deepgram), 0);
     let failed = bench.run(&["check"]).await.expect_code(4);
     assert!(failed.stdout.contains("HTTP 401"), "{}", failed.stdout);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_away_is_waited_for_at_the_start_and_during_a_run() {
+    let bench = Bench::new(world(45, 60), slow()).await;
+    let token = bench.sandbox.credentials.google_access_token;
+    bench.move_archive(&bench.bucket(), &format!("access_token = \"{token}\""));
+    bench.set_outages("outage_max_s = 60\nlease_ttl_s = 1\n");
+    let faults = bench.sandbox.faults();
+    faults.arm_text("storage.503:times=always").unwrap();
+    let mut running = Running::start(&bench);
+    running.until_it_says("the run cannot begin yet").await;
+    assert_eq!(bench.sandbox.journal().count(System::Deepgram), 0);
+    faults.disarm_all();
+    until_deepgram_was_asked(&bench, 10).await;
+    faults.arm_text("storage.503:times=always").unwrap();
+    running.until_it_says("nothing new is begun").await;
+    faults.disarm_all();
+    running
+        .until_it_says("the leases are renewed: going on")
+        .await;
+    running.end().await.expect_code(0);
+    assert_all_as_expected(&bench);
+    assert_eq!(bench.bought_most(System::Deepgram), 1);
 }
 
 /// The emulator that people use, which is another program.

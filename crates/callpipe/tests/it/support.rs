@@ -48,6 +48,9 @@ impl Ran {
     }
 }
 
+/// How long outages and leases last in a usual configuration.
+const OUTAGES: &str = "outage_max_s = 3\nlease_ttl_s = 6\n";
+
 /// The present, a month back: calls that have settled.
 #[expect(
     clippy::disallowed_methods,
@@ -114,7 +117,7 @@ impl Bench {
              models = [\"gemini-3.5-flash-lite\", \"gemini-3.1-flash-lite\"]\n\
              [google]\naccess_token = \"{}\"\n\
              [warehouse.sqlite]\npath = \"data/callpipe.db\"\n\
-             [engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\noutage_max_s = 3\nlease_ttl_s = 6\n",
+             [engine]\nretry_delay_ms = 20\nretry_delay_ms_max = 200\n{OUTAGES}",
             credentials.cxone_client_id,
             credentials.cxone_client_secret,
             credentials.cxone_access_key_id,
@@ -123,6 +126,13 @@ impl Bench {
             credentials.google_project,
             credentials.google_access_token,
         )
+    }
+
+    /// Sets in the configuration that is there how long outages and leases last.
+    pub(crate) fn set_outages(&self, outages: &str) {
+        let configuration = std::fs::read_to_string(self.path("callpipe.toml")).unwrap();
+        assert!(configuration.contains(OUTAGES));
+        self.write("callpipe.toml", &configuration.replace(OUTAGES, outages));
     }
 
     /// A file of the folder, as it can be reached from here.
