@@ -1,6 +1,6 @@
 //! A call with all that is known of it, as it leaves the warehouse for other programs.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde_json::{Map, Value};
 
 use crate::analysis::Analysis;
@@ -33,6 +33,33 @@ pub struct ExportedCall {
     pub classify_cost: Option<Usd>,
     /// The labels, once it was classified.
     pub labels: Option<ExportedLabels>,
+}
+
+/// A call in brief, as a list shows it: without what was said, which is most of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BriefCall {
+    /// The call.
+    pub contact_id: ContactId,
+    /// Its start, in its own place.
+    pub started_at: Option<DateTime<FixedOffset>>,
+    /// Where it stands.
+    pub state: ExportedState,
+    /// What it was about.
+    pub summary: Option<String>,
+    /// Who speaks when; see [`Measures::timeline`].
+    pub timeline: Option<String>,
+}
+
+impl From<ExportedCall> for BriefCall {
+    fn from(call: ExportedCall) -> Self {
+        Self {
+            contact_id: call.contact.id,
+            started_at: call.contact.started_at,
+            state: call.state,
+            summary: call.transcript.analysis.summary,
+            timeline: call.transcript.measures.map(|measures| measures.timeline),
+        }
+    }
 }
 
 /// Where a call stands. A status that makes no sense is given as it is stored.
@@ -94,6 +121,13 @@ pub struct ExportedTranscript {
     pub at: Option<DateTime<Utc>>,
     /// Where turns and word times lie.
     pub key: Option<ArchiveKey>,
+}
+
+impl ExportedTranscript {
+    /// Who speaks when; see [`Measures::timeline`].
+    pub fn timeline(&self) -> Option<&str> {
+        Some(&self.measures.as_ref()?.timeline)
+    }
 }
 
 /// The labels of a call.

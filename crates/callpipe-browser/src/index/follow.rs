@@ -9,7 +9,7 @@ use callpipe_connectors::warehouses::sqlite::{ChangeCursor, ChangedPage, SqliteW
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{CallFilter, Warehouse};
 use callpipe_core::correction::{self, Correction, Verdict};
-use callpipe_core::exported::ExportedCall;
+use callpipe_core::exported::{BriefCall, ExportedCall};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -210,6 +210,11 @@ impl Index {
                 return Ok(calls);
             }
         }
+    }
+
+    /// Some calls in brief, in no particular order.
+    pub(crate) async fn brief(&self, contact_ids: Vec<ContactId>) -> Outside<Vec<BriefCall>> {
+        self.warehouse.brief(contact_ids).await
     }
 
     /// The newest calls before an id in which words were said.

@@ -60,7 +60,7 @@ async fn call(Path(contact_id): Path<String>, view: View) -> Result<Markup, Page
         Some(recording) => Some(sound::player(&view, &shown.call, number, recording, part).await),
         None => None,
     };
-    let title = format!("Call of {}", started(&shown.call));
+    let title = format!("Call of {}", started(shown.call.contact.started_at));
     let body = html! {
         (heading(&view, &shown))
         @if let Some(player) = player {
@@ -113,7 +113,7 @@ fn heading(view: &View, shown: &Shown) -> Markup {
         .map_or(&[][..], |values| values.of(view.snapshot.fields(), "agent"));
     html! {
         div.page-head {
-            h1 { "Call of " (started(call)) }
+            h1 { "Call of " (started(call.contact.started_at)) }
             p.soft {
                 @for agent in agents {
                     a href=(view.selection.only("agent", agent).href("/calls")) { bdi { (words::short(agent)) } } ", "
@@ -159,7 +159,7 @@ fn conversation(
         section.card {
             header {
                 h2 { "Conversation" }
-                div.end { (talk(&shown.call)) }
+                div.end { (talk(shown.call.transcript.timeline())) }
             }
             @match (part, &shown.call.transcript.conversation) {
                 (Some(part), _) => {

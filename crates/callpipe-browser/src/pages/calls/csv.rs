@@ -46,29 +46,17 @@ pub(super) async fn csv(view: View) -> Result<Response, PageError> {
 }
 
 fn record(view: &View, shape: &Shape, row: &rows::Row) -> Vec<String> {
-    let contact = &row.call.contact;
+    let call = &row.call;
     let mut cells = vec![
-        contact.id.to_string(),
-        contact
-            .started_at
+        call.contact_id.to_string(),
+        call.started_at
             .map(|start| start.to_rfc3339())
             .unwrap_or_default(),
     ];
     cells.extend(shape.columns.iter().map(|column| {
         match column {
-            Column::Talk => {
-                let measures = row.call.transcript.measures.as_ref();
-                measures
-                    .map(|measures| measures.timeline.clone())
-                    .unwrap_or_default()
-            }
-            Column::Summary => row
-                .call
-                .transcript
-                .analysis
-                .summary
-                .clone()
-                .unwrap_or_default(),
+            Column::Talk => call.timeline.clone().unwrap_or_default(),
+            Column::Summary => call.summary.clone().unwrap_or_default(),
             Column::Field(name) => row.values.of(view.snapshot.fields(), name).join(", "),
             Column::Figure(figure) => row
                 .values

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use callpipe_core::call::ContactId;
-use callpipe_core::exported::ExportedCall;
+use callpipe_core::exported::BriefCall;
+use chrono::{DateTime, FixedOffset};
 use maud::{Markup, html};
 
 use super::columns::Column;
@@ -23,7 +24,9 @@ const HOVERED_CHARS_MAX: usize = 500;
 
 /// A call of the list.
 pub(super) struct Row {
-    pub(super) call: ExportedCall,
+    pub(super) call: BriefCall,
+    /// What was said, where words are looked for in it.
+    conversation: Option<String>,
     /// Its values and figures as the index has them, so that people's corrections count.
     pub(super) values: Values,
 }
@@ -36,17 +39,38 @@ pub(super) async fn read(view: &View, places: &[Place]) -> Result<Vec<Row>, Page
         .values()
         .filter_map(|id| ContactId::parse(id).ok())
         .collect();
-    let calls = view.app.index.calls(&wanted).await?;
-    let mut calls: HashMap<String, ExportedCall> = calls
+    let mut calls: HashMap<String, Told> = told(view, wanted)
+        .await?
         .into_iter()
-        .map(|call| (call.contact.id.to_string(), call))
+        .map(|(call, conversation)| (call.contact_id.to_string(), (call, conversation)))
         .collect();
     let row = |id: i64| {
-        let call = calls.remove(contact_ids.get(&id)?)?;
+        let (call, conversation) = calls.remove(contact_ids.get(&id)?)?;
         let values = view.snapshot.values(id)?;
-        Some(Row { call, values })
+        Some(Row {
+            call,
+            conversation,
+            values,
+        })
     };
     Ok(ids.into_iter().filter_map(row).collect())
+}
+
+/// A call, and what was said where words are looked for in it.
+type Told = (BriefCall, Option<String>);
+
+async fn told(view: &View, contact_ids: Vec<ContactId>) -> Result<Vec<Told>, PageError> {
+    let index = &view.app.index;
+    if view.words.is_none() {
+        let calls = index.brief(contact_ids).await?;
+        return Ok(calls.into_iter().map(|call| (call, None)).collect());
+    }
+    let calls = index.calls(&contact_ids).await?.into_iter();
+    let told = calls.map(|mut call| {
+        let conversation = call.transcript.conversation.take();
+        (BriefCall::from(call), conversation)
+    });
+    Ok(told.collect())
 }
 
 /// The table.
@@ -113,17 +137,17 @@ fn heading(view: &View, shape: &Shape, by: &SortBy, title: &str, is_number: bool
 
 fn tr(view: &View, shape: &Shape, row: &Row) -> Markup {
     let call = &row.call;
-    let path = view.selection.href(&call_path(&call.contact.id));
+    let path = view.selection.href(&call_path(&call.contact_id));
     let found = view.words.as_ref().and_then(|words| {
-        let conversation = call.transcript.conversation.as_deref().unwrap_or_default();
+        let conversation = row.conversation.as_deref().unwrap_or_default();
         snippet::snippet(conversation, words)
-            .or_else(|| snippet::snippet(call.transcript.analysis.summary.as_deref()?, words))
+            .or_else(|| snippet::snippet(call.summary.as_deref()?, words))
     });
     html! {
         tr {
             th scope="row" {
-                a.nowrap href=(path) { (started(call)) }
-                div.faint { bdi.clip { (words::short(call.contact.id.as_str())) } }
+                a.nowrap href=(path) { (started(call.started_at)) }
+                div.faint { bdi.clip { (words::short(call.contact_id.as_str())) } }
             }
             @for column in &shape.columns {
                 @let cell = cell(view, column, row, found.as_ref());
@@ -134,8 +158,8 @@ fn tr(view: &View, shape: &Shape, row: &Row) -> Markup {
 }
 
 /// A call's start as people read it, in the call's own place.
-pub(in crate::pages) fn started(call: &ExportedCall) -> String {
-    match call.contact.started_at {
+pub(in crate::pages) fn started(at: Option<DateTime<FixedOffset>>) -> String {
+    match at {
         Some(start) => start.format("%-d %b %Y %H:%M").to_string(),
         None => "Start not known".to_owned(),
     }
@@ -143,8 +167,8 @@ pub(in crate::pages) fn started(call: &ExportedCall) -> String {
 
 fn cell(view: &View, column: &Column, row: &Row, found: Option<&Markup>) -> Markup {
     match column {
-        Column::Talk => talk(&row.call),
-        Column::Summary => match (found, &row.call.transcript.analysis.summary) {
+        Column::Talk => talk(row.call.timeline.as_deref()),
+        Column::Summary => match (found, &row.call.summary) {
             (Some(found), _) => found.clone(),
             (None, Some(summary)) => beginning(summary),
             (None, None) => state(&row.call),
@@ -171,7 +195,7 @@ fn beginning(summary: &str) -> Markup {
 }
 
 /// Where a call stands that was not understood yet.
-fn state(call: &ExportedCall) -> Markup {
+fn state(call: &BriefCall) -> Markup {
     let failure = call.state.last_failure.as_ref();
     html! {
         span.faint {
@@ -183,12 +207,7 @@ fn state(call: &ExportedCall) -> Markup {
 }
 
 /// Who speaks when.
-pub(in crate::pages) fn talk(call: &ExportedCall) -> Markup {
-    let timeline = call
-        .transcript
-        .measures
-        .as_ref()
-        .map(|measures| measures.timeline.as_str());
+pub(in crate::pages) fn talk(timeline: Option<&str>) -> Markup {
     let Some(timeline) = timeline.filter(|timeline| !timeline.is_empty()) else {
         return html! {};
     };

@@ -122,10 +122,10 @@ fn card(view: &View, case: &Case) -> Markup {
     html! {
         section.card {
             header {
-                h2 { a href=(call_path(&call.contact.id)) { (started(call)) } }
+                h2 { a href=(call_path(&call.contact.id)) { (started(call.contact.started_at)) } }
                 p { bdi { (words::short(call.contact.id.as_str())) } " " (meter("Confidence", confidence)) }
             }
-            (talk(call))
+            (talk(call.transcript.timeline()))
             @if let Some(summary) = &call.transcript.analysis.summary { p { bdi { (words::cut(summary, 1_200)) } } }
             @if view.app.sounds.may_have(call) {
                 audio controls preload="none" src={ (call_path(&call.contact.id)) "/audio/1" }

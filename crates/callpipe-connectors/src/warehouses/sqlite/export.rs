@@ -1,7 +1,8 @@
 //! Calls on their way to other programs, page by page in the order of their ids, which never change.
 
+use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{CallFilter, ExportCursor, ExportPage};
-use callpipe_core::exported::ExportedCall;
+use callpipe_core::exported::{BriefCall, ExportedCall};
 use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
@@ -9,7 +10,7 @@ use super::client::Problem;
 use super::map;
 use super::report::conditions;
 use super::sql::Sql;
-use crate::warehouses::stored::{EXPORTED_COLUMNS, exported_call};
+use crate::warehouses::stored::{EXPORTED_COLUMNS, brief_call, exported_call};
 
 /// A page ends when it holds so many bytes of text: conversations may be long.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -44,6 +45,22 @@ pub(super) fn page(
         page.next = last.map(ExportCursor);
     }
     Ok(page)
+}
+
+/// Some calls in brief, in no order.
+pub(super) fn brief(
+    connection: &Connection,
+    sql: &Sql,
+    contact_ids: &[ContactId],
+) -> Result<Vec<BriefCall>, Problem> {
+    let ids: Vec<&str> = contact_ids.iter().map(ContactId::as_str).collect();
+    let mut statement = connection.prepare_cached(&sql.brief())?;
+    let mut rows = statement.query([serde_json::json!(ids).to_string()])?;
+    let mut calls = Vec::with_capacity(contact_ids.len());
+    while let Some(row) = rows.next()? {
+        calls.extend(brief_call(row));
+    }
+    Ok(calls)
 }
 
 /// What a page may still take.

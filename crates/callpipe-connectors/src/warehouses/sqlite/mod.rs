@@ -29,6 +29,7 @@ use callpipe_core::contracts::warehouse::{
     Batching, CallDetails, CallFilter, CallRow, ExportCursor, ExportPage, Outcome, PendingCall,
     PendingQuery, Scope, Summary, ValueCount, Warehouse,
 };
+use callpipe_core::exported::BriefCall;
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::taxonomy::Taxonomy;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
@@ -211,6 +212,12 @@ impl Warehouse for SqliteWarehouse {
 }
 
 impl SqliteWarehouse {
+    /// Some calls in brief, in no order; those that there are.
+    pub async fn brief(&self, contact_ids: Vec<ContactId>) -> Outside<Vec<BriefCall>> {
+        self.report(move |connection, sql| export::brief(connection, sql, &contact_ids))
+            .await
+    }
+
     async fn report<T, Read>(&self, read: Read) -> Outside<T>
     where
         T: Send + 'static,

@@ -2,8 +2,8 @@
 
 use super::config::SqliteConfig;
 use crate::warehouses::stored::{
-    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, EXPORTED_COLUMNS, FETCHED_COLUMNS, STATE_COLUMNS,
-    TRANSCRIBED_COLUMNS,
+    self, ANALYSIS_COLUMNS, ANALYSIS_MISSING, BRIEF_COLUMNS, EXPORTED_COLUMNS, FETCHED_COLUMNS,
+    STATE_COLUMNS, TRANSCRIBED_COLUMNS,
 };
 
 /// The views for the questions that are asked every day, with the statements that make them.
@@ -233,6 +233,16 @@ impl Sql {
         }
         sql.push_str(" ORDER BY contactId LIMIT ?");
         sql
+    }
+
+    /// The calls with the ids of `?1`, a list in JSON, in no order.
+    pub(super) fn brief(&self) -> String {
+        format!(
+            "SELECT {} FROM {} \
+             WHERE contactId IN (SELECT value FROM json_each(?1)) AND +stage IS NOT NULL",
+            BRIEF_COLUMNS.join(", "),
+            self.tracking
+        )
     }
 
     /// Calls whose last change has no moment, in the order of their ids: `?1` an id before them all,

@@ -3,15 +3,19 @@
 use callpipe_core::analysis::{Analysis, Sentiment};
 use callpipe_core::call::{ContactId, parse_start};
 use callpipe_core::exported::{
-    ExportedCall, ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage,
+    BriefCall, ExportedCall, ExportedLabels, ExportedState, ExportedTranscript, ExportedTriage,
 };
+use callpipe_core::measures::Measures;
 use callpipe_core::money::Usd;
+use callpipe_core::progress::Stage;
 use callpipe_core::recording::ArchiveKey;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::read::{StoredRow, contact, last_failure, number, parsed, stage};
+use super::read::{
+    StoredRow, contact, contact_id, last_failure, number, parsed, stage, started_at,
+};
 
 /// The columns of the tracking table that an export reads, long texts last.
 pub(crate) const EXPORTED_COLUMNS: [&str; 35] = [
@@ -52,6 +56,24 @@ pub(crate) const EXPORTED_COLUMNS: [&str; 35] = [
     "transcription_raw",
 ];
 
+/// The columns of the tracking table of which a list tells, in their order there.
+pub(crate) const BRIEF_COLUMNS: [&str; 14] = [
+    "contactId",
+    "start_date",
+    "stage",
+    "stage_status",
+    "skip_reason",
+    "attempt",
+    "not_before",
+    "redo_count",
+    "failure_kind",
+    "failure_reason",
+    "listed_at",
+    "updated_at",
+    "measures",
+    "summary",
+];
+
 /// The columns of the classifications table that are no labels.
 const NO_LABELS: [&str; 9] = [
     "call_id",
@@ -72,10 +94,7 @@ pub(crate) fn exported_call(
     classification: Option<Value>,
 ) -> Option<ExportedCall> {
     let (Some(contact), Some(stage)) = (contact(row), stage(row)) else {
-        tracing::warn!(
-            contact_id = row.text("contactId"),
-            "a row cannot be understood: it is left out"
-        );
+        left_out(row);
         return None;
     };
     let classification = match classification {
@@ -87,17 +106,7 @@ pub(crate) fn exported_call(
         .and_then(|row| word(row, "transcript"));
     Some(ExportedCall {
         contact,
-        state: ExportedState {
-            stage,
-            status: row.text("stage_status").unwrap_or_default(),
-            skip_reason: row.text("skip_reason"),
-            attempt: number(row, "attempt"),
-            redo_count: number(row, "redo_count"),
-            not_before: moment(row.text("not_before")),
-            last_failure: last_failure(row),
-            listed_at: moment(row.text("listed_at")),
-            updated_at: moment(row.text("updated_at")),
-        },
+        state: state(row, stage),
         recordings: list(row, "recordings"),
         audio_uri: row.text("gcs_uri"),
         triage: ExportedTriage {
@@ -113,6 +122,42 @@ pub(crate) fn exported_call(
         classify_cost: usd(row, "classify_cost_usd"),
         labels: classification.map(labels),
     })
+}
+
+/// A call in brief, or nothing where its row makes no sense.
+pub(crate) fn brief_call(row: &impl StoredRow) -> Option<BriefCall> {
+    let (Some(contact_id), Some(stage)) = (contact_id(row, "contactId"), stage(row)) else {
+        left_out(row);
+        return None;
+    };
+    Some(BriefCall {
+        contact_id,
+        started_at: started_at(row),
+        state: state(row, stage),
+        summary: row.text("summary"),
+        timeline: parsed::<Measures>(row, "measures").map(|measures| measures.timeline),
+    })
+}
+
+fn left_out(row: &impl StoredRow) {
+    tracing::warn!(
+        contact_id = row.text("contactId"),
+        "a row cannot be understood: it is left out"
+    );
+}
+
+fn state(row: &impl StoredRow, stage: Stage) -> ExportedState {
+    ExportedState {
+        stage,
+        status: row.text("stage_status").unwrap_or_default(),
+        skip_reason: row.text("skip_reason"),
+        attempt: number(row, "attempt"),
+        redo_count: number(row, "redo_count"),
+        not_before: moment(row.text("not_before")),
+        last_failure: last_failure(row),
+        listed_at: moment(row.text("listed_at")),
+        updated_at: moment(row.text("updated_at")),
+    }
 }
 
 /// `labelled` is the conversation that was labelled, if the tracking table has none.

@@ -9,7 +9,7 @@ mod read;
 mod written;
 
 pub(crate) use adopted::adopt;
-pub(crate) use exported::{EXPORTED_COLUMNS, exported_call};
+pub(crate) use exported::{BRIEF_COLUMNS, EXPORTED_COLUMNS, brief_call, exported_call};
 pub(crate) use read::{StoredRow, call_row, pending_call};
 pub(crate) use written::{
     ANALYSIS_COLUMNS, ANALYSIS_MISSING, AnalysisColumns, BaselineFlags, ContactColumns,

@@ -5,7 +5,7 @@ use callpipe_core::contracts::warehouse::{CallRow, PendingCall};
 use callpipe_core::failure::FailureKind;
 use callpipe_core::progress::{CallProgress, LastFailure, SkipReason, Stage, Status};
 use callpipe_core::recording::{ArchiveKey, Recording};
-use chrono::Utc;
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::de::DeserializeOwned;
 
 /// A row whose columns can be read as text.
@@ -49,18 +49,23 @@ pub(crate) fn pending_call(row: &impl StoredRow, archive_base_uri: &str) -> Opti
 }
 
 pub(super) fn contact(row: &impl StoredRow) -> Option<Contact> {
-    let id = |name| {
-        let text = row.text(name).unwrap_or_default();
-        let id = ContactId::parse(&text).ok();
-        // Under a trimmed id another row would be saved, and this one would be pending for ever.
-        id.filter(|id| id.as_str() == text)
-    };
     Some(Contact {
-        id: id("contactId")?,
-        master_id: id("master_contact_id"),
-        started_at: row.text("start_date").and_then(|start| parse_start(&start)),
+        id: contact_id(row, "contactId")?,
+        master_id: contact_id(row, "master_contact_id"),
+        started_at: started_at(row),
         metadata: parsed(row, "contact_metadata").unwrap_or_default(),
     })
+}
+
+pub(super) fn contact_id(row: &impl StoredRow, name: &str) -> Option<ContactId> {
+    let text = row.text(name).unwrap_or_default();
+    let id = ContactId::parse(&text).ok();
+    // Under a trimmed id another row would be saved, and this one would be pending for ever.
+    id.filter(|id| id.as_str() == text)
+}
+
+pub(super) fn started_at(row: &impl StoredRow) -> Option<DateTime<FixedOffset>> {
+    parse_start(&row.text("start_date")?)
 }
 
 fn progress(row: &impl StoredRow, contact_id: &ContactId) -> Option<CallProgress> {

@@ -1,6 +1,7 @@
 //! Exports: how pages are found, how large they get, and what is read of tables that others made.
 
-use callpipe_core::exported::ExportedCall;
+use callpipe_core::exported::{BriefCall, ExportedCall};
+use callpipe_core::measures::Measures;
 
 use super::*;
 
@@ -115,4 +116,52 @@ async fn what_others_stored_is_read_as_far_as_it_can_be() {
     let labels = call.labels.as_ref().unwrap();
     assert_eq!(labels.values["call_type"], serde_json::json!(["complaint"]));
     assert_eq!((labels.values.len(), &labels.model), (2, &None));
+}
+
+/// What a list shows is what an export says of the same calls.
+#[tokio::test]
+async fn calls_in_brief_are_the_same_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("callpipe.db");
+    let warehouse = prepared(&path).await;
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "INSERT INTO recording_fetch_status
+                 (contactId, start_date, stage, stage_status, skip_reason, attempt, redo_count, not_before,
+                  failure_kind, failure_reason, listed_at, updated_at, summary, transcription)
+             VALUES
+                 ('full', '2026-03-01T08:00:00+01:00', 'classify', 'ready', NULL, 2, 1, '2026-03-02T08:00:00Z',
+                  'unavailable', 'HTTP 503', '2026-03-01T09:00:00Z', '2026-03-01T10:00:00Z', 'A chain.', 'Agent: yes'),
+                 ('poor', NULL, 'fetch', 'skipped', 'no_recording', 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+                 ('other', NULL, 'fetch', 'ready', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+                 ('nonsense', NULL, 'no stage', 'ready', NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        )
+        .unwrap();
+    let measures = Measures {
+        timeline: "aacc".into(),
+        ..Measures::default()
+    };
+    let measures = serde_json::to_string(&measures).unwrap();
+    let sql = "UPDATE recording_fetch_status SET measures = ?1 WHERE contactId = 'full'";
+    Connection::open(&path)
+        .unwrap()
+        .execute(sql, [measures])
+        .unwrap();
+    let ids = ["full", "poor", "nonsense", "absent"].map(|id| ContactId::parse(id).unwrap());
+    let mut brief = warehouse.brief(ids.to_vec()).await.unwrap();
+    brief.sort_by(|one, other| one.contact_id.cmp(&other.contact_id));
+    let all = exported(&warehouse, 100).await.concat();
+    let expected = all.into_iter().map(BriefCall::from);
+    let expected: Vec<BriefCall> = expected
+        .filter(|call| ids.contains(&call.contact_id))
+        .collect();
+    assert_eq!(brief, expected);
+    assert_eq!(brief.len(), 2);
+    assert_eq!(brief[0].summary.as_deref(), Some("A chain."));
+    assert_eq!(brief[0].timeline.as_deref(), Some("aacc"));
+    let plan = format!("EXPLAIN QUERY PLAN {}", warehouse.sql.brief());
+    let connection = Connection::open(&path).unwrap();
+    let plan = lines(&connection, &plan).join("\n");
+    assert!(plan.contains("(contactId=?)"), "{plan}");
 }
