@@ -129,7 +129,7 @@ impl Lease {
         archive: &Archive,
         clock: &dyn Clock,
     ) -> Result<(), RenewalError> {
-        let is_ours = self.is_highest(archive).await;
+        let is_ours = self.find_ours(archive).await;
         if !is_ours.map_err(RenewalError::Store)? {
             return Err(RenewalError::TakenOver);
         }
@@ -153,28 +153,33 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether nobody has a higher number. What was written and not heard of is ours, too.
-    async fn is_highest(&mut self, archive: &Archive) -> Outside<bool> {
+    /// Whether the highest number is ours, which it becomes if we wrote it and did not hear of it.
+    async fn find_ours(&mut self, archive: &Archive) -> Outside<bool> {
         let highest = highest_number(archive, &self.name).await?;
-        if highest == self.number {
-            return Ok(true);
-        }
-        let found = holding(archive, &self.name, highest).await?;
-        let is_ours = found.is_some_and(|found| found.nonce == self.nonce);
+        let is_ours = highest == self.number || self.wrote(archive, highest).await?;
         if is_ours {
             self.number = highest;
         }
         Ok(is_ours)
     }
 
-    /// Writes its number if nobody has it. A request that was repeated meets what it wrote itself.
+    async fn wrote(&self, archive: &Archive, number: u64) -> Outside<bool> {
+        let found = holding(archive, &self.name, number).await?;
+        Ok(found.is_some_and(|found| found.nonce == self.nonce))
+    }
+
+    /// Writes its number if nobody has it. A request that was repeated, or arrived late, meets what it
+    /// wrote itself, which may say that it runs out sooner.
     async fn create(&self, archive: &Archive) -> Outside<bool> {
         let holding = self.holding_until(self.expires_at)?;
-        Ok(archive.create(&self.key(), &holding).await?
-            || archive
-                .read(&self.key())
-                .await?
-                .is_some_and(|found| found == holding))
+        if archive.create(&self.key(), &holding).await? {
+            return Ok(true);
+        }
+        let is_ours = self.wrote(archive, self.number).await?;
+        if is_ours {
+            self.overwrite(archive).await?;
+        }
+        Ok(is_ours)
     }
 
     async fn overwrite(&self, archive: &Archive) -> Outside<()> {
@@ -433,6 +438,17 @@ mod tests {
             unheard.renew(&archive, &clock).await.unwrap();
             clock.forward(TTL);
             again.renew(&archive, &clock).await.unwrap();
+            // A request that was given up arrives between the look at the numbers and the next one.
+            clock.forward(TTL);
+            let expires_at = clock.now() + TTL;
+            let late = Lease {
+                expires_at,
+                ..again.clone()
+            };
+            assert!(late.create(&archive).await.unwrap());
+            let key = late.key();
+            let written = holding(&archive, "fetch", late.number).await.unwrap();
+            assert_eq!(written.unwrap().expires_at, expires_at, "{key}");
         }
     }
 
