@@ -3,7 +3,8 @@
 //! Data flows one way: `discover` fills the warehouse, a `stage_loop` for each stage takes pending
 //! calls from the warehouse and has its `stages::StageWork` done, the `committer` saves outcomes in
 //! batches and wakes the loop of the next stage. What happens to a call is decided by
-//! `callpipe_core::transition` alone.
+//! `callpipe_core::transition` alone. `leases` keep other runs from the same calls, and `tenure` says how
+//! long they do; `gate` is for vendors that are away, `patience` for stores.
 
 pub mod committer;
 pub mod discover;

@@ -44,13 +44,20 @@ pub(in crate::engine) async fn keep(engine: &Engine, leases: &mut [StageLease]) 
     let ttl = engine.settings.lease_ttl;
     let mut trouble: Option<Trouble> = None;
     loop {
-        let wait = trouble.as_mut().map(|trouble| trouble.wait(ttl));
-        tokio::time::sleep(wait.unwrap_or(ttl / 3)).await;
+        let has_run_out = !engine.tenure.lasts(engine.clock.now());
+        let wait = match &mut trouble {
+            None => ttl / 3,
+            Some(_) if !has_run_out => ttl / 15,
+            Some(trouble) => trouble.waits.next(),
+        };
+        tokio::time::sleep(wait).await;
         let renewed = renew(engine, leases).await;
+        let has_run_out = !engine.tenure.lasts(engine.clock.now());
         engine.tenure.set_until(hold_until(leases));
         let (stage, failure) = match renewed {
             Ok(()) => {
-                if trouble.take().is_some_and(|trouble| trouble.has_run_out()) {
+                trouble = None;
+                if has_run_out {
                     tracing::info!("the leases are renewed: going on");
                 }
                 continue;
@@ -58,15 +65,11 @@ pub(in crate::engine) async fn keep(engine: &Engine, leases: &mut [StageLease]) 
             Err((_, NotRenewed::TakenOver(reason))) => return Lost::TakenOver(reason),
             Err((stage, NotRenewed::Store(failure))) => (stage, failure),
         };
-        let trouble = trouble.get_or_insert_with(Trouble::begin);
-        if !engine.tenure.lasts(engine.clock.now()) {
-            trouble.run_out(ttl);
-        }
-        let away_for = trouble.since.elapsed();
-        if trouble.has_run_out() && away_for >= engine.settings.outage_max {
+        let trouble = trouble.get_or_insert_with(|| Trouble::begin(ttl));
+        if has_run_out && trouble.since.elapsed() >= engine.settings.outage_max {
             return Lost::OutOfReach(stage, failure);
         }
-        trouble.tell(stage, &failure);
+        trouble.tell(stage, &failure, has_run_out);
     }
 }
 
@@ -76,33 +79,22 @@ const RENEWAL_DELAY_MAX: Duration = Duration::from_secs(30);
 /// A time in which leases cannot be renewed.
 struct Trouble {
     since: Instant,
-    /// The waits between attempts, once a lease has run out.
-    waits: Option<Waits>,
+    /// The waits between attempts once a lease has run out.
+    waits: Waits,
 }
 
 impl Trouble {
-    fn begin() -> Self {
-        let since = Instant::now();
-        Self { since, waits: None }
+    fn begin(ttl: Duration) -> Self {
+        Self {
+            since: Instant::now(),
+            waits: Waits::new(ttl / 15, RENEWAL_DELAY_MAX),
+        }
     }
 
-    fn run_out(&mut self, ttl: Duration) {
-        self.waits
-            .get_or_insert_with(|| Waits::new(ttl / 15, RENEWAL_DELAY_MAX));
-    }
-
-    fn has_run_out(&self) -> bool {
-        self.waits.is_some()
-    }
-
-    fn wait(&mut self, ttl: Duration) -> Duration {
-        self.waits.as_mut().map_or(ttl / 15, Waits::next)
-    }
-
-    fn tell(&self, stage: Stage, failure: &Failure) {
+    fn tell(&self, stage: Stage, failure: &Failure, has_run_out: bool) {
         let (reason, hint) = (failure.chain(), failure.hint.as_deref());
         let away_s = self.since.elapsed().as_secs();
-        match self.has_run_out() {
+        match has_run_out {
             true => {
                 tracing::warn!(%stage, away_s, reason, hint, "nothing new is begun: the lease has run out, and cannot be renewed");
             }
