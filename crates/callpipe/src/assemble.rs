@@ -311,7 +311,7 @@ pub fn stages(
 ) -> Outside<Vec<Arc<dyn StageWork>>> {
     // Whoever works has been told by now if there is no such shard.
     let shard = config.engine.shard().unwrap_or(Shard::WHOLE);
-    let patience = Patience::new(outage_max(&config.engine));
+    let patience = patience(&config.engine);
     wanted
         .iter()
         .map(|stage| -> Outside<Arc<dyn StageWork>> {
@@ -362,8 +362,12 @@ pub fn retry_policy(engine: &EngineConfig) -> RetryPolicy {
     }
 }
 
-/// For how long vendors and stores that are away are waited for.
-pub fn outage_max(engine: &EngineConfig) -> Duration {
+/// With stores that are away.
+pub fn patience(engine: &EngineConfig) -> Patience {
+    Patience::new(outage_max(engine))
+}
+
+fn outage_max(engine: &EngineConfig) -> Duration {
     Duration::from_secs(engine.outage_max_s)
 }
 

@@ -16,7 +16,6 @@ use crate::chance::SystemChance;
 use crate::config::{Config, ContactsConfig};
 use crate::engine::estimate::estimate;
 use crate::engine::monitor::Monitor;
-use crate::engine::patience::Patience;
 use crate::engine::spending::Spending;
 use crate::engine::stop::Stop;
 use crate::engine::tenure::Tenure;
@@ -145,7 +144,7 @@ async fn assembled(
         false => None,
     };
     let warehouse = assemble::warehouse(config, &google, &archive, &clock)?;
-    let patience = Patience::new(assemble::outage_max(&config.engine));
+    let patience = assemble::patience(&config.engine);
     tokio::select! {
         biased;
         () = stop.asked() => return Err(stopped_early().into()),

@@ -11,7 +11,7 @@ use super::stop::Stop;
 
 /// Attempts at the warehouse before it is given up for a failure that may last. With waits that double
 /// up to 30 s, about three minutes in which a locked database or a full disk can be mended.
-pub(super) const WAREHOUSE_ATTEMPTS_MAX: u32 = 12;
+const WAREHOUSE_ATTEMPTS_MAX: u32 = 12;
 
 /// How often keeping a bought reply is tried before it is given up. With waits that double up to a
 /// minute, that is a quarter of an hour in which a full disk can be mended.
@@ -73,7 +73,7 @@ pub(super) struct Tries {
     attempt: u32,
     attempts_max: u32,
     began: Instant,
-    outage_max: Duration,
+    patience: Patience,
     /// Which failures an outage may be, that are waited for as long as one may last.
     may_be_outage: fn(&Failure) -> bool,
     waits: Waits,
@@ -90,7 +90,7 @@ impl Tries {
             attempt: 1,
             attempts_max,
             began: Instant::now(),
-            outage_max: patience.outage_max,
+            patience,
             may_be_outage,
             waits,
         }
@@ -103,7 +103,8 @@ impl Tries {
 
     /// Whether there has been enough of them, now that this one failed.
     pub(super) fn are_enough(&self, failure: &Failure) -> bool {
-        let is_waited_for = (self.may_be_outage)(failure) && self.began.elapsed() < self.outage_max;
+        let lasts = self.began.elapsed() < self.patience.outage_max;
+        let is_waited_for = lasts && (self.may_be_outage)(failure);
         self.attempt >= self.attempts_max && !is_waited_for
     }
 
@@ -156,7 +157,9 @@ where
 {
     loop {
         let failure = match request().await {
-            Err(failure) if may_pass(&failure) && !tries.are_enough(&failure) => failure,
+            Err(failure) if !is_about_the_request(&failure) && !tries.are_enough(&failure) => {
+                failure
+            }
             answer => return answer,
         };
         let attempt = tries.attempt();
@@ -174,7 +177,74 @@ where
     }
 }
 
-fn may_pass(failure: &Failure) -> bool {
-    let may_be_mended = matches!(failure.kind, FailureKind::StoreFailed | FailureKind::Denied);
-    is_of_the_moment(failure) || may_be_mended
+/// Whether the same question would get the same answer.
+fn is_about_the_request(failure: &Failure) -> bool {
+    failure.kind.blame() == Blame::Call
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    type Begin = fn(Patience) -> Tries;
+
+    /// How often something is tried that always fails, and for how long.
+    async fn tried(mut tries: Tries, kind: FailureKind) -> (u32, Duration) {
+        let failure = Failure::new(kind, "it broke");
+        let begin = Instant::now();
+        while !tries.are_enough(&failure) {
+            tries.wait().await;
+        }
+        (tries.attempt(), begin.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_double_up_to_the_longest() {
+        let mut tries = Patience::new(HOUR).with_the_warehouse();
+        let begin = Instant::now();
+        for _ in 0..3 {
+            tries.wait().await;
+        }
+        assert_eq!(begin.elapsed(), Duration::from_millis(1_400));
+        for _ in 0..10 {
+            tries.wait().await;
+        }
+        let begin = Instant::now();
+        tries.wait().await;
+        assert_eq!(begin.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_last_is_given_up_after_some_attempts_and_an_outage_when_it_is_time() {
+        for outage_max in [Duration::ZERO, HOUR] {
+            let patience = Patience::new(outage_max);
+            let failed = tried(patience.with_the_warehouse(), FailureKind::StoreFailed).await;
+            assert_eq!(failed.0, WAREHOUSE_ATTEMPTS_MAX);
+            let about_three_minutes = 120..200;
+            assert!(
+                about_three_minutes.contains(&failed.1.as_secs()),
+                "{failed:?}"
+            );
+            let failed = tried(patience.at_the_start(), FailureKind::StoreFailed).await;
+            assert_eq!(failed, (1, Duration::ZERO));
+        }
+        let longest_wait = Duration::from_secs(60);
+        let begun: [(Begin, FailureKind); 4] = [
+            (Patience::with_the_warehouse, FailureKind::Unavailable),
+            (Patience::with_the_warehouse, FailureKind::Denied),
+            (Patience::at_the_start, FailureKind::Unavailable),
+            (Patience::with_a_paid_reply, FailureKind::StoreFailed),
+        ];
+        for (begin, kind) in begun {
+            let (_, time) = tried(begin(Patience::new(HOUR)), kind).await;
+            let is_in_time = HOUR <= time && time <= HOUR + longest_wait;
+            assert!(is_in_time, "{kind}: {time:?}");
+        }
+        let patience = Patience::new(Duration::ZERO);
+        let (attempts, time) = tried(patience.with_a_paid_reply(), FailureKind::Unavailable).await;
+        assert_eq!(attempts, REPLY_ATTEMPTS_MAX);
+        assert!(time > 14 * longest_wait, "a quarter of an hour: {time:?}");
+    }
 }

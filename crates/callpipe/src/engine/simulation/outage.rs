@@ -157,12 +157,13 @@ fn an_hour_without_a_store_or_the_list_ends_no_run_and_buys_nothing_twice() {
 /// What was asked of vendors between two moments.
 fn asked_of_vendors(universe: &Universe, from: Duration, until: Duration) -> Vec<String> {
     let vendors = [
-        "Contacts",
-        "Recordings",
-        "Media",
-        "Transcriber",
-        "Classifier",
+        System::Contacts,
+        System::Recordings,
+        System::Media,
+        System::Transcriber,
+        System::Classifier,
     ];
+    let vendors = vendors.map(|system| format!("{system:?}"));
     let lines = universe.world.trace().lines.unwrap();
     let is_meant = |line: &String| {
         let mut words = line.split_whitespace().skip(1);
@@ -170,7 +171,11 @@ fn asked_of_vendors(universe: &Universe, from: Duration, until: Duration) -> Vec
             .next()
             .and_then(|ms| ms.strip_suffix("ms")?.parse().ok());
         let at = ms.map(Duration::from_millis).unwrap();
-        from < at && at < until && words.next().is_some_and(|word| vendors.contains(&word))
+        from < at
+            && at < until
+            && words
+                .next()
+                .is_some_and(|word| vendors.iter().any(|vendor| vendor == word))
     };
     lines.into_iter().filter(is_meant).collect()
 }
@@ -193,6 +198,25 @@ fn nothing_is_begun_while_nobody_knows_whose_the_leases_are() {
     assert_eq!(asked_of_vendors(&universe, out, back), [""; 0]);
     let soon = back + FULL_AGAIN_AFTER;
     assert!(asked_of_vendors(&universe, back, soon).len() > 100);
+}
+
+/// Shorter than what is left of a lease when it is to be renewed.
+#[test]
+fn leases_survive_an_archive_that_is_away_for_a_moment() {
+    let (log, told) = log();
+    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    let moment = Duration::from_secs(8);
+    let away = outage(System::Leases, FailureKind::Unavailable, FROM, moment);
+    let universe = universe_with(away, HOUR, 300);
+    let end = tracing::subscriber::with_default(log, || universe.live(Death::Natural));
+    assert!(end.is_done(), "{end:?}");
+    let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
+    let tries_again = "a lease cannot be renewed: trying again";
+    assert!(told.contains(tries_again), "{told}");
+    // One that had run out would have been renewed under the next number.
+    let leases = ["classify", "fetch", "transcribe"];
+    let leases = leases.map(|stage| format!("leases/{stage}/000000000001.json"));
+    assert_eq!(universe.store.leases(), leases);
 }
 
 #[test]

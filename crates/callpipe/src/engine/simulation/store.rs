@@ -74,6 +74,16 @@ impl Store {
         String::from_utf8(bytes.unwrap().into()).unwrap()
     }
 
+    /// The names of all leases.
+    pub(super) fn leases(&self) -> Vec<String> {
+        let folder = Path::from("leases");
+        let found = self.small.list(Some(&folder)).try_collect::<Vec<_>>();
+        let names = at_once(found).unwrap().into_iter();
+        let mut names: Vec<String> = names.map(|object| object.location.to_string()).collect();
+        names.sort();
+        names
+    }
+
     /// The paid replies that are kept: the name of each by its serial number.
     pub(super) fn kept(&self) -> BTreeMap<u64, (String, Sold)> {
         let archive = Archive::over(self.objects.clone());
