@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use callpipe_sandbox::{Expected, System};
 use serde_json::Value;
-use tokio::io::AsyncBufReadExt;
 use tokio::process::Command;
 
 use crate::pipeline::{assert_all_as_expected, assert_as_expected};
 use crate::recovery::{slow, terminate, until_deepgram_was_asked};
+use crate::running::Running;
 use crate::support::{Bench, Ran, ran, unlimited, world};
 
 /// The run of a task as Cloud Run begins it.
@@ -209,19 +209,14 @@ async fn a_second_signal_ends_a_run_where_it_stands() {
     let bench = Bench::new(world(56, 40), slow()).await;
     let fault = "deepgram.slow:delay_ms=60000,times=1";
     bench.sandbox.faults().arm_text(fault).unwrap();
-    let mut child = bench.start(&["run"]);
+    let mut running = Running::start(&bench);
     until_deepgram_was_asked(&bench, 8).await;
-    terminate(&child);
+    terminate(&running.child);
     // The first one is seen when it is answered.
-    let mut answered = tokio::io::BufReader::new(child.stderr.take().unwrap()).lines();
-    while let Some(line) = answered.next_line().await.unwrap() {
-        if line.contains("stopping") {
-            break;
-        }
-    }
+    running.until_it_says("stopping").await;
     let begin = Instant::now();
-    terminate(&child);
-    assert_eq!(child.wait().await.unwrap().code(), Some(75));
+    terminate(&running.child);
+    assert_eq!(running.child.wait().await.unwrap().code(), Some(75));
     assert!(
         begin.elapsed() < Duration::from_secs(3),
         "{:?}",

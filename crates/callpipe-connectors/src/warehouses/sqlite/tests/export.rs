@@ -124,8 +124,8 @@ async fn calls_in_brief_are_the_same_calls() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("callpipe.db");
     let warehouse = prepared(&path).await;
-    Connection::open(&path)
-        .unwrap()
+    let connection = Connection::open(&path).unwrap();
+    connection
         .execute_batch(
             "INSERT INTO recording_fetch_status
                  (contactId, start_date, stage, stage_status, skip_reason, attempt, redo_count, not_before,
@@ -144,10 +144,7 @@ async fn calls_in_brief_are_the_same_calls() {
     };
     let measures = serde_json::to_string(&measures).unwrap();
     let sql = "UPDATE recording_fetch_status SET measures = ?1 WHERE contactId = 'full'";
-    Connection::open(&path)
-        .unwrap()
-        .execute(sql, [measures])
-        .unwrap();
+    connection.execute(sql, [measures]).unwrap();
     let ids = ["full", "poor", "nonsense", "absent"].map(|id| ContactId::parse(id).unwrap());
     let mut brief = warehouse.brief(ids.to_vec()).await.unwrap();
     brief.sort_by(|one, other| one.contact_id.cmp(&other.contact_id));
@@ -161,7 +158,6 @@ async fn calls_in_brief_are_the_same_calls() {
     assert_eq!(brief[0].summary.as_deref(), Some("A chain."));
     assert_eq!(brief[0].timeline.as_deref(), Some("aacc"));
     let plan = format!("EXPLAIN QUERY PLAN {}", warehouse.sql.brief());
-    let connection = Connection::open(&path).unwrap();
     let plan = lines(&connection, &plan).join("\n");
     assert!(plan.contains("(contactId=?)"), "{plan}");
 }
