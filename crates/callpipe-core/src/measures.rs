@@ -245,7 +245,7 @@ mod tests {
     }
 
     fn measured(duration_s: f64, turns: Vec<Turn>) -> Measures {
-        let recording = ArchiveKey::probe("test");
+        let recording = ArchiveKey::file("test");
         let part = RecordingTranscript {
             recording,
             duration_s,

@@ -87,9 +87,14 @@ impl ArchiveKey {
         like_ours.then(|| Self(name.to_owned()))
     }
 
-    /// An object that `check` writes, reads and removes.
-    pub fn probe(name: &str) -> Self {
-        Self(format!("probes/{}", escaped(name)))
+    /// An object that a check writes, reads and removes, in a folder of unfinished things.
+    pub fn probe(folder: &str, name: &str) -> Self {
+        Self(format!("{folder}/{}", escaped(name)))
+    }
+
+    /// `files/{name}`: stands for a file that is in no archive.
+    pub fn file(name: &str) -> Self {
+        Self(format!("files/{}", escaped(name)))
     }
 
     /// The name of a recording that others put into the archive: `recordings/` and one segment

@@ -222,7 +222,7 @@ mod tests {
 
     fn conversation(words: Vec<SpokenWord>) -> String {
         let part = RecordingTranscript {
-            recording: ArchiveKey::probe("test"),
+            recording: ArchiveKey::file("test"),
             duration_s: 60.0,
             channels: 2,
             language: None,

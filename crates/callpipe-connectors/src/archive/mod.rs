@@ -50,6 +50,9 @@ use gcs::Links;
 /// The folder of all that is unfinished, with a folder for each worker.
 const STAGING: &str = "staging";
 
+/// How often a check writes its probe before it says that the store does not keep it.
+const PROBES_MAX: usize = 3;
+
 /// The folders of what is kept for good.
 const FOLDERS: [&str; 3] = ["recordings", "replies", "transcripts"];
 
@@ -218,10 +221,7 @@ impl Archive {
 
     /// Writes, reads, lists and removes an object, and says what was reached.
     pub async fn check(&self) -> Outside<CheckReport> {
-        let key = ArchiveKey::probe(&random::name());
-        let probed = self.probe(&key).await;
-        let removed = self.delete(&key).await;
-        probed.and(removed)?;
+        self.try_objects().await?;
         self.try_folders().await?;
         let report = format!("{} can be written, read and listed", self.description);
         let signer = match &self.links {
@@ -251,28 +251,35 @@ impl Archive {
         tried.map_err(|error| failures::from_io(&error, &doing))
     }
 
+    /// A probe that a check leaves because it is broken off is swept like anything else that is
+    /// unfinished; one that is swept too early, because a run begins, is written again.
+    async fn try_objects(&self) -> Outside<()> {
+        for _ in 0..PROBES_MAX {
+            let key = ArchiveKey::probe(&self.staging, &random::name());
+            let kept = self.probe(&key).await;
+            let removed = self.delete(&key).await;
+            let kept = kept?;
+            removed?;
+            if kept {
+                return Ok(());
+            }
+        }
+        let place = &self.description;
+        let message = format!("checking {place}: it does not keep what is written");
+        Err(Failure::new(FailureKind::StoreFailed, message))
+    }
+
     /// As much as an object that can be read at once: a disk that has room for a few bytes and for no
-    /// recording is full, and no call is to blame.
-    async fn probe(&self, key: &ArchiveKey) -> Outside<()> {
+    /// recording is full, and no call is to blame. Says whether it is there as it was written.
+    async fn probe(&self, key: &ArchiveKey) -> Outside<bool> {
         let name = key.as_str().bytes().cycle();
         let content: Vec<u8> = name.take(bounded::NOTE_BYTES_MAX).collect();
         let created = self.create(key, &content).await?;
         let read = self.read(key).await?;
-        let names = self.list_names("probes").await?;
-        let kept = created
-            && read.is_some_and(|read| read == content)
-            && names.iter().any(|name| name == key.as_str());
-        if kept {
-            Ok(())
-        } else {
-            Err(Failure::new(
-                FailureKind::StoreFailed,
-                format!(
-                    "checking {}: it does not keep what is written",
-                    self.description
-                ),
-            ))
-        }
+        let names = self.list_names(&self.staging).await?;
+        let is_whole = read.is_some_and(|read| read == content);
+        let is_listed = names.iter().any(|name| name == key.as_str());
+        Ok(created && is_whole && is_listed)
     }
 
     /// A result of the store, where a missing object is none.

@@ -184,7 +184,7 @@ mod tests {
             }],
         };
         let recording = RecordingTranscript {
-            recording: ArchiveKey::probe("test"),
+            recording: ArchiveKey::file("test"),
             duration_s: 30.0,
             channels: 2,
             language: None,

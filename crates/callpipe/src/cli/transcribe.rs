@@ -256,7 +256,7 @@ fn recording(file: &Path, audio: &[u8]) -> Outside<Recording> {
     let format = sniff(head, &name)
         .map_err(|problem| problem.into_failure(&format!("reading {}", file.display())))?;
     Ok(Recording {
-        key: ArchiveKey::probe(&name),
+        key: ArchiveKey::file(&name),
         media_type: "file".into(),
         content_type: format.content_type().into(),
         sha256: Sha256Hex::of(audio),

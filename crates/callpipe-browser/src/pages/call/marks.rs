@@ -102,7 +102,7 @@ mod tests {
             confidence: 1.0,
         };
         let part = RecordingTranscript {
-            recording: ArchiveKey::probe("test"),
+            recording: ArchiveKey::file("test"),
             duration_s: 20.0,
             channels: 1,
             language: None,

@@ -86,7 +86,7 @@ async fn what_is_swept_while_it_is_written_is_written_again() {
                 0
             }
         });
-        let key = ArchiveKey::probe(&number.to_string());
+        let key = ArchiveKey::file(&number.to_string());
         assert!(archive.create(&key, b"first").await.unwrap());
         archive.overwrite(&key, b"second").await.unwrap();
         assert_eq!(archive.read(&key).await.unwrap().unwrap(), "second");

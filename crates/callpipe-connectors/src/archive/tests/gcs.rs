@@ -273,3 +273,16 @@ async fn what_a_killed_worker_left_is_swept() {
     let left = archive.list_names("staging").await.unwrap();
     assert_eq!(left, ["staging/fetch-2-of-4/b.wav"]);
 }
+
+/// A check that a run breaks off, or that is killed, leaves what the next run sweeps.
+#[tokio::test]
+async fn what_a_check_left_is_swept() {
+    let bench = bench().await;
+    let archive = bench.archive.for_worker("fetch").unwrap();
+    // Its first three requests write, read and list.
+    bench.arm("storage.403:after=3");
+    archive.check().await.unwrap_err();
+    assert_eq!(archive.list_names("").await.unwrap().len(), 1);
+    let swept = archive.sweep(|worker| worker == "fetch").await.unwrap();
+    assert_eq!(swept, 1);
+}

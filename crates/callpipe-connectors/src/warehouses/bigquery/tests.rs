@@ -183,7 +183,7 @@ async fn values_have_the_types_of_the_baseline() {
     let call = ClassifiedCall {
         classification: labels,
         conversation: "Agent: Hello.".into(),
-        reply_key: callpipe_core::recording::ArchiveKey::probe("x"),
+        reply_key: callpipe_core::recording::ArchiveKey::file("x"),
         analysis: None,
     };
     let outcome = Outcome {

@@ -29,7 +29,7 @@ use super::world::World;
 pub(super) struct Store {
     pub(super) world: Arc<World>,
     objects: Arc<InMemory>,
-    /// Leases and what is probed: a list in memory is as slow as there are objects.
+    /// Leases and what is unfinished: a list in memory is as slow as there are objects.
     small: Arc<InMemory>,
 }
 
@@ -44,7 +44,7 @@ impl Store {
 
     fn at(&self, path: &Path) -> &InMemory {
         match path.parts().next().as_ref().map(|part| part.as_ref()) {
-            Some("leases" | "quota" | "probes") => &self.small,
+            Some("leases" | "quota" | "staging") => &self.small,
             _ => &self.objects,
         }
     }
@@ -103,8 +103,8 @@ impl Store {
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         // Names by chance are left out of what is recorded.
-        let shown = match path.starts_with("probes") {
-            true => "probes",
+        let shown = match path.starts_with("staging") {
+            true => "staging",
             false => path,
         };
         let system = match path.starts_with("leases") {

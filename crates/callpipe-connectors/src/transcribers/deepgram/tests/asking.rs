@@ -139,7 +139,7 @@ fn what_changes_the_answer_changes_the_fingerprint_and_nothing_else_does() {
     assert_ne!(transcriber_with(config("{}")).fingerprint(&other), plain);
     // The archive's key does not matter: the same audio is the same.
     let mut moved = recording.clone();
-    moved.key = callpipe_core::recording::ArchiveKey::probe("elsewhere");
+    moved.key = callpipe_core::recording::ArchiveKey::file("elsewhere");
     assert_eq!(transcriber_with(config("{}")).fingerprint(&moved), plain);
 }
 

@@ -7,7 +7,7 @@ use super::*;
 
 fn recording(agent_channel: Option<u32>) -> Recording {
     Recording {
-        key: ArchiveKey::probe("call"),
+        key: ArchiveKey::file("call"),
         media_type: "voice-only".into(),
         content_type: "audio/wav".into(),
         sha256: Sha256Hex::of(b"call"),

@@ -18,7 +18,7 @@ use super::*;
 
 fn recording(audio: &[u8]) -> Recording {
     Recording {
-        key: ArchiveKey::probe("call.wav"),
+        key: ArchiveKey::file("call.wav"),
         media_type: "voice-only".into(),
         content_type: "audio/wav".into(),
         sha256: Sha256Hex::of(audio),
