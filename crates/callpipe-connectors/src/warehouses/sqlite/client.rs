@@ -25,9 +25,6 @@ pub(super) const SCHEMA_VERSION: i64 = 1;
 /// How many prepared statements a connection keeps.
 const STATEMENTS_KEPT_MAX: usize = 64;
 
-/// How much of the file the writer keeps in memory, in KiB.
-const CACHE_KIB: i64 = 4 * 1024;
-
 /// After so many pages of 4 KiB the log is taken over into the file, instead of after 1,000: a page that
 /// changes often goes over once for all its changes.
 const LOG_PAGES: i64 = 4_000;
@@ -256,8 +253,6 @@ fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, Proble
         .into());
     }
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF")?;
-    // Rows are long, and each has a place in several indexes.
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(connection)
 }
