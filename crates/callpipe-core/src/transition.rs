@@ -106,15 +106,20 @@ fn reset(next: &mut CallProgress) {
     next.last_failure = None;
 }
 
+/// Clocks and time zones are wrong by less.
+const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
+
 /// A recording that is missing from a young call may not be there *yet*: it is looked for once more
-/// when the call has settled. That costs no attempt, so that it can never park a call.
+/// when the call has settled. That costs no attempt, so that it can never park a call. A start that is
+/// no call's, such as the end of the calendar, is waited for by nobody.
 fn skip_when_settled(next: &mut CallProgress, reason: SkipReason, circumstances: &Circumstances) {
-    let settled_at = circumstances.call_started_at.map(|started_at| {
-        started_at
-            + TimeDelta::from_std(circumstances.policy.settle_for).unwrap_or(TimeDelta::zero())
-    });
+    let now = circumstances.now;
+    let started_at = circumstances.call_started_at;
+    let started_at = started_at.filter(|started_at| *started_at - now <= AHEAD_MAX);
+    let settle_for = TimeDelta::from_std(circumstances.policy.settle_for).unwrap_or_default();
+    let settled_at = started_at.and_then(|started_at| started_at.checked_add_signed(settle_for));
     match settled_at {
-        Some(settled_at) if settled_at > circumstances.now && reason != SkipReason::NoSpeech => {
+        Some(settled_at) if settled_at > now && reason != SkipReason::NoSpeech => {
             next.status = Status::Ready {
                 not_before: Some(settled_at),
             };

@@ -216,6 +216,32 @@ fn a_missing_recording_is_believed_when_the_call_has_settled() {
     );
 }
 
+/// A clock that is wrong, or the end of the calendar where nobody knew better.
+#[test]
+fn a_start_that_lies_far_ahead_is_waited_for_by_nobody() {
+    let event = Event::NothingToDo(SkipReason::NoRecording);
+    let status = |started_at| {
+        let circumstances = Circumstances {
+            call_started_at: Some(started_at),
+            ..circumstances()
+        };
+        advance(&ready(Stage::Fetch, 0), &event, &circumstances).status
+    };
+    let tomorrow = now() + TimeDelta::days(1);
+    let settled_at = tomorrow + TimeDelta::hours(1);
+    let not_before = Some(settled_at);
+    assert_eq!(status(tomorrow), Status::Ready { not_before });
+    let sentinel = "9999-12-31T23:59:59Z".parse().unwrap();
+    for started_at in [
+        tomorrow + TimeDelta::seconds(1),
+        sentinel,
+        DateTime::<Utc>::MAX_UTC,
+    ] {
+        let reason = SkipReason::NoRecording;
+        assert_eq!(status(started_at), Status::Skipped { reason });
+    }
+}
+
 #[test]
 fn silence_is_believed_at_once() {
     let young = Circumstances {
