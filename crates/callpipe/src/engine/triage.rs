@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,6 +58,15 @@ pub struct Converted {
 impl Triage {
     /// Nobody listens: recordings are sent unheard.
     pub const OFF: Self = Self { thresholds: None };
+
+    /// Whether a copy of a recording can be kept while it is listened to: where it cannot, no call is to
+    /// blame.
+    pub(super) async fn check(&self) -> Outside<()> {
+        match self.thresholds {
+            Some(_) => try_to_keep(std::env::temp_dir()).await,
+            None => Ok(()),
+        }
+    }
 
     /// Whether a recording is sent as it is without a look at it: nobody listens, and what it is said
     /// to be every transcriber takes.
@@ -190,6 +200,19 @@ impl Held {
     }
 }
 
+/// What is written to see whether there is room: a disk that has room for less has none for recordings.
+const TRIED_BYTES: usize = 1024 * 1024;
+
+async fn try_to_keep(folder: PathBuf) -> Outside<()> {
+    let tried = tokio::task::spawn_blocking(move || {
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(&vec![0; TRIED_BYTES])?;
+        file.as_file().sync_all()
+    });
+    let tried = tried.await.map_err(io::Error::other).flatten();
+    tried.map_err(|error| temporary(&error))
+}
+
 fn temporary(error: &io::Error) -> Failure {
     Failure::new(
         FailureKind::StoreFailed,
@@ -311,4 +334,20 @@ fn converted(input: &Input, facts: Facts) -> Result<Converted, AudioProblem> {
         file: Arc::new(file),
         size_bytes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_check_tells_where_no_copy_can_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        try_to_keep(folder.path().to_owned()).await.unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let missing = folder.path().join("missing");
+        let failure = try_to_keep(missing).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::StoreFailed);
+        assert!(failure.hint.unwrap().contains("TMPDIR"));
+    }
 }

@@ -69,6 +69,7 @@ impl StageWork for TranscribeStage {
 
     async fn check(&self) -> Outside<CheckReport> {
         self.archive.check().await?;
+        self.triage.check().await?;
         let _place = self.places.take().await;
         self.transcriber.check().await
     }
