@@ -93,7 +93,9 @@ impl Archive {
                 true => HttpClient::new(Emulator::new(client, endpoint)),
                 false => client,
             };
-            HttpClient::new(Unsigned(HttpClient::new(Checked(client))))
+            let client = HttpClient::new(Checked(client));
+            let identity = identity.clone();
+            HttpClient::new(Signed { client, identity })
         })?;
         let address = format!("gs://{bucket}");
         let store = GoogleCloudStorageBuilder::new()
@@ -135,17 +137,23 @@ impl CredentialProvider for Tokens {
     }
 }
 
-/// Takes off the header in which the store sends the token that nobody has.
+/// Takes off the header in which the store sends the token that nobody has, and tells of one that is
+/// refused.
 #[derive(Debug)]
-struct Unsigned(HttpClient);
+struct Signed {
+    client: HttpClient,
+    identity: Identity,
+}
 
 #[async_trait]
-impl HttpService for Unsigned {
+impl HttpService for Signed {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let authorization = request.headers().get(AUTHORIZATION);
         if authorization.is_some_and(|value| value.as_bytes().trim_ascii() == b"Bearer") {
             request.headers_mut().remove(AUTHORIZATION);
         }
-        self.0.execute(request).await
+        let response = self.client.execute(request).await?;
+        self.identity.heard(response.status());
+        Ok(response)
     }
 }

@@ -382,7 +382,10 @@ impl BigQuery {
             .map_err(Refusal::of_transport)?;
         let response = http::success(response, doing, self.now())
             .await
-            .map_err(|answer| Refusal::of_answer(*answer, doing))?;
+            .map_err(|answer| {
+                self.identity.heard(answer.status);
+                Refusal::of_answer(*answer, doing)
+            })?;
         let body = http::body(response, ANSWER_BYTES_MAX, doing)
             .await
             .map_err(of_the_store)

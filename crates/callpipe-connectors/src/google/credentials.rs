@@ -249,6 +249,11 @@ impl CachedCredentials {
         ))
     }
 
+    /// Has the next token made anew.
+    pub(super) fn forget_token(&self) {
+        *self.lock() = None;
+    }
+
     fn forget(&self, failed: &Arc<Built>) {
         let mut built = self.lock();
         if built.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, failed)) {

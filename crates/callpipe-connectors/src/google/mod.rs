@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use callpipe_core::failure::Outside;
+use reqwest::StatusCode;
 
 use crate::http::{self, Endpoint};
 use crate::secret::Secret;
@@ -100,6 +101,16 @@ impl Identity {
             Source::Anonymous => Ok(None),
             Source::Given(token) => Ok(Some(token.clone())),
             Source::Credentials(credentials) => credentials.token().await.map(Some),
+        }
+    }
+
+    /// Told of an answer: one that refuses the token (401) makes the next token a new one. A token may
+    /// end before its time, and seem younger than it is after the machine has slept.
+    pub(crate) fn heard(&self, status: StatusCode) {
+        if let (StatusCode::UNAUTHORIZED, Source::Credentials(credentials)) =
+            (status, &*self.source)
+        {
+            credentials.forget_token();
         }
     }
 }

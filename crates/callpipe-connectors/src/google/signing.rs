@@ -145,7 +145,9 @@ async fn sign_by_iam(text: &[u8], identity: &Identity, request: RequestBuilder) 
         Some(token) => request.bearer_auth(token.expose()),
         None => request,
     };
-    let body = body(http::send(request, DOING).await?, ROLE_HINT).await?;
+    let response = http::send(request, DOING).await?;
+    identity.heard(response.status());
+    let body = body(response, ROLE_HINT).await?;
     let signed: Option<SignedBlob> = serde_json::from_slice(&body).ok();
     let signature = signed.and_then(|signed| BASE64_STANDARD.decode(signed.signed_blob).ok());
     signature.map(Bytes::from).ok_or_else(|| {

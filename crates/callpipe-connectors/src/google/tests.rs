@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use callpipe_core::failure::FailureKind;
 use callpipe_sandbox::{GOOGLE_ACCOUNT_EMAIL, google_key_file};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -141,6 +142,22 @@ async fn a_metadata_server_is_asked_once_for_all() {
         assert_eq!(token.unwrap().unwrap().expose(), "from-metadata");
     }
     assert_eq!(issuer.count(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_made_anew() {
+    let issuer = Issuer::answering("200 OK", &issued("from-metadata")).await;
+    let identity = Identity::new(&metadata(&issuer.host)).unwrap();
+    for (heard, tokens) in [
+        (StatusCode::OK, 1),
+        (StatusCode::FORBIDDEN, 1),
+        (StatusCode::UNAUTHORIZED, 2),
+    ] {
+        identity.token().await.unwrap();
+        identity.clone().heard(heard);
+        identity.token().await.unwrap();
+        assert_eq!(issuer.count(), tokens, "{heard}");
+    }
 }
 
 #[tokio::test]

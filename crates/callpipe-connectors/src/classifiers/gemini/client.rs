@@ -94,6 +94,7 @@ impl GeminiClient {
         let response = match http::success(response, DOING, self.clock.now()).await {
             Ok(response) => response,
             Err(answer) => {
+                self.identity.heard(answer.status);
                 let failure = map::refusal(answer.status.as_u16(), &answer.body, answer.failure);
                 return Err(failure.context(model));
             }
