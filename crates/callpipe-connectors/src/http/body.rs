@@ -23,6 +23,9 @@ const ERROR_BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// that trickles. The largest that any reader allows needs a quarter of a megabyte a second.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(20 * 60);
 
+const PAGE_HINT: &str =
+    "see what answers at the configured endpoint: a proxy or a sign-in may stand in the way";
+
 /// A whole body of at most `bytes_max`. One that is announced as larger is refused before any of it
 /// is read.
 pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
@@ -38,7 +41,8 @@ pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<
 }
 
 /// The body of an answer that is paid for, which is never empty. Where it does not come whole, the
-/// other side had worked on it, and may charge for it all the same.
+/// other side had worked on it, and may charge for it all the same. A page for people, such as a
+/// proxy's or one to sign in, is from somebody else.
 pub async fn paid_body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
     let body = body(response, bytes_max, doing)
         .await
@@ -47,7 +51,17 @@ pub async fn paid_body(response: Response, bytes_max: usize, doing: &str) -> Out
         let message = format!("{doing}: the answer is empty");
         return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
     }
+    if is_page(&body) {
+        let message = format!("{doing}: a page for people came in place of the answer");
+        return Err(Failure::new(FailureKind::Unavailable, message).with_hint(PAGE_HINT));
+    }
     Ok(body)
+}
+
+/// No vendor that is paid answers with markup.
+fn is_page(body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"<")
 }
 
 async fn whole(mut response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
@@ -146,6 +160,18 @@ mod tests {
             let failure = paid_body(of(text), 5, "asking").await.unwrap_err();
             assert_eq!((failure.kind, failure.message.as_str()), (kind, message));
             assert!(failure.perhaps_charged, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_for_people_is_no_answer_and_nobody_was_paid_for_it() {
+        for text in ["<html>Sign in</html>", "\u{feff}\r\n <!DOCTYPE html>"] {
+            let failure = paid_body(of(text), 50, "asking").await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Unavailable, "{text}");
+            assert!(!failure.perhaps_charged, "{text}");
+        }
+        for text in ["{\"text\":\"<html>\"}", "\"", " cut"] {
+            assert_eq!(paid_body(of(text), 50, "asking").await.unwrap(), text);
         }
     }
 

@@ -101,12 +101,14 @@ catalogue! {
     Deepgram402, "deepgram.402", Listen, "402 ASR_PAYMENT_REQUIRED";
     Deepgram403, "deepgram.403", Listen, "403 INSUFFICIENT_PERMISSIONS";
     Deepgram408, "deepgram.408", Listen, "408 SLOW_UPLOAD";
+    Deepgram422, "deepgram.422", Listen, "422 ASR_UNPROCESSABLE_ENTITY: the audio ended early";
     Deepgram429, "deepgram.429", Listen, "429 TOO_MANY_REQUESTS (retry_after_s= adds the header)";
     Deepgram500, "deepgram.500", Listen, "500";
     Deepgram502, "deepgram.502", Listen, "502 with an HTML page";
     Deepgram503, "deepgram.503", Listen, "503 (retry_after_s= adds the header)";
     Deepgram504, "deepgram.504", Listen, "504: processing took too long";
     DeepgramPlainTextError, "deepgram.plain_text_error", Listen, "500 in plain text";
+    DeepgramHtml, "deepgram.html", Listen, "200 with a login page instead of JSON, unpaid";
     DeepgramMalformedJson, "deepgram.malformed_json", Listen, "paid, and the JSON ends in the middle";
     DeepgramCutReply, "deepgram.cut_reply", Listen, "paid, and the connection ends in the middle";
     DeepgramEmptyBody, "deepgram.empty_body", Listen, "paid, and 200 without a byte";
@@ -124,6 +126,7 @@ catalogue! {
     Gemini500, "gemini.500", Generate, "500 INTERNAL";
     Gemini503, "gemini.503", Generate, "503 UNAVAILABLE (retry_after_s= adds the header)";
     Gemini504, "gemini.504", Generate, "504 DEADLINE_EXCEEDED";
+    GeminiHtml, "gemini.html", Generate, "200 with a login page instead of JSON, unpaid";
     GeminiBlockedPrompt, "gemini.blocked_prompt", Generate, "200 with promptFeedback and no candidate";
     GeminiBlockedCandidate, "gemini.blocked_candidate", Generate, "finishReason SAFETY, no content";
     GeminiRecitation, "gemini.recitation", Generate, "finishReason RECITATION, no content";
@@ -148,6 +151,8 @@ catalogue! {
     OpenAiInsufficientQuota, "openai.insufficient_quota", Chat, "429 insufficient_quota: the credit is used up";
     OpenAi500, "openai.500", Chat, "500 server_error";
     OpenAi503Loading, "openai.503_loading", Chat, "503: the model is being loaded";
+    OpenAiHtml, "openai.html", Chat, "200 with a login page instead of JSON, unpaid";
+    OpenAiErrorIn200, "openai.error_in_200", Chat, "200 with an error 502 in place of choices, unpaid";
     OpenAiContextLength, "openai.context_length", Chat, "400 context_length_exceeded";
     OpenAiRejectsJsonSchema, "openai.rejects_json_schema", ChatSchema, "400 to response_format json_schema";
     OpenAiRejectsResponseFormat, "openai.rejects_response_format", ChatForm, "400 to any response_format";

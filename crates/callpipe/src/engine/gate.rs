@@ -138,7 +138,7 @@ impl Gate {
                 Weight::ProbeDecides
             }
             Blame::Moment => {
-                if failure.kind == FailureKind::RateLimited {
+                if failure.kind == FailureKind::RateLimited || failure.retry_after.is_some() {
                     self.hold(failure.retry_after, now);
                 }
                 self.failed_for_the_moment(attempts_before, now)
@@ -388,6 +388,17 @@ mod tests {
             gate.permission(later),
             Permission::HeldUntil(later + Duration::from_secs(1))
         );
+    }
+
+    #[test]
+    fn whoever_says_when_to_come_back_is_left_alone_until_then() {
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
+        let nine = Duration::from_secs(9);
+        let busy = failure(FailureKind::Unavailable).with_retry_after(Some(nine));
+        gate.failed(&busy, 0, now);
+        assert_eq!(gate.permission(now), Permission::HeldUntil(now + nine));
+        gate.failed(&failure(FailureKind::Unavailable), 0, now + nine);
+        assert_eq!(gate.permission(now + nine), Permission::Open);
     }
 
     #[test]

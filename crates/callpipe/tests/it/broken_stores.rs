@@ -162,8 +162,12 @@ async fn run_out_of_leases(bench: &Bench) -> (Running, PathBuf) {
     until_deepgram_was_asked(bench, 10).await;
     let elsewhere = bench.path("elsewhere");
     std::fs::rename(bench.path("data"), &elsewhere).unwrap();
-    let line = running.until_it_says("nothing new is begun").await;
-    assert!(line.contains("bring it back"), "{line}");
+    // On a slow machine leases as short as these may run out for no other reason before.
+    while !running
+        .until_it_says("nothing new is begun")
+        .await
+        .contains("bring it back")
+    {}
     (running, elsewhere)
 }
 

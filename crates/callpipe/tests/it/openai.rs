@@ -147,6 +147,8 @@ async fn every_passing_fault_is_survived() {
         "openai.500:each=1",
         "openai.503_loading:each=1",
         "openai.connection_reset:each=1",
+        "openai.html:each=1",
+        "openai.error_in_200:each=1",
         "openai.off_list:each=1",
         "openai.cut_json:each=1",
         "openai.think_tags:times=always",

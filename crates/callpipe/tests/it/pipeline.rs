@@ -77,7 +77,7 @@ async fn contacts_can_come_from_cxone() {
 /// is bought twice.
 #[tokio::test]
 async fn every_passing_fault_is_survived() {
-    const FAULTS: [&str; 22] = [
+    const FAULTS: [&str; 25] = [
         "cxone.metadata_401_once:times=1",
         "cxone.metadata_429:retry_after_s=0",
         "cxone.metadata_500",
@@ -93,11 +93,14 @@ async fn every_passing_fault_is_survived() {
         "media.empty_body",
         "media.connection_reset",
         "deepgram.429:retry_after_s=0",
+        "deepgram.422",
         "deepgram.503",
+        "deepgram.html",
         "deepgram.plain_text_error",
         "deepgram.connection_reset",
         "gemini.429:retry_after_s=0",
         "gemini.503",
+        "gemini.html",
         "gemini.off_list",
         "gemini.max_tokens",
     ];

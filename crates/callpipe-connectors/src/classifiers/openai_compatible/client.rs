@@ -23,7 +23,7 @@ const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Whose newer models refuse the older name of the limit.
 const OPENAI_HOST: &str = "api.openai.com";
 
-const DOING: &str = "asking the model";
+pub(super) const DOING: &str = "asking the model";
 
 /// A question about a conversation: what is the same for every call, and the call.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +139,10 @@ impl OpenAiClient {
             Err(answer) => return Ok(Err(answer)),
         };
         let reply = http::paid_body(response, REPLY_BYTES_MAX, DOING).await?;
-        Ok(Ok(reply))
+        match map::refusal_in_a_success(&reply) {
+            Some(failure) => Err(failure),
+            None => Ok(Ok(reply)),
+        }
     }
 
     /// How a model is asked.

@@ -32,13 +32,17 @@ pub(super) fn of_reply(prices: &TokenPrices, reply: &[u8]) -> Usd {
     let Usage {
         prompt_tokens,
         completion_tokens,
+        total_tokens,
         prompt_tokens_details,
     } = usage.unwrap_or_default();
     let details = prompt_tokens_details.unwrap_or_default();
+    let read = believed(prompt_tokens);
+    // Thoughts are paid for as well, also where they are counted in the total alone.
+    let beside_the_prompt = believed(total_tokens).saturating_sub(read);
     let counts = TokenCounts {
-        read: believed(prompt_tokens),
+        read,
         cached: believed(details.cached_tokens),
-        written: believed(completion_tokens),
+        written: believed(completion_tokens).max(beside_the_prompt),
     };
     prices.of_counts(&counts, CACHED_SHARE)
 }

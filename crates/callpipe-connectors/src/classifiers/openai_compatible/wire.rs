@@ -73,12 +73,22 @@ pub(super) struct PricedReply {
     pub(super) usage: Option<Usage>,
 }
 
-/// Tokens. Those from the cache are among those of the prompt, thoughts among those of the answer.
+/// A reply that says what went wrong in place of an answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FailedReply {
+    pub(super) error: Value,
+    pub(super) choices: Option<Value>,
+}
+
+/// Tokens. Those from the cache are among those of the prompt, thoughts among those of the answer
+/// or, with some gateways, only among all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Usage {
     pub(super) prompt_tokens: Option<u64>,
     pub(super) completion_tokens: Option<u64>,
+    pub(super) total_tokens: Option<u64>,
     pub(super) prompt_tokens_details: Option<PromptTokens>,
 }
 

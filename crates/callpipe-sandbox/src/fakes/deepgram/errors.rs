@@ -21,8 +21,12 @@ impl<'a> Errors<'a> {
         self.coded(401, "INVALID_AUTH", "Invalid credentials.")
     }
 
+    /// Some of them have a code, others are told by their words alone.
     pub(super) fn bad_query(&self, text: &str) -> Response {
-        self.coded(400, "INVALID_QUERY_PARAMETER", text)
+        match text.starts_with("No such model") {
+            true => self.coded(400, "Bad Request", &format!("Bad Request: {text}")),
+            false => self.coded(400, "INVALID_QUERY_PARAMETER", text),
+        }
     }
 
     pub(super) fn corrupt(&self) -> Response {
@@ -66,6 +70,11 @@ impl<'a> Errors<'a> {
                 "The upload was too slow.",
                 "Provide a URL to the audio, or send it faster.",
             ),
+            FaultKind::Deepgram422 => {
+                let text = "The connection was closed before all of the audio was there.";
+                self.coded(422, "ASR_UNPROCESSABLE_ENTITY", text)
+            }
+            FaultKind::DeepgramHtml => reply::html(200, "Sign in"),
             FaultKind::Deepgram429 => reply::with_retry_after(self.too_many(), retry_after_s),
             FaultKind::Deepgram500 => self.coded(500, "Internal Server Error", "Internal error"),
             FaultKind::Deepgram502 => reply::html(502, "502 Bad Gateway"),

@@ -86,6 +86,7 @@ pub(super) fn of_fault(fault: &Fault, target: &Target) -> Option<Response> {
             "DEADLINE_EXCEEDED",
             "Deadline expired before operation could complete.",
         ),
+        FaultKind::GeminiHtml => reply::html(200, "Sign in"),
         FaultKind::GeminiConnectionReset => reply::reset(),
         _ => return None,
     };

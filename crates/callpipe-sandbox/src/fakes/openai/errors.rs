@@ -79,6 +79,12 @@ pub(super) fn of_fault(fault: &Fault, model: &str) -> Option<Response> {
             503,
             &json!({ "error": { "code": 503, "message": "Loading model", "type": "unavailable_error" } }),
         ),
+        FaultKind::OpenAiHtml => reply::html(200, "Sign in"),
+        // As gateways tell that the server behind them failed after it had begun.
+        FaultKind::OpenAiErrorIn200 => reply::json(
+            200,
+            &json!({ "error": { "code": 502, "message": "Provider returned error" } }),
+        ),
         FaultKind::OpenAiContextLength => invalid(
             400,
             "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",

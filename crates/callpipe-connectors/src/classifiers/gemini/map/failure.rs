@@ -39,13 +39,27 @@ fn meaning(status: u16, said: &ErrorStatus, by_status: FailureKind) -> Meaning {
         400 if said.status == "FAILED_PRECONDITION" => {
             (FailureKind::Denied, Some(PRECONDITION_HINT))
         }
-        400 if is_about_setup(said) => (FailureKind::Denied, Some(SCHEMA_HINT)),
+        400 if is_about_setup(said) || gives_no_reason(said) => {
+            (FailureKind::Denied, Some(SCHEMA_HINT))
+        }
         401 => (FailureKind::Denied, Some(TOKEN_HINT)),
         403 => (FailureKind::Denied, Some(PERMISSION_HINT)),
         404 => (FailureKind::ModelRetired, Some(RETIRED_HINT)),
         300..=399 | 405 => (FailureKind::Denied, Some(ENDPOINT_HINT)),
         _ => (by_status, None),
     }
+}
+
+/// A form that is too much for a model is often refused without a reason. The stage's check, whose call
+/// is made up, tells whether it is this call after all.
+fn gives_no_reason(said: &ErrorStatus) -> bool {
+    let mut violations = said
+        .details
+        .iter()
+        .flat_map(|detail| &detail.field_violations);
+    let names_nothing =
+        violations.all(|violation| violation.field.is_empty() && violation.description.is_empty());
+    names_nothing && said.message == "Request contains an invalid argument."
 }
 
 /// Whether the refused part is one that is the same for every call. The reason stands in the

@@ -61,6 +61,7 @@ fn a_form_that_is_refused_is_the_setups_fault() {
             "Request contains an invalid argument.",
             "generationConfig.thinkingConfig",
         ),
+        ("Request contains an invalid argument.", ""),
         ("Invalid value at 'safety_settings[0]'", ""),
         ("Invalid value at 'labels[0].key'", ""),
     ] {
@@ -69,10 +70,11 @@ fn a_form_that_is_refused_is_the_setups_fault() {
         assert!(failure.hint.unwrap().contains("taxonomy"));
     }
     let long = "The input token count exceeds the maximum number of tokens allowed.";
-    assert_eq!(
-        refused(400, &body("INVALID_ARGUMENT", long, "contents")).kind,
-        FailureKind::Rejected
-    );
+    let opaque = "Request contains an invalid argument.";
+    for message in [long, opaque] {
+        let refusal = body("INVALID_ARGUMENT", message, "contents");
+        assert_eq!(refused(400, &refusal).kind, FailureKind::Rejected);
+    }
 }
 
 #[test]

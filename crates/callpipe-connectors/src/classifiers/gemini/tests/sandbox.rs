@@ -81,7 +81,7 @@ async fn each_refusal_has_its_meaning() {
     use FailureKind::*;
     let bench = bench().await;
     let refusals = [
-        ("gemini.400", Rejected),
+        ("gemini.400", Denied),
         ("gemini.schema_too_complex", Denied),
         ("gemini.401_once", Denied),
         ("gemini.403", Denied),
@@ -89,6 +89,7 @@ async fn each_refusal_has_its_meaning() {
         ("gemini.500", Unavailable),
         ("gemini.503", Unavailable),
         ("gemini.504", Unavailable),
+        ("gemini.html", Unavailable),
         ("gemini.cut_reply", Unavailable),
         ("gemini.connection_reset", Unavailable),
     ];

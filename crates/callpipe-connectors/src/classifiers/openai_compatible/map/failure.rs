@@ -3,9 +3,11 @@
 //! A server's message may quote the request, and so the call: none of them is repeated.
 
 use callpipe_core::failure::{Failure, FailureKind};
+use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::super::wire::ErrorReply;
+use super::super::client::DOING;
+use super::super::wire::{ErrorReply, FailedReply};
 use super::word;
 use crate::http::{self, Meaning};
 
@@ -68,6 +70,20 @@ pub(in super::super) fn refusal(status: u16, body: &[u8], by_status: Failure) ->
     let told = words.into_iter().find(|told| is_word(told));
     let told = told.map(|told| format!(" {told}")).unwrap_or_default();
     http::understood(&by_status, meaning(status, &said, by_status.kind), &told)
+}
+
+/// Gateways that had begun to answer tell in a success that the server behind them failed: an error with
+/// a status for its code, and no choices. Nothing is charged for it.
+pub(in super::super) fn refusal_in_a_success(reply: &[u8]) -> Option<Failure> {
+    let failed: FailedReply = serde_json::from_slice(reply).ok()?;
+    let code = failed.error.get("code")?.as_u64()?;
+    let status = StatusCode::from_u16(u16::try_from(code).ok()?).ok()?;
+    if failed.choices.is_some() || status.is_success() {
+        return None;
+    }
+    let message = format!("{DOING}: status {} in an answer", status.as_u16());
+    let by_status = Failure::new(http::status_kind(status), message);
+    Some(refusal(status.as_u16(), reply, by_status))
 }
 
 fn meaning(status: u16, said: &Said, by_status: FailureKind) -> Meaning {

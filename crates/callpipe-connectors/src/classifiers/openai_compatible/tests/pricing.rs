@@ -64,6 +64,17 @@ fn the_operators_prices_are_those_of_the_longest_name_that_fits() {
 }
 
 #[test]
+fn thoughts_are_paid_for_where_the_total_alone_counts_them() {
+    let settings = json!({ "prices": { "m": { "input_usd": 1.0, "output_usd": 10.0 } } });
+    let classifier = classifier(config(settings));
+    let price = |usage| classifier.price(&reply(usage), &model("m")).dollars();
+    let thinking = json!({ "prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623 });
+    assert_eq!(price(thinking), 0.000_02 + 0.006_03);
+    let odd = json!({ "prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 3 });
+    assert_eq!(price(odd), 0.000_02 + 0.001_98);
+}
+
+#[test]
 fn a_reply_without_figures_costs_nothing_that_is_known() {
     let settings = json!({ "prices": { "m": { "input_usd": 1.0, "output_usd": 1.0 } } });
     let classifier = classifier(config(settings));

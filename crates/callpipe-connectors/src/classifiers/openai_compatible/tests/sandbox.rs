@@ -91,6 +91,8 @@ async fn each_refusal_has_its_meaning() {
         ("openai.insufficient_quota", Denied),
         ("openai.500", Unavailable),
         ("openai.503_loading", Unavailable),
+        ("openai.html", Unavailable),
+        ("openai.error_in_200", Unavailable),
         ("openai.context_length", Rejected),
         ("openai.cut_reply", Unavailable),
         ("openai.connection_reset", Unavailable),

@@ -49,14 +49,16 @@ pub(in super::super) fn refusal(refusal: &Refusal<'_>, by_status: Failure) -> Fa
 
 fn meaning(status: u16, said: &Said, by_status: FailureKind) -> Meaning {
     match (status, said.code.as_str()) {
-        (400..=499, "SLOW_UPLOAD") => (FailureKind::Unavailable, None),
+        // The audio did not come whole: the connection broke, or was too slow.
+        (400..=499, "SLOW_UPLOAD") | (422, _) => (FailureKind::Unavailable, None),
         (400, "REMOTE_CONTENT_ERROR") => (FailureKind::CorruptTransfer, Some(FETCH_HINT)),
         (402, _) | (_, "ASR_PAYMENT_REQUIRED") => (FailureKind::Denied, Some(CREDIT_HINT)),
         (401 | 403, _) | (404, "PROJECT_NOT_FOUND") => (FailureKind::Denied, Some(KEY_HINT)),
         // No call is to blame for an address that is nobody's, or that sends us elsewhere.
         (300..=399 | 404 | 405, _) => (FailureKind::Denied, Some(ENDPOINT_HINT)),
         // The same parameters are sent with every call.
-        (400, "INVALID_QUERY_PARAMETER") => (FailureKind::Denied, Some(PARAMETER_HINT)),
+        (400, "INVALID_QUERY_PARAMETER") | (414, _) => (FailureKind::Denied, Some(PARAMETER_HINT)),
+        (400, _) if is_about_parameters(said) => (FailureKind::Denied, Some(PARAMETER_HINT)),
         (400, _) if is_about_audio(said) => (FailureKind::Unsupported, None),
         (400, _) => (FailureKind::Rejected, Some(PARAMETER_HINT)),
         _ => (by_status, None),
@@ -65,10 +67,20 @@ fn meaning(status: u16, said: &Said, by_status: FailureKind) -> Meaning {
 
 /// Deepgram has no code for audio that it cannot read, only words.
 fn is_about_audio(said: &Said) -> bool {
+    says_one_of(
+        said,
+        &["corrupt", "unsupported data", "failed to process audio"],
+    )
+}
+
+/// Nor has it one for each parameter that it does not take.
+fn is_about_parameters(said: &Said) -> bool {
+    says_one_of(said, &["no such model", "keyterm", "query parameter"])
+}
+
+fn says_one_of(said: &Said, words: &[&str]) -> bool {
     let message = said.message.to_lowercase();
-    ["corrupt", "unsupported data", "failed to process audio"]
-        .iter()
-        .any(|words| message.contains(words))
+    words.iter().any(|words| message.contains(words))
 }
 
 fn said(body: &[u8]) -> Said {

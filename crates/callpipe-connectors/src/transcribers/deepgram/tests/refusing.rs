@@ -53,10 +53,19 @@ fn every_line_of_the_documents_has_its_meaning() {
         400,
         &coded(
             "Bad Request",
-            "No such model/language/tier combination found.",
+            "Bad Request: No such model/language/tier combination found.",
         ),
-        Rejected,
+        Denied,
     );
+    check(
+        400,
+        &coded("Bad Request", "Keyterm limit exceeded."),
+        Denied,
+    );
+    check(400, &coded("Bad Request", "Something else."), Rejected);
+    check(414, "", Denied);
+    let cut = coded("ASR_UNPROCESSABLE_ENTITY", "The audio ended early.");
+    check(422, &cut, Unavailable);
     check(
         400,
         &coded("TOKEN_LIMIT_EXCEEDED", "Too many tokens."),
@@ -85,7 +94,7 @@ fn every_line_of_the_documents_has_its_meaning() {
     check(404, &coded("PROJECT_NOT_FOUND", "No such project."), Denied);
     check(408, "", Unavailable);
     check(400, &coded("SLOW_UPLOAD", "Too slow."), Unavailable);
-    for status in [411, 413, 414, 422] {
+    for status in [411, 413] {
         check(status, "", Rejected);
     }
     check(429, &coded("TOO_MANY_REQUESTS", "Too many."), RateLimited);

@@ -243,6 +243,8 @@ async fn each_refusal_has_its_meaning() {
         ("deepgram.402", Denied),
         ("deepgram.403", Denied),
         ("deepgram.408", Unavailable),
+        ("deepgram.422", Unavailable),
+        ("deepgram.html", Unavailable),
         ("deepgram.429", RateLimited),
         ("deepgram.500", Unavailable),
         ("deepgram.502", Unavailable),
