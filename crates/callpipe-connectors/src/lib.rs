@@ -20,6 +20,7 @@ pub mod folder;
 pub mod nice_cxone;
 mod random;
 pub mod recordings;
+mod root;
 pub mod threads;
 pub mod transcribers;
 pub mod warehouses;

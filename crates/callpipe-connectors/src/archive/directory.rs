@@ -2,8 +2,6 @@
 //! a verb returns, and whatever a killed program left unfinished lies below `staging/`, where it is
 //! found and swept.
 
-mod root;
-
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -24,8 +22,8 @@ use object_store::{
 };
 
 use crate::random;
+use crate::root::Root;
 use crate::threads::Threads;
-use root::Root;
 
 /// So many files are read and written at once; others wait for their turn.
 const FILES_AT_ONCE_MAX: usize = 8;

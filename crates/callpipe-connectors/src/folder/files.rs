@@ -63,7 +63,7 @@ impl Files {
     /// What and where it is, for people.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Directory(directory) => format!("directory {}", directory.root().display()),
+            Self::Directory(directory) => format!("directory {}", directory.path().display()),
             Self::Bucket { address, .. } => address.clone(),
         }
     }
@@ -71,7 +71,7 @@ impl Files {
     /// What stands before a file's path when others name it in full.
     pub(super) fn prefix(&self) -> String {
         match self {
-            Self::Directory(directory) => directory.root().to_string_lossy().replace('\\', "/"),
+            Self::Directory(directory) => directory.path().to_string_lossy().replace('\\', "/"),
             Self::Bucket { address, .. } => address.clone(),
         }
     }
@@ -109,6 +109,24 @@ impl Files {
                 Ok(found) => Ok(Some(file(found))),
                 Err(Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(from_store(&error, "looking for a recording in the folder")),
+            },
+        }
+    }
+
+    /// Fails where the folder is away, or nothing at all is in it. A bucket that does not exist answers
+    /// so only to a list: the answer to the question for an object has no text.
+    pub(super) async fn expect_filled(&self) -> Outside<()> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = directory.clone();
+                tokio::task::spawn_blocking(move || directory.expect_filled())
+                    .await
+                    .map_err(|error| Failure::bug("looking broke off").with_source(error))?
+            }
+            Self::Bucket { store, .. } => match store.list(None).try_next().await {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => Err(empty()),
+                Err(error) => Err(from_store(&error, "looking into the folder")),
             },
         }
     }
@@ -251,6 +269,12 @@ fn counted(bytes: AudioStream, size_bytes: u64) -> AudioStream {
         }
     })
     .boxed()
+}
+
+pub(super) fn empty() -> Failure {
+    Failure::new(FailureKind::StoreFailed, "the folder is empty").with_hint(
+        "is it mounted? bring its files back, or put any file into it if it is to be empty",
+    )
 }
 
 pub(super) fn gone() -> Failure {

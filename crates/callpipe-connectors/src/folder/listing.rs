@@ -53,6 +53,13 @@ pub(crate) struct Listing {
     at: DateTime<Utc>,
 }
 
+impl Listing {
+    /// Whether no recording was there, not even one that is still being written.
+    fn is_empty(&self) -> bool {
+        self.recordings.is_empty() && self.unsettled == 0
+    }
+}
+
 impl Folder {
     /// The folder that is configured. A directory must be there; of a bucket, nothing is asked yet.
     /// `identity` is who we are to Google, asked for only by a bucket of its own.
@@ -110,12 +117,13 @@ impl Folder {
         Ok(listing)
     }
 
-    /// What the folder held when it was last looked at; now, where it never was.
+    /// What the folder held when it was last looked at; now, where it never was, or was empty: it may
+    /// have been mounted since.
     pub(crate) async fn last_look(&self) -> Outside<Arc<Listing>> {
         let kept = self.listing.lock().await.clone();
         match kept {
-            Some(listing) => Ok(listing),
-            None => self.look().await,
+            Some(listing) if !listing.is_empty() => Ok(listing),
+            _ => self.look().await,
         }
     }
 
@@ -127,6 +135,12 @@ impl Folder {
     /// A file, if it is there.
     pub(crate) async fn stat(&self, path: &str) -> Outside<Option<File>> {
         self.files.stat(path).await
+    }
+
+    /// Fails where the folder is away, or nothing at all is in it: then what is not found may be there
+    /// all the same.
+    pub(crate) async fn expect_filled(&self) -> Outside<()> {
+        self.files.expect_filled().await
     }
 
     /// For how long a file may still be written; none if it is settled.

@@ -269,4 +269,76 @@ async fn a_buckets_prefix_is_a_folder_too() {
         let refused = bucket.read(path).await.err().unwrap();
         assert_eq!(refused.kind, FailureKind::Rejected, "{path}");
     }
+    bucket.expect_filled().await.unwrap();
+    let nothing = format!("gs://{}/nothing", CREDENTIALS.google_bucket);
+    for (url, told) in [
+        ("gs://no-such-bucket/export", "NoSuchBucket"),
+        (nothing.as_str(), "the folder is empty"),
+    ] {
+        let away = folder(&FolderConfig {
+            url: Some(url.to_owned()),
+            ..config.clone()
+        });
+        assert!(away.stat("2.wav").await.unwrap().is_none(), "{url}");
+        let failure = away.expect_filled().await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::StoreFailed, "{url}");
+        assert!(failure.told().contains(told), "{}", failure.told());
+    }
+}
+
+/// Its disk was taken away, or somebody moved it: what is not found may be there all the same.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_is_away_is_not_taken_for_one_without_files() {
+    let bench = Bench::with(&[("1.wav", b"x"), ("a/2.wav", b"x")]);
+    let (here, elsewhere) = (bench.root(), bench.directory.path().join("elsewhere"));
+    let folder = bench.folder(|_| {});
+    std::fs::rename(&here, &elsewhere).unwrap();
+    for another_is_there in [false, true] {
+        if another_is_there {
+            bench.write("3.wav", b"x");
+        }
+        let failures = [
+            folder.stat("1.wav").await.err(),
+            folder.stat("a/2.wav").await.err(),
+            folder.read("1.wav").await.err(),
+            folder.look().await.err(),
+            folder.expect_filled().await.err(),
+        ];
+        for failure in failures {
+            let failure = failure.unwrap();
+            assert_eq!(failure.kind, FailureKind::StoreFailed, "{failure:?}");
+            assert!(failure.hint.unwrap().contains("bring it back"));
+        }
+    }
+    std::fs::remove_dir_all(&here).unwrap();
+    std::fs::rename(&elsewhere, &here).unwrap();
+    assert_eq!(ids(&folder).await, ["1", "a/2"]);
+    std::fs::remove_file(here.join("1.wav")).unwrap();
+    assert!(folder.stat("1.wav").await.unwrap().is_none());
+    let failure = folder.read("1.wav").await.err().unwrap();
+    assert_eq!(failure.kind, FailureKind::Rejected);
+    folder.expect_filled().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_mounted_where_nothing_was_is_the_folder() {
+    let (bench, disk) = (Bench::new(), Bench::with(&[("1.wav", b"x")]));
+    let folder = bench.folder(|_| {});
+    assert!(folder.last_look().await.unwrap().recordings.is_empty());
+    let failures = [
+        folder.read("1.wav").await.err(),
+        folder.expect_filled().await.err(),
+    ];
+    for failure in failures {
+        let failure = failure.unwrap();
+        assert_eq!(failure.kind, FailureKind::StoreFailed, "{failure:?}");
+        assert!(failure.hint.unwrap().contains("is it mounted?"));
+    }
+    std::fs::remove_dir(bench.root()).unwrap();
+    std::fs::rename(disk.root(), bench.root()).unwrap();
+    let listing = folder.last_look().await.unwrap();
+    assert_eq!(listing.recordings, ["1.wav"]);
+    assert!(folder.stat("1.wav").await.unwrap().is_some());
+    folder.expect_filled().await.unwrap();
 }

@@ -7,6 +7,7 @@ use callpipe_sandbox::{Contact, Corpus, System, World};
 use expect_test::expect;
 use serde_json::{Value, json};
 
+use crate::running::Running;
 use crate::support::{Bench, Ran, long_ago, ran, unlimited};
 
 /// Two seconds of speech in every format.
@@ -215,6 +216,29 @@ async fn a_list_of_calls_names_the_files() {
         91: transcribe ready
         92: fetch skipped not_found
         93: fetch skipped not_found
+    "#]]
+    .assert_eq(&ends(&bench));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_mounted_is_waited_for() {
+    let bench = bench("file_column = \"Recording\"\n[contacts.csv]\npath = \"calls.csv\"\n").await;
+    let list = "contactId,startDate,Recording\n91,2026-03-05T10:00:00Z,a/b.wav\n\
+                92,2026-03-05T11:00:00Z,gone.wav\n";
+    bench.write("calls.csv", list);
+    put(&bench, "a/b.wav", fixture("pcm.wav"));
+    let (here, disk) = (bench.path("in"), bench.path("disk"));
+    std::fs::rename(&here, &disk).unwrap();
+    std::fs::create_dir(&here).unwrap();
+    let mut running = Running::start(&bench);
+    let line = running.until_it_says("stage is paused").await;
+    assert!(line.contains("is it mounted?"), "{line}");
+    std::fs::remove_dir(&here).unwrap();
+    std::fs::rename(&disk, &here).unwrap();
+    running.end().await.expect_code(0);
+    expect![[r#"
+        91: transcribe skipped no_speech, WAV with PCM: speech
+        92: fetch skipped not_found
     "#]]
     .assert_eq(&ends(&bench));
 }

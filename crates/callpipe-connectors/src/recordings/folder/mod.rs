@@ -1,7 +1,8 @@
 //! Recordings from a folder: a directory, or a bucket's prefix, as exports arrive there.
 //!
 //! What a file is, its first bytes tell. A file that is empty or something else under a recording's
-//! name is refused here, and never archived.
+//! name is refused here, and never archived. Where nothing is found, the folder must be there and hold
+//! something else: that a disk is not mounted says nothing about a call.
 
 #[cfg(test)]
 mod tests;
@@ -83,6 +84,15 @@ impl FolderRecordings {
             .filter(|name| !name.trim().is_empty())
     }
 
+    /// That there is nothing, if the folder is there and holds something.
+    async fn nothing(&self, reason: SkipReason) -> Outside<Found> {
+        self.folder.expect_filled().await?;
+        Ok(Found {
+            recordings: Err(reason),
+            raw_metadata: None,
+        })
+    }
+
     async fn format(&self, path: &str) -> Outside<Result<AudioFormat, AudioProblem>> {
         let (_, bytes) = self.folder.read(path).await?;
         let (head, _) = split(bytes, SNIFF_BYTES).await?;
@@ -113,6 +123,8 @@ impl RecordingSource for FolderRecordings {
     }
 
     async fn check(&self) -> Outside<CheckReport> {
+        // As where a call is looked for: a check that is good lets calls be tried again.
+        self.folder.expect_filled().await?;
         let listing = self.folder.last_look().await?;
         let mut report = format!(
             "{}: {} recordings",
@@ -157,7 +169,7 @@ impl RecordingSource for FolderRecordings {
     async fn find(&self, contact: &Contact) -> Outside<Found> {
         let parts = self.parts(contact).await?;
         if parts.is_empty() {
-            return Ok(nothing(SkipReason::NotFound));
+            return self.nothing(SkipReason::NotFound).await;
         }
         let mut recordings = Vec::with_capacity(parts.len());
         for part in parts {
@@ -179,7 +191,7 @@ impl RecordingSource for FolderRecordings {
             });
         }
         match recordings.is_empty() {
-            true => Ok(nothing(SkipReason::NoRecording)),
+            true => self.nothing(SkipReason::NoRecording).await,
             false => Ok(Found {
                 recordings: Ok(recordings),
                 raw_metadata: None,
@@ -202,13 +214,6 @@ impl RecordingSource for FolderRecordings {
             extension,
             bytes: stream::iter([Ok(head)]).chain(rest).boxed(),
         })
-    }
-}
-
-fn nothing(reason: SkipReason) -> Found {
-    Found {
-        recordings: Err(reason),
-        raw_metadata: None,
     }
 }
 

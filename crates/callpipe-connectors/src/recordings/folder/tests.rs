@@ -20,6 +20,14 @@ fn named(id: &str, file: &str) -> Contact {
     contact
 }
 
+/// A call as the folder's own list has it.
+fn listed(id: &str, file: &str) -> Contact {
+    let mut contact = contact(id);
+    let recordings = json!([{ "file": file }]);
+    contact.metadata.insert("recordings".into(), recordings);
+    contact
+}
+
 async fn references(source: &FolderRecordings, contact: &Contact) -> Vec<RecordingReference> {
     source.find(contact).await.unwrap().recordings.unwrap()
 }
@@ -136,4 +144,62 @@ async fn what_is_still_being_written_waits() {
     let failure = source.find(&call).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Unavailable);
     assert_eq!(failure.retry_after, Some(Duration::from_secs(40)));
+}
+
+/// Asks for everything of a file that cannot be seen: no call ends, and no check is good.
+async fn assert_is_waited_for(source: &FolderRecordings, file: &str, hint: &str) {
+    let failures = [
+        source.find(&listed("1", file)).await.err(),
+        source.find(&named("1", file)).await.err(),
+        source.find(&contact("1")).await.err(),
+        opened(source, file).await.err(),
+        source.check().await.err(),
+    ];
+    for failure in failures {
+        let failure = failure.unwrap();
+        assert_eq!(failure.kind, FailureKind::StoreFailed, "{failure:?}");
+        assert!(failure.told().contains(hint), "{}", failure.told());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_is_taken_away_ends_no_call() {
+    let bench = Bench::with(&[("1.wav", &wav()), ("2.wav", &wav())]);
+    let (here, elsewhere) = (bench.root(), bench.directory.path().join("elsewhere"));
+    let source = FolderRecordings::new(bench.folder(|_| {}));
+    std::fs::rename(&here, &elsewhere).unwrap();
+    assert_is_waited_for(&source, "1.wav", "bring it back").await;
+    std::fs::create_dir(&here).unwrap();
+    assert_is_waited_for(&source, "1.wav", "bring it back").await;
+    bench.write("3.wav", &wav());
+    assert_is_waited_for(&source, "1.wav", "bring it back").await;
+    std::fs::remove_dir_all(&here).unwrap();
+    std::fs::rename(&elsewhere, &here).unwrap();
+    assert_eq!(references(&source, &listed("1", "1.wav")).await.len(), 1);
+    source.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_mounted_ends_no_call() {
+    let (bench, disk) = (Bench::new(), Bench::with(&[("1.wav", &wav())]));
+    let source = FolderRecordings::new(bench.folder(|_| {}));
+    assert_is_waited_for(&source, "1.wav", "is it mounted?").await;
+    std::fs::remove_dir(bench.root()).unwrap();
+    std::fs::rename(disk.root(), bench.root()).unwrap();
+    for call in [listed("1", "1.wav"), named("9", "1.wav"), contact("1")] {
+        assert_eq!(references(&source, &call).await.len(), 1);
+    }
+    source.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_was_deleted_is_no_recording() {
+    let bench = Bench::with(&[("1.wav", &wav()), ("2.wav", &wav())]);
+    let source = FolderRecordings::new(bench.folder(|_| {}));
+    std::fs::remove_file(bench.root().join("1.wav")).unwrap();
+    let found = source.find(&listed("1", "1.wav")).await.unwrap();
+    assert_eq!(found.recordings, Err(SkipReason::NoRecording));
+    let failure = opened(&source, "1.wav").await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Rejected);
 }

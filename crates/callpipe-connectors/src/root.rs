@@ -1,4 +1,4 @@
-//! The directory that an archive is, told from another that stands in its place.
+//! The directory that an archive or a folder is, told from another that stands in its place.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A directory and what tells it from others of its name.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(crate) struct Root {
     path: PathBuf,
     identity: Identity,
 }
@@ -16,26 +16,26 @@ type Identity = Option<(u64, u64)>;
 
 impl Root {
     /// The directory that has this name now.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             identity: identity(&fs::metadata(path)?),
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Fails where the directory is gone, or another has its name: one that was moved, or whose disk
     /// was taken away, is not made anew, and what is not found then may be there all the same.
-    pub(super) fn expect_there(&self) -> io::Result<()> {
+    pub(crate) fn expect_there(&self) -> io::Result<()> {
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_dir() && identity(&metadata) == self.identity => Ok(()),
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Err(io::Error::new(
                 ErrorKind::StaleNetworkFileHandle,
-                "the archive's directory is gone, or is another one",
+                "the directory is gone, or is another one",
             )),
         }
     }
