@@ -57,9 +57,8 @@ fn gives_no_reason(said: &ErrorStatus) -> bool {
         .details
         .iter()
         .flat_map(|detail| &detail.field_violations);
-    let names_nothing =
-        violations.all(|violation| violation.field.is_empty() && violation.description.is_empty());
-    names_nothing && said.message == "Request contains an invalid argument."
+    let names_no_field = violations.all(|violation| violation.field.is_empty());
+    names_no_field && said.message == "Request contains an invalid argument."
 }
 
 /// Whether the refused part is one that is the same for every call. The reason stands in the
