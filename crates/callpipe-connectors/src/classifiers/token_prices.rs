@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use callpipe_core::contracts::classifier::ModelName;
 use callpipe_core::money::Usd;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a label of a call usually takes to write, in tokens.
 const OUTPUT_TOKENS_USUAL: f64 = 400.0;
@@ -39,8 +40,14 @@ pub(super) struct TokenCounts {
     pub(super) written: u64,
 }
 
-/// A figure of a reply, as far as it is believed.
-pub(super) fn believed(tokens: Option<u64>) -> u64 {
+/// A figure of a reply, as far as it is believed. Some servers write whole numbers as `7.0`; what is no
+/// number at all says nothing about the other figures.
+pub(super) fn believed(tokens: &Value) -> u64 {
+    let float = || tokens.as_f64().filter(|float| *float >= 0.0);
+    // What a float loses on its way is beyond what is believed.
+    let tokens = tokens
+        .as_u64()
+        .or_else(|| float().map(|float| float as u64));
     tokens
         .filter(|tokens| *tokens <= TOKENS_BELIEVED_MAX)
         .unwrap_or(0)

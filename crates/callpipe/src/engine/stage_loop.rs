@@ -46,6 +46,9 @@ pub enum StageEnding {
 /// warehouse takes as long as some calls do.
 const BUFFERED_MAX: usize = 4;
 
+/// A wait for which a vendor asks is told from so many seconds on.
+const TOLD_WAIT_S_MIN: u64 = 10;
+
 type Ended = (PendingCall, Outside<Worked>);
 
 struct StageLoop<'a> {
@@ -314,6 +317,7 @@ impl StageLoop<'_> {
             self.over_budget = Some(failure);
             return;
         }
+        self.tell_of_a_wish(&failure);
         let was_open = self.gate.in_trouble_for(Instant::now()).is_none();
         let weight = self
             .gate
@@ -336,6 +340,16 @@ impl StageLoop<'_> {
             }
             Weight::StageInTrouble => self.let_go(&call),
             Weight::ProbeDecides => self.accusing.push((call, failure)),
+        }
+    }
+
+    /// Says that the stage is silent for a while because its vendor wants that; of a burst, the first.
+    fn tell_of_a_wish(&self, failure: &Failure) {
+        let is_open = matches!(self.gate.permission(Instant::now()), Permission::Open);
+        let wait_s = failure.retry_after.unwrap_or_default().as_secs();
+        if is_open && failure.kind.blame() == Blame::Moment && wait_s >= TOLD_WAIT_S_MIN {
+            let reason = failure.chain();
+            tracing::warn!(stage = %self.stage, wait_s, reason, "the stage waits: it is asked to come back later");
         }
     }
 

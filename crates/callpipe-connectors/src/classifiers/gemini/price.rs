@@ -54,9 +54,9 @@ pub(super) fn of_reply(prices: &TokenPrices, reply: &[u8]) -> Usd {
         thoughts_token_count,
     } = usage_metadata;
     let counts = TokenCounts {
-        read: believed(prompt_token_count),
-        cached: believed(cached_content_token_count),
-        written: believed(candidates_token_count) + believed(thoughts_token_count),
+        read: believed(&prompt_token_count),
+        cached: believed(&cached_content_token_count),
+        written: believed(&candidates_token_count) + believed(&thoughts_token_count),
     };
     prices.of_counts(&counts, CACHED_SHARE)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 #[derive(Debug, Serialize)]
@@ -69,10 +70,10 @@ pub(super) struct PricedReply {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Usage {
-    pub(super) prompt_token_count: Option<u64>,
-    pub(super) cached_content_token_count: Option<u64>,
-    pub(super) candidates_token_count: Option<u64>,
-    pub(super) thoughts_token_count: Option<u64>,
+    pub(super) prompt_token_count: Value,
+    pub(super) cached_content_token_count: Value,
+    pub(super) candidates_token_count: Value,
+    pub(super) thoughts_token_count: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -35,14 +35,13 @@ pub(super) fn of_reply(prices: &TokenPrices, reply: &[u8]) -> Usd {
         total_tokens,
         prompt_tokens_details,
     } = usage.unwrap_or_default();
-    let details = prompt_tokens_details.unwrap_or_default();
-    let read = believed(prompt_tokens);
+    let read = believed(&prompt_tokens);
     // Thoughts are paid for as well, also where they are counted in the total alone.
-    let beside_the_prompt = believed(total_tokens).saturating_sub(read);
+    let beside_the_prompt = believed(&total_tokens).saturating_sub(read);
     let counts = TokenCounts {
         read,
-        cached: believed(details.cached_tokens),
-        written: believed(completion_tokens).max(beside_the_prompt),
+        cached: believed(&prompt_tokens_details["cached_tokens"]),
+        written: believed(&completion_tokens).max(beside_the_prompt),
     };
     prices.of_counts(&counts, CACHED_SHARE)
 }

@@ -1,6 +1,7 @@
 //! The JSON of the chat-completions API, field for field, as far as we write and read it. Servers
 //! differ in what they leave out or set to null, so that nothing that is read is required.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,7 +79,7 @@ pub(super) struct PricedReply {
 #[serde(default)]
 pub(super) struct FailedReply {
     pub(super) error: Value,
-    pub(super) choices: Option<Value>,
+    pub(super) choices: Option<IgnoredAny>,
 }
 
 /// Tokens. Those from the cache are among those of the prompt, thoughts among those of the answer
@@ -86,16 +87,11 @@ pub(super) struct FailedReply {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Usage {
-    pub(super) prompt_tokens: Option<u64>,
-    pub(super) completion_tokens: Option<u64>,
-    pub(super) total_tokens: Option<u64>,
-    pub(super) prompt_tokens_details: Option<PromptTokens>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PromptTokens {
-    pub(super) cached_tokens: Option<u64>,
+    pub(super) prompt_tokens: Value,
+    pub(super) completion_tokens: Value,
+    pub(super) total_tokens: Value,
+    /// With `cached_tokens` in it.
+    pub(super) prompt_tokens_details: Value,
 }
 
 /// An error, in OpenAI's envelope or in none, as earlier versions of vLLM send it. Ollama's own API

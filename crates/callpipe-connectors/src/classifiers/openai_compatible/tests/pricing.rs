@@ -72,6 +72,13 @@ fn thoughts_are_paid_for_where_the_total_alone_counts_them() {
     assert_eq!(price(thinking), 0.000_02 + 0.006_03);
     let odd = json!({ "prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 3 });
     assert_eq!(price(odd), 0.000_02 + 0.001_98);
+    let oddly_written = json!({
+        "prompt_tokens": 20.0, "completion_tokens": 198, "total_tokens": "many",
+        "prompt_tokens_details": [],
+    });
+    assert_eq!(price(oddly_written), 0.000_02 + 0.001_98);
+    let impossible = json!({ "prompt_tokens": -1, "completion_tokens": 1e300 });
+    assert_eq!(price(impossible), 0.0);
 }
 
 #[test]
