@@ -6,7 +6,7 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
-use callpipe_core::failure::{Failure, FailureKind, Outside};
+use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use callpipe_core::progress::Status;
 use callpipe_core::retry::RetryPolicy;
 use callpipe_core::transition::{Circumstances, Event, advance};
@@ -74,11 +74,11 @@ impl<'a> Saver<'a> {
                 }
                 some_were_saved |= left.len() < before;
             }
-            let is_refused = match some_were_saved {
+            let is_often_enough = match some_were_saved {
                 true => attempt >= REFUSED_ATTEMPTS_MAX,
                 false => tries.are_enough(&failure) && left.len() <= REFUSED_IN_A_ROW_MAX as usize,
             };
-            if is_refused && self.park(left, &failure).await.is_ok() {
+            if is_often_enough && is_refusal(&failure) && self.park(left, &failure).await.is_ok() {
                 return Ok(());
             }
             if tries.are_enough(&failure) {
@@ -146,11 +146,16 @@ impl<'a> Saver<'a> {
                 .warehouse
                 .save(std::slice::from_ref(&done.outcome))
                 .await;
-            let done = left.remove(0);
-            if saved.is_ok() {
-                self.saved(&done);
-                continue;
+            match saved {
+                Err(failure) if !is_refusal(&failure) => return Err(failure),
+                Err(_) => {}
+                Ok(()) => {
+                    let done = left.remove(0);
+                    self.saved(&done);
+                    continue;
+                }
             }
+            let done = left.remove(0);
             *self.refused_in_a_row.entry(kind).or_default() += 1;
             self.monitor.refused(done.stage, &parked.progress, &refusal);
             self.let_go(&done, &parked);
@@ -173,6 +178,12 @@ impl<'a> Saver<'a> {
             self.signals.of(saved.progress.stage).wake.notify_one();
         }
     }
+}
+
+/// Whether a failure may be about what was to be saved. One of the moment is about the store, which may
+/// fail now and then for an hour.
+fn is_refusal(failure: &Failure) -> bool {
+    failure.kind.blame() != Blame::Moment
 }
 
 fn refusal(failure: &Failure) -> Failure {

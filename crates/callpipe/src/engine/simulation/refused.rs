@@ -87,16 +87,13 @@ fn the_only_call_is_parked_too_if_it_cannot_be_saved() {
     assert_eq!(parked(&universe).len(), 1);
 }
 
-/// Seven failures in a row, and then the store is back at the very moment at which the outcome would
-/// be given up.
-#[tokio::test(start_paused = true)]
-async fn an_outcome_that_can_be_saved_after_all_is_saved() {
+/// Two outcomes are saved together while some of the store's answers are failures: none is parked. Gives
+/// how many requests that took.
+async fn both_are_saved(failures: impl IntoIterator<Item = (u64, FailureKind)>) -> u64 {
     let universe = universe(&[], 2, Weather::default());
     universe.world.begin_life();
-    // Three times both together; one by one, the second alone fails, and goes on to.
-    for number in [1, 2, 3, 5, 6, 7, 8] {
-        let fate = Fate::Fails(FailureKind::StoreFailed, None);
-        universe.world.set_special(number, fate);
+    for (number, kind) in failures {
+        universe.world.set_special(number, Fate::Fails(kind, None));
     }
     let done = |call: &Call| {
         let before = CallProgress::new(call.contact.id.clone());
@@ -120,15 +117,41 @@ async fn an_outcome_that_can_be_saved_after_all_is_saved() {
     let mut left: Vec<Done> = universe.calls.by_id.values().map(done).collect();
     let (_outbox, mut inbox) = queue();
     let (signals, monitor) = (Signals::default(), Monitor::default());
-    let patience = Patience::new(Duration::ZERO);
+    let patience = Patience::new(Duration::from_secs(900));
     let mut saver = Saver::new(&universe.warehouse, &signals, &monitor, patience);
     saver.save(&mut left, &mut inbox, 10).await.unwrap();
-    // The last two are the parked state, and the outcome in its place.
-    assert_eq!(universe.world.requests(), 10);
     assert_eq!(monitor.figures(Stage::Fetch).parked, 0);
     for (progress, _) in universe.ended() {
         assert_eq!(progress.stage, Stage::Transcribe);
         assert_eq!(progress.status, Status::Ready { not_before: None });
+    }
+    universe.world.requests()
+}
+
+/// Three times both together; one by one, the second alone fails, and goes on to: seven failures in a row.
+const UNTIL_GIVEN_UP: [u64; 7] = [1, 2, 3, 5, 6, 7, 8];
+
+/// The store is back at the very moment at which the outcome would be given up.
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_can_be_saved_after_all_is_saved() {
+    let failures = UNTIL_GIVEN_UP.map(|number| (number, FailureKind::StoreFailed));
+    // The last two are the parked state, and the outcome in its place.
+    assert_eq!(both_are_saved(failures).await, 10);
+}
+
+/// A store that fails now and then for a while refuses nobody's outcome.
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_the_moment_is_not_refused() {
+    for kind in [FailureKind::Unavailable, FailureKind::RateLimited] {
+        let failures = UNTIL_GIVEN_UP.into_iter().chain([10]);
+        assert_eq!(
+            both_are_saved(failures.map(|number| (number, kind))).await,
+            9
+        );
+        // Also not in the middle of being parked.
+        let refusals = UNTIL_GIVEN_UP.map(|number| (number, FailureKind::StoreFailed));
+        let failures = refusals.into_iter().chain([(10, kind)]);
+        assert_eq!(both_are_saved(failures).await, 11);
     }
 }
 
