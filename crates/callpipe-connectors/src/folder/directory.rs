@@ -66,7 +66,7 @@ impl Directory {
     fn expect_there(&self) -> Outside<()> {
         let there = match &self.root {
             Some(root) => root.expect_there(),
-            None => Root::at(&self.path).and_then(|root| root.expect_there()),
+            None => Root::at(&self.path).map(drop),
         };
         there.map_err(|error| from_io(&error, "looking for the folder"))
     }

@@ -81,9 +81,7 @@ impl Files {
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                tokio::task::spawn_blocking(move || directory.list())
-                    .await
-                    .map_err(|error| Failure::bug("listing broke off").with_source(error))?
+                in_a_thread(move || directory.list()).await
             }
             Self::Bucket { store, .. } => {
                 let listed: Result<Vec<ObjectMeta>, Error> = store.list(None).try_collect().await;
@@ -101,9 +99,7 @@ impl Files {
         match self {
             Self::Directory(directory) => {
                 let (directory, path) = (directory.clone(), path.to_owned());
-                tokio::task::spawn_blocking(move || directory.stat(&path))
-                    .await
-                    .map_err(|error| Failure::bug("looking broke off").with_source(error))?
+                in_a_thread(move || directory.stat(&path)).await
             }
             Self::Bucket { store, .. } => match store.head(&object_path(path)?).await {
                 Ok(found) => Ok(Some(file(found))),
@@ -119,9 +115,7 @@ impl Files {
         match self {
             Self::Directory(directory) => {
                 let directory = directory.clone();
-                tokio::task::spawn_blocking(move || directory.expect_filled())
-                    .await
-                    .map_err(|error| Failure::bug("looking broke off").with_source(error))?
+                in_a_thread(move || directory.expect_filled()).await
             }
             Self::Bucket { store, .. } => match store.list(None).try_next().await {
                 Ok(Some(_)) => Ok(()),
@@ -269,6 +263,14 @@ fn counted(bytes: AudioStream, size_bytes: u64) -> AudioStream {
         }
     })
     .boxed()
+}
+
+async fn in_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Outside<T> + Send + 'static,
+) -> Outside<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::bug("looking into the folder broke off").with_source(error))?
 }
 
 pub(super) fn empty() -> Failure {

@@ -1,4 +1,5 @@
-//! When a stage may begin work: held back after a 429, closed while its vendor is out of order.
+//! When a stage may begin work: held back after a 429 or for as long as its vendor wishes, closed while
+//! that is out of order.
 //!
 //! Pure: the stage loop tells it what happens and asks it what to do. An outage or a bad credential
 //! must cost no call its attempts, and a poison call must not close a stage. So only failures of

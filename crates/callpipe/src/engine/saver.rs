@@ -146,16 +146,14 @@ impl<'a> Saver<'a> {
                 .warehouse
                 .save(std::slice::from_ref(&done.outcome))
                 .await;
-            match saved {
-                Err(failure) if !is_refusal(&failure) => return Err(failure),
-                Err(_) => {}
-                Ok(()) => {
-                    let done = left.remove(0);
-                    self.saved(&done);
-                    continue;
-                }
+            if saved.as_ref().is_err_and(|failure| !is_refusal(failure)) {
+                return saved;
             }
             let done = left.remove(0);
+            if saved.is_ok() {
+                self.saved(&done);
+                continue;
+            }
             *self.refused_in_a_row.entry(kind).or_default() += 1;
             self.monitor.refused(done.stage, &parked.progress, &refusal);
             self.let_go(&done, &parked);

@@ -27,6 +27,9 @@ const MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A recording that is no larger is kept in memory until it is sent, instead of being read twice.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
+/// What is written to see whether there is room: a disk that has room for less has none for recordings.
+const TRIED_BYTES: usize = 1024 * 1024;
+
 /// What is read of a converted recording at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -199,9 +202,6 @@ impl Held {
         }
     }
 }
-
-/// What is written to see whether there is room: a disk that has room for less has none for recordings.
-const TRIED_BYTES: usize = 1024 * 1024;
 
 async fn try_to_keep(folder: PathBuf) -> Outside<()> {
     let tried = tokio::task::spawn_blocking(move || {

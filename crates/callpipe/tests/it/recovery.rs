@@ -5,6 +5,7 @@ use std::time::Duration;
 use callpipe_sandbox::{Latencies, Latency, SandboxOptions, System};
 use tokio::process::Child;
 
+use crate::running::Running;
 use crate::support::{Bench, ran, unlimited, world};
 
 /// A sandbox slow enough to be interrupted.
@@ -163,6 +164,18 @@ async fn an_outage_that_the_check_does_not_see_parks_no_call() {
         bench.count("SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'parked'"),
         0
     );
+}
+
+#[tokio::test]
+async fn a_long_wish_to_be_left_alone_is_told() {
+    let bench = Bench::new(world(28, 5), unlimited()).await;
+    let fault = "deepgram.503:retry_after_s=600,times=1";
+    bench.sandbox.faults().arm_text(fault).unwrap();
+    let mut running = Running::start(&bench);
+    let line = running.until_it_says("asked to come back later").await;
+    assert!(line.contains("600"), "{line}");
+    terminate(&running.child);
+    running.end().await.expect_code(75);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Whose newer models refuse the older name of the limit.
 const OPENAI_HOST: &str = "api.openai.com";
 
-pub(super) const DOING: &str = "asking the model";
+const DOING: &str = "asking the model";
 
 /// A question about a conversation: what is the same for every call, and the call.
 #[derive(Debug, Clone, Copy)]
@@ -139,10 +139,15 @@ impl OpenAiClient {
             Err(answer) => return Ok(Err(answer)),
         };
         let reply = http::paid_body(response, REPLY_BYTES_MAX, DOING).await?;
-        match map::refusal_in_a_success(&reply) {
-            Some(failure) => Err(failure),
-            None => Ok(Ok(reply)),
-        }
+        let Some(status) = map::status_within(&reply) else {
+            return Ok(Ok(reply));
+        };
+        let message = format!("{DOING}: HTTP {} within an answer", status.as_u16());
+        Ok(Err(Box::new(ErrorAnswer {
+            failure: Failure::new(http::status_kind(status), message),
+            status,
+            body: reply,
+        })))
     }
 
     /// How a model is asked.

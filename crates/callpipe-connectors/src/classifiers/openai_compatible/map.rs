@@ -7,7 +7,7 @@ mod schema;
 use crate::classifiers::text;
 
 pub(super) use answer::written;
-pub(super) use failure::{Objection, objection, refusal, refusal_in_a_success};
+pub(super) use failure::{Objection, objection, refusal, status_within};
 pub(super) use schema::{InOrder, strict};
 
 /// A word of a server's as it may stand in a log: lower-case letters and underscores, as the API's

@@ -6,7 +6,6 @@ use callpipe_core::failure::{Failure, FailureKind};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::super::client::DOING;
 use super::super::wire::{ErrorReply, FailedReply};
 use super::word;
 use crate::http::{self, Meaning};
@@ -61,6 +60,15 @@ pub(in super::super) fn objection(status: u16, body: &[u8]) -> Option<Objection>
     is_about_form.then_some(Objection::ResponseFormat)
 }
 
+/// The status of a refusal that comes as a success: gateways that had begun to answer tell so that the
+/// server behind them failed, by an error with a status for its code, and no choices.
+pub(in super::super) fn status_within(reply: &[u8]) -> Option<StatusCode> {
+    let failed: FailedReply = serde_json::from_slice(reply).ok()?;
+    let code = failed.error.get("code")?.as_u64()?;
+    let status = StatusCode::from_u16(u16::try_from(code).ok()?).ok()?;
+    (failed.choices.is_none() && !status.is_success()).then_some(status)
+}
+
 /// Tells what a refusal means. `by_status` is its meaning by the HTTP status alone; its wish to be
 /// left alone is kept.
 pub(in super::super) fn refusal(status: u16, body: &[u8], by_status: Failure) -> Failure {
@@ -70,20 +78,6 @@ pub(in super::super) fn refusal(status: u16, body: &[u8], by_status: Failure) ->
     let told = words.into_iter().find(|told| is_word(told));
     let told = told.map(|told| format!(" {told}")).unwrap_or_default();
     http::understood(&by_status, meaning(status, &said, by_status.kind), &told)
-}
-
-/// Gateways that had begun to answer tell in a success that the server behind them failed: an error with
-/// a status for its code, and no choices. Nothing is charged for it.
-pub(in super::super) fn refusal_in_a_success(reply: &[u8]) -> Option<Failure> {
-    let failed: FailedReply = serde_json::from_slice(reply).ok()?;
-    let code = failed.error.get("code")?.as_u64()?;
-    let status = StatusCode::from_u16(u16::try_from(code).ok()?).ok()?;
-    if failed.choices.is_some() || status.is_success() {
-        return None;
-    }
-    let message = format!("{DOING}: status {} in an answer", status.as_u16());
-    let by_status = Failure::new(http::status_kind(status), message);
-    Some(refusal(status.as_u16(), reply, by_status))
 }
 
 fn meaning(status: u16, said: &Said, by_status: FailureKind) -> Meaning {
