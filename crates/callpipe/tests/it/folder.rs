@@ -273,6 +273,26 @@ async fn what_is_hidden_unfinished_or_elsewhere_is_no_recording() {
     .assert_eq(&ends(&bench));
 }
 
+/// A long recording is listened to in a file: where none can be made, no call is to blame.
+#[tokio::test]
+async fn without_room_for_temporary_files_a_call_waits() {
+    let bench = bench("").await;
+    put(&bench, "long.wav", silence(600));
+    let mut command = bench.command(&["run"]);
+    command.env("TMPDIR", bench.path("missing"));
+    let ran = ran(command.output().await.unwrap()).expect_code(75);
+    assert!(ran.stdout.contains("TMPDIR"), "{}", ran.stdout);
+    expect![[r#"
+        long: transcribe ready
+    "#]]
+    .assert_eq(&ends(&bench));
+    bench.run(&["run"]).await.expect_code(0);
+    expect![[r#"
+        long: transcribe skipped no_speech, WAV with mu-law: silent
+    "#]]
+    .assert_eq(&ends(&bench));
+}
+
 #[tokio::test]
 async fn without_ffmpeg_a_call_waits_for_it() {
     let bench = bench("").await;
