@@ -164,7 +164,14 @@ impl Stub {
     where
         F: Fn(&Asked, &str) -> String + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listening(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
+    }
+
+    /// The same where somebody listens already.
+    pub(crate) fn listening<F>(listener: TcpListener, answer: F) -> Self
+    where
+        F: Fn(&Asked, &str) -> String + Send + Sync + 'static,
+    {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (own_url, seen) = (url.clone(), Arc::clone(&asked));

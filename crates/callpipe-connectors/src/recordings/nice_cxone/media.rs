@@ -1,5 +1,6 @@
 //! Downloading: signed links, without our token, from known hosts only.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +10,7 @@ use callpipe_core::failure::{Failure, FailureKind, Outside};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream, Stream};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::{Client, Response};
-use std::sync::Arc;
+use reqwest::{Client, Method, Response};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -36,6 +36,8 @@ pub(super) struct Media {
     hosts: MediaHosts,
     size_bytes_max: u64,
     clock: Arc<dyn Clock>,
+    /// The last host that could not be reached, as the root of its address, until it answers.
+    out_of_reach: Mutex<Option<Url>>,
 }
 
 /// Why a recording did not open.
@@ -58,7 +60,47 @@ impl Media {
             hosts,
             size_bytes_max,
             clock,
+            out_of_reach: Mutex::default(),
         })
+    }
+
+    /// Whether the host that could not be reached last answers now, whatever it answers. Where none was
+    /// out of reach, nothing is asked: the hosts are known by their links alone.
+    pub(super) async fn check(&self) -> Outside<()> {
+        let Some(root) = self.out_of_reach().clone() else {
+            return Ok(());
+        };
+        let host = root.host_str().unwrap_or_default();
+        let doing = format!("reaching `{host}`, which has recordings");
+        let answered = self.send(Method::HEAD, &root).await;
+        answered.map(drop).map_err(|error| {
+            http::transport_failure(error, &doing)
+                .with_hint("no call is to blame: look whether a firewall or proxy is in the way")
+        })
+    }
+
+    fn out_of_reach(&self) -> MutexGuard<'_, Option<Url>> {
+        // It is one value, which is whole at any time.
+        let held = self.out_of_reach.lock();
+        held.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request and remembers whether its host can be reached.
+    async fn send(&self, method: Method, url: &Url) -> Result<Response, reqwest::Error> {
+        let sent = self.http.request(method, url.clone()).send().await;
+        let mut out_of_reach = self.out_of_reach();
+        match &sent {
+            Err(_) => *out_of_reach = url.join("/").ok(),
+            Ok(_)
+                if out_of_reach
+                    .as_ref()
+                    .is_some_and(|root| root.origin() == url.origin()) =>
+            {
+                *out_of_reach = None;
+            }
+            Ok(_) => {}
+        }
+        sent
     }
 
     /// Begins a download, and waits for its first bytes. A connection that breaks before them is
@@ -106,9 +148,7 @@ impl Media {
     async fn follow(&self, mut url: Url) -> Result<(Url, Response), Stop> {
         for _ in 0..=REDIRECTS_MAX {
             let response = self
-                .http
-                .get(url.clone())
-                .send()
+                .send(Method::GET, &url)
                 .await
                 .map_err(|error| broken(error, DOING))?;
             if !response.status().is_redirection() {

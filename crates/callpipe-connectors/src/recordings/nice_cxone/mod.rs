@@ -99,6 +99,8 @@ impl RecordingSource for NiceCxoneRecordings {
     }
 
     async fn check(&self) -> Outside<CheckReport> {
+        // First, because it costs nothing of the quota.
+        self.media.check().await?;
         let session = self.client.api.session().await?;
         match self.client.metadata(NO_CONTACT).await {
             // Who says that the question makes no sense has let us in.

@@ -16,6 +16,7 @@ use callpipe_core::recording::{Role, Sha256Hex};
 use callpipe_sandbox::{ExpectedOutcome, System};
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::json;
+use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
 use super::{NiceCxoneRecordings, RecordingsConfig};
@@ -484,4 +485,30 @@ async fn a_check_asks_what_fetching_asks() {
         assert_eq!(failure.kind, FailureKind::Denied, "{fault}");
         assert!(failure.hint.is_some(), "{fault}");
     }
+}
+
+/// The playback service works, and its links lead to a host that a firewall keeps from us.
+#[tokio::test]
+async fn a_check_sees_that_the_media_host_is_out_of_reach_until_it_answers() {
+    let stub = Stub::signing_in(|_| reply(404, "", "{}")).await;
+    let source = source(&stub.url);
+    source.check().await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let link = format!("http://{}/1.mp4?key=k", socket.local_addr().unwrap());
+    let failure = source.open(&reference(&link)).await.err().unwrap();
+    assert_eq!(failure.kind, FailureKind::Unavailable);
+    let failure = source.check().await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unavailable);
+    assert!(failure.to_string().contains("127.0.0.1"), "{failure}");
+    assert!(failure.hint.unwrap().contains("firewall"));
+    // That cost nothing of the quota.
+    assert_eq!(stub.asked(PLAYBACK).len(), 1);
+    let media = Stub::listening(socket.listen(8).unwrap(), |_, _| reply(403, "", ""));
+    source.check().await.unwrap();
+    source.check().await.unwrap();
+    let asked = media.asked("/");
+    assert_eq!(asked.len(), 1, "it has answered");
+    assert_eq!(asked[0].target, "/");
+    assert_eq!(stub.asked(PLAYBACK).len(), 3);
 }

@@ -1,5 +1,6 @@
 //! Runs that begin, die and begin again.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -370,6 +371,7 @@ impl Universe {
             vendor: Arc::clone(&self.window),
             limit: WindowLimit::new(self.setup.requests_max, self.setup.window)
                 .with_ledger(Ledger::new(Arc::new(usage), Arc::clone(&clock))),
+            media_out_of_reach: AtomicBool::new(false),
         };
         let listener = Listener {
             books: Arc::clone(&self.books),

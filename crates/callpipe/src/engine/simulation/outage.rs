@@ -73,8 +73,9 @@ fn failures(universe: &Universe, system: System) -> usize {
         .count()
 }
 
-const VENDORS: [(System, FailureKind); 5] = [
+const VENDORS: [(System, FailureKind); 6] = [
     (System::Recordings, FailureKind::Unavailable),
+    (System::Media, FailureKind::Unavailable),
     (System::Transcriber, FailureKind::Unavailable),
     (System::Transcriber, FailureKind::Denied),
     (System::Classifier, FailureKind::Unavailable),

@@ -1,6 +1,7 @@
 //! Who lists calls and who has their recordings.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -116,9 +117,23 @@ pub(super) struct Recordings {
     pub(super) vendor: Arc<Window>,
     /// How this run keeps the vendor's limit.
     pub(super) limit: WindowLimit,
+    /// Whether the host of the media could not be reached when it was last asked.
+    pub(super) media_out_of_reach: AtomicBool,
 }
 
 impl Recordings {
+    async fn media(&self, doing: &str, id: &str) -> Outside<()> {
+        let answered = match self.world.request(System::Media, doing, id).await {
+            Ok(passage) => passage.answer().await,
+            Err(failure) => Err(failure),
+        };
+        let kind = answered.as_ref().err().map(|failure| failure.kind);
+        let out_of_reach = kind == Some(FailureKind::Unavailable);
+        self.media_out_of_reach
+            .store(out_of_reach, Ordering::SeqCst);
+        answered
+    }
+
     async fn metadata(&self, doing: &str, id: &str) -> Outside<()> {
         let slot = self.limit.slot().await?;
         let passage = self.world.request(System::Recordings, doing, id).await;
@@ -137,6 +152,9 @@ impl RecordingSource for Recordings {
     }
 
     async fn check(&self) -> Outside<CheckReport> {
+        if self.media_out_of_reach.load(Ordering::SeqCst) {
+            self.media("check", "").await?;
+        }
         self.metadata("check", "").await?;
         Ok("fine".into())
     }
@@ -168,8 +186,7 @@ impl RecordingSource for Recordings {
 
     async fn open(&self, reference: &RecordingReference) -> Outside<OpenRecording> {
         let call = self.calls.get(&reference.locator.0);
-        let passage = self.world.request(System::Media, "open", call.id()).await?;
-        passage.answer().await?;
+        self.media("open", call.id()).await?;
         let whole = Bytes::from(format!("{AUDIO}{}", call.voice));
         let (head, tail) = (whole.slice(..4), whole.slice(4..));
         let permille = self.world.faults_permille();

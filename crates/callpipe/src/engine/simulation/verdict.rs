@@ -79,8 +79,9 @@ fn explained(universe: &Universe, kind: FailureKind, met: &[Met]) -> bool {
     let of_the_kind = met.iter().filter(|met| {
         met.kind == kind || (kind == FailureKind::StoreFailed && met.system.is_store())
     });
-    // The vendor's check says nothing about where the audio lies.
-    let is_own = |met: &&Met| !met.in_outage || met.system == System::Media;
+    // What the host of the audio answers no check asks, only whether it does.
+    let is_seen = |met: &Met| met.system != System::Media || met.kind == FailureKind::Unavailable;
+    let is_own = |met: &&Met| !met.in_outage || !is_seen(met);
     let outside_outages = of_the_kind.filter(is_own).count();
     let attempts = universe.setup.retry.attempts_max as usize;
     match kind.blame() {
