@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use callpipe_audio::{
@@ -20,9 +20,15 @@ use callpipe_core::recording::Recording;
 use callpipe_core::triage::{ChannelHeard, Heard, Thresholds};
 use futures::{StreamExt, TryStreamExt, stream};
 use tempfile::NamedTempFile;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Nearly all recordings are smaller, and are listened to in memory. Larger ones go through a file.
 const MEMORY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Large recordings that are copied into files at once: one for each that can be listened to, and one that
+/// arrives meanwhile. All that are in flight might be more than the disk, or the memory that stands for one,
+/// has room for.
+static COPIES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(processors() + 1));
 
 /// A recording that is no larger is kept in memory until it is sent, instead of being read twice.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
@@ -98,12 +104,12 @@ impl Triage {
         heard_in(held, name, None, &doing).await
     }
 
-    /// Listens to a recording of so many bytes. `Rejected` where it is damaged or no audio,
+    /// Listens to a recording when it is its turn. `Rejected` where it is damaged or no audio,
     /// `Unsupported` where it would have to be converted and cannot be.
     pub(super) async fn listen(
         &self,
+        _turn: Turn,
         recording: &Recording,
-        size_bytes: u64,
         bytes: AudioStream,
     ) -> Outside<Listened> {
         let doing = format!("listening to {}", recording.key);
@@ -123,10 +129,28 @@ impl Triage {
             }
         };
         let bytes = stream::iter(head.map(Ok)).chain(bytes).boxed();
-        let held = Held::take(bytes, size_bytes)
+        let held = Held::take(bytes, recording.size_bytes)
             .await
             .map_err(|failure| failure.context(&doing))?;
         heard_in(held, name, thresholds, &doing).await
+    }
+}
+
+/// A recording may be listened to, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _copy: Option<SemaphorePermit<'static>>,
+}
+
+impl Turn {
+    /// Waits for a recording's turn: before it is opened, since nobody leaves a stream open for long.
+    pub(super) async fn of(recording: &Recording) -> Self {
+        let copy = match recording.size_bytes > MEMORY_BYTES_MAX {
+            // Nobody closes it.
+            true => COPIES.acquire().await.ok(),
+            false => None,
+        };
+        Self { _copy: copy }
     }
 }
 
@@ -223,9 +247,11 @@ fn temporary(error: &io::Error) -> Failure {
 }
 
 /// Listening computes: a thread for each processor.
-static LISTENERS: Threads = Threads::new("listening", || {
+static LISTENERS: Threads = Threads::new("listening", processors);
+
+fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-});
+}
 
 /// The same off the runtime's threads. A decoder that panics has met no sound recording.
 async fn heard_in(
@@ -338,7 +364,36 @@ fn converted(input: &Input, facts: Facts) -> Result<Converted, AudioProblem> {
 
 #[cfg(test)]
 mod tests {
+    use callpipe_core::call::ContactId;
+    use callpipe_core::recording::{ArchiveKey, Sha256Hex};
+    use futures::FutureExt;
+
     use super::*;
+
+    fn recording(size_bytes: u64) -> Recording {
+        let whose = ContactId::parse("1").unwrap();
+        Recording {
+            key: ArchiveKey::recording(&whose, "voice-only", 1, "wav"),
+            media_type: "voice-only".into(),
+            content_type: "audio/wav".into(),
+            sha256: Sha256Hex::of(b""),
+            size_bytes,
+            started_at: None,
+            participants: Vec::new(),
+        }
+    }
+
+    /// There need not be room for all that are in flight.
+    #[tokio::test]
+    async fn large_recordings_wait_for_their_turn() {
+        let (small, large) = (recording(MEMORY_BYTES_MAX), recording(MEMORY_BYTES_MAX + 1));
+        let turns = (0..=processors()).map(|_| Turn::of(&large));
+        let mut turns = futures::future::join_all(turns).await;
+        assert!(Turn::of(&large).now_or_never().is_none());
+        assert!(Turn::of(&small).now_or_never().is_some());
+        turns.pop();
+        assert!(Turn::of(&large).now_or_never().is_some());
+    }
 
     #[tokio::test]
     async fn a_check_tells_where_no_copy_can_be_kept() {

@@ -21,7 +21,7 @@ use futures::{StreamExt, stream};
 use super::{Places, REPLIES_MAX, StageWork, Verdict, Worked};
 use crate::engine::estimate::{USUAL_CALL_S, USUAL_CHANNELS, Usual};
 use crate::engine::paid::{Order, PaidReplies, Purchases, Wanted};
-use crate::engine::triage::{Listened, Triage};
+use crate::engine::triage::{Listened, Triage, Turn};
 
 /// The transcribe stage.
 pub struct TranscribeStage {
@@ -176,11 +176,9 @@ impl TranscribeStage {
         if self.triage.looks_away(recording) {
             return Ok(wanted(Listened::default()));
         }
+        let turn = Turn::of(recording).await;
         let bytes = self.audio(recording).await?;
-        let listened = self
-            .triage
-            .listen(recording, recording.size_bytes, bytes)
-            .await?;
+        let listened = self.triage.listen(turn, recording, bytes).await?;
         let (Some(heard), Some(thresholds)) = (&listened.heard, &self.triage.thresholds) else {
             return Ok(wanted(listened));
         };
