@@ -1,7 +1,7 @@
 //! The loop of one stage: takes pending calls from the warehouse, has them worked on, never on
 //! more at once than allowed, and hands what came of it to the committer.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use callpipe_core::money::add_purchases;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
 use tokio::task::JoinSet;
@@ -64,8 +65,9 @@ struct StageLoop<'a> {
     tasks: JoinSet<Ended>,
     /// With a limit: the calls that count for it.
     taken_up: HashSet<ContactId>,
-    /// With a limit: those of them that are still at this stage.
-    unfinished: HashSet<ContactId>,
+    /// With a limit: those of them that are still at this stage, and the moments that they wait for. A
+    /// look that shows many others does not tell these.
+    unfinished: HashMap<ContactId, Option<DateTime<Utc>>>,
     /// Calls that failed where the next probe says who is to blame.
     accusing: Vec<(PendingCall, Failure)>,
     /// Those of them that have one attempt left, and for which the probe succeeded once.
@@ -100,7 +102,7 @@ pub async fn run_stage(
         look: None,
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),
-        unfinished: HashSet::new(),
+        unfinished: HashMap::new(),
         accusing: Vec::new(),
         last_chance: HashSet::new(),
         hopeless: None,
@@ -205,7 +207,7 @@ impl StageLoop<'_> {
             if self.within_limit(&call) && self.signals.in_hand.take(&call.contact.id) {
                 if self.engine.settings.limit.is_some() {
                     self.taken_up.insert(call.contact.id.clone());
-                    self.unfinished.insert(call.contact.id.clone());
+                    self.unfinished.insert(call.contact.id.clone(), None);
                 }
                 self.buffer.push_back(call);
                 taken = true;
@@ -215,12 +217,12 @@ impl StageLoop<'_> {
             self.maybe_more = true;
         }
         // A moment that is past is that of a call in hand, whose save will wake us.
-        let wait = looked
-            .next_ready_at
-            .map(|moment| (moment - looked.query.now).to_std());
-        let wait = wait.and_then(Result::ok);
+        let moments = looked.next_ready_at.iter();
+        let moments = moments.chain(self.unfinished.values().flatten());
+        let next = moments.filter(|moment| **moment > looked.query.now).min();
+        let wait = next.and_then(|moment| (*moment - looked.query.now).to_std().ok());
         self.next_ready = wait
-            .filter(|wait| !wait.is_zero() && *wait <= self.engine.settings.wait_max)
+            .filter(|wait| *wait <= self.engine.settings.wait_max)
             .map(|wait| looked.at + wait);
     }
 
@@ -364,10 +366,15 @@ impl StageLoop<'_> {
         };
         let progress = advance(&call.progress, event, &circumstances);
         self.last_chance.remove(&call.contact.id);
-        let comes_again =
-            progress.stage == self.stage && matches!(progress.status, Status::Ready { .. });
-        if !comes_again {
-            self.unfinished.remove(&call.contact.id);
+        match progress.status {
+            Status::Ready { not_before } if progress.stage == self.stage => {
+                if let Some(waits_for) = self.unfinished.get_mut(&call.contact.id) {
+                    *waits_for = not_before;
+                }
+            }
+            _ => {
+                self.unfinished.remove(&call.contact.id);
+            }
         }
         self.engine
             .monitor

@@ -223,6 +223,20 @@ async fn status_lists_and_shows_what_a_run_left() {
     assert!(unknown.stderr.contains("is not known"));
 }
 
+/// The others would be seen first, and fill each look at the table.
+#[tokio::test]
+async fn a_run_with_a_limit_tries_again_what_failed_however_many_others_there_are() {
+    let bench = Bench::new(world(46, 120), unlimited()).await;
+    bench
+        .sandbox
+        .faults()
+        .arm_text("media.500:times=1")
+        .unwrap();
+    bench.run(&["run", "--limit", "2"]).await.expect_code(0);
+    let fetched = "SELECT count(*) FROM recording_fetch_status WHERE stage <> 'fetch' OR stage_status <> 'ready'";
+    assert_eq!(bench.count(fetched), 2);
+}
+
 #[tokio::test]
 async fn bad_lines_are_named_and_the_rest_goes_on() {
     let bench = Bench::new(world(43, 6), unlimited()).await;
