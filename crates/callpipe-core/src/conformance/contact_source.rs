@@ -33,7 +33,7 @@ pub async fn contact_source(source: &dyn ContactSource, expected: &[Contact]) {
     }
     let dates: BTreeSet<NaiveDate> = expected.iter().filter_map(Contact::date).collect();
     for since in dates {
-        let query = ContactQuery { since: Some(since) };
+        let query = ContactQuery::since(Some(since));
         let (recent, _) = list(source, &query, None).await;
         assert_nothing_is_missing(&recent, expected, since);
     }

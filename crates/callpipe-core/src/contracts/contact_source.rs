@@ -12,11 +12,30 @@ use crate::failure::Outside;
 pub struct Cursor(pub String);
 
 /// Which contacts are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContactQuery {
     /// Calls that started before this date are left out. Sources may use it to list less; the
     /// engine checks it again.
     pub since: Option<NaiveDate>,
+    /// At most so many contacts, or problems, a page. Sources whose pages are made elsewhere need not
+    /// keep to it.
+    pub page_max: usize,
+}
+
+impl ContactQuery {
+    /// Calls since a date, or all of them, on pages of a usual size.
+    pub fn since(since: Option<NaiveDate>) -> Self {
+        Self {
+            since,
+            page_max: 1_000,
+        }
+    }
+}
+
+impl Default for ContactQuery {
+    fn default() -> Self {
+        Self::since(None)
+    }
 }
 
 /// A line or item of a list that is no contact.

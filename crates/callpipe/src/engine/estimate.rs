@@ -161,9 +161,7 @@ async fn contacts_new(engine: &Engine) -> Outside<u64> {
     let Some(source) = &engine.contacts else {
         return Ok(0);
     };
-    let query = ContactQuery {
-        since: engine.settings.since,
-    };
+    let query = ContactQuery::since(engine.settings.since);
     let (mut cursor, mut new) = (None, 0);
     loop {
         if engine.stop.is_asked() {

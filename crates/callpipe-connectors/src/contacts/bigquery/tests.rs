@@ -150,9 +150,7 @@ async fn a_list_goes_on_from_its_cursor_and_tells_of_what_is_no_contact() {
     ])
     .await;
     let source = source(&endpoint, "d.calls", Some("p.d.tracking"));
-    let query = ContactQuery {
-        since: "2026-03-01".parse().ok(),
-    };
+    let query = ContactQuery::since("2026-03-01".parse().ok());
     let first = source.list(&query, None).await.unwrap();
     assert_eq!(
         first.contacts,

@@ -140,7 +140,8 @@ impl ContactSource for CsvContacts {
             }
             (Origin::File, _) | (_, State::NotBegun) => {}
         }
-        let (session, page) = read_page(self.begin(0).await?).await?;
+        let page_max = ContactQuery::default().page_max;
+        let (session, page) = read_page(self.begin(0).await?, page_max).await?;
         let report = session.report(&page)?;
         if matches!(self.origin, Origin::Stream { .. }) {
             *state = State::Checked(session, page);
@@ -159,7 +160,7 @@ impl ContactSource for CsvContacts {
         let (session, page) = self.session_at(&mut state, position).await?;
         let (session, mut page) = match page {
             Some(page) => (session, page),
-            None => read_page(session).await?,
+            None => read_page(session, query.page_max.max(1)).await?,
         };
         *state = State::At(session);
         if let Some(since) = query.since {
@@ -170,9 +171,12 @@ impl ContactSource for CsvContacts {
     }
 }
 
-async fn read_page(mut session: Box<Session>) -> Outside<(Box<Session>, ContactPage)> {
+async fn read_page(
+    mut session: Box<Session>,
+    page_max: usize,
+) -> Outside<(Box<Session>, ContactPage)> {
     on_a_thread(move || {
-        let page = session.page()?;
+        let page = session.page(page_max)?;
         Ok((session, page))
     })
     .await

@@ -16,9 +16,6 @@ use super::seen::Seen;
 use super::wire::{Item, Records};
 use crate::http::redact::line;
 
-/// The most contacts of a page, and the most problems: a page ends at whichever comes first.
-pub(super) const PAGE_ITEMS_MAX: usize = 1_000;
-
 /// The longest part of a header that is repeated, in characters.
 const COLUMNS_CHARS_MAX: usize = 300;
 
@@ -68,10 +65,10 @@ impl Session {
         Ok(())
     }
 
-    /// The next part of the list.
-    pub(super) fn page(&mut self) -> Outside<ContactPage> {
+    /// The next part of the list: at most so many contacts and problems, whichever come first.
+    pub(super) fn page(&mut self, page_max: usize) -> Outside<ContactPage> {
         let mut page = ContactPage::default();
-        while page.contacts.len() < PAGE_ITEMS_MAX && page.problems.len() < PAGE_ITEMS_MAX {
+        while page.contacts.len() < page_max && page.problems.len() < page_max {
             if !self.read_next(&mut page)? {
                 return Ok(page);
             }

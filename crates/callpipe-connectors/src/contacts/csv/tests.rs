@@ -12,8 +12,10 @@ use callpipe_core::failure::{Blame, Failure};
 use serde_json::{Value, json};
 
 use super::client::LINE_BYTES_MAX;
-use super::session::PAGE_ITEMS_MAX;
 use super::*;
+
+/// As many contacts as are listed at once where nothing else is asked for.
+const PAGE_MAX: usize = 1_000;
 
 /// A list in a file.
 struct List {
@@ -84,7 +86,7 @@ async fn it_keeps_the_contract() {
     let mut csv = String::from("contactId,startDate\n");
     let mut jsonl = String::new();
     let mut expected = Vec::new();
-    for number in 0..PAGE_ITEMS_MAX * 2 + 1 {
+    for number in 0..PAGE_MAX * 2 + 1 {
         let start = match number % 3 {
             0 => "",
             1 => "2026-03-02T08:00:00+11:00",
@@ -100,7 +102,7 @@ async fn it_keeps_the_contract() {
         let since = "2026-03-02".parse().ok();
         let recent = list
             .source()
-            .list(&ContactQuery { since }, None)
+            .list(&ContactQuery::since(since), None)
             .await
             .unwrap();
         assert_eq!(recent.contacts.len(), 667, "a third of the page is too old");
@@ -108,9 +110,28 @@ async fn it_keeps_the_contract() {
 }
 
 #[tokio::test]
+async fn pages_are_as_large_as_asked_for() {
+    let list = List::new("contacts.csv", "contactId\n1\n2\n3\n4\n5\n");
+    let (source, mut after, mut sizes) = (list.source(), None, Vec::new());
+    let query = ContactQuery {
+        page_max: 2,
+        ..ContactQuery::default()
+    };
+    loop {
+        let page = source.list(&query, after).await.unwrap();
+        sizes.push(page.contacts.len());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [2, 2, 1]);
+}
+
+#[tokio::test]
 async fn a_stream_is_read_once_even_after_a_check() {
     let mut content = String::from("contactId,startDate\n");
-    for number in 0..PAGE_ITEMS_MAX + 5 {
+    for number in 0..PAGE_MAX + 5 {
         content += &format!("{number},2026-03-0{}\n", 1 + number % 2);
     }
     let reader = Box::new(std::io::Cursor::new(content));
@@ -118,10 +139,13 @@ async fn a_stream_is_read_once_even_after_a_check() {
     let report = source.check().await.unwrap();
     assert!(report.starts_with("a pipe: CSV"), "{report}");
     let since = "2026-03-02".parse().ok();
-    let first = source.list(&ContactQuery { since }, None).await.unwrap();
+    let first = source
+        .list(&ContactQuery::since(since), None)
+        .await
+        .unwrap();
     assert_eq!(
         first.contacts.len(),
-        PAGE_ITEMS_MAX / 2,
+        PAGE_MAX / 2,
         "what the check read is not lost"
     );
     source.check().await.unwrap();
@@ -139,9 +163,9 @@ async fn a_stream_is_read_once_even_after_a_check() {
 async fn a_list_goes_on_from_any_cursor() {
     let mut content = String::from("contactId\n");
     // A duplicate on every page, and a value over two lines where the second page begins.
-    for number in 0..PAGE_ITEMS_MAX * 5 / 2 {
+    for number in 0..PAGE_MAX * 5 / 2 {
         content += &format!("{number}\n0\n");
-        if number == PAGE_ITEMS_MAX - 1 {
+        if number == PAGE_MAX - 1 {
             content += "\"two\nlines\"\n";
         }
     }
@@ -315,7 +339,7 @@ async fn a_call_with_a_bad_date_is_kept() {
     let since = "2026-01-01".parse().ok();
     let recent = list
         .source()
-        .list(&ContactQuery { since }, None)
+        .list(&ContactQuery::since(since), None)
         .await
         .unwrap();
     assert_eq!(ids(&recent.contacts), ["7"]);
@@ -362,17 +386,14 @@ async fn a_quote_that_is_not_closed_costs_one_line() {
 
 #[tokio::test]
 async fn a_list_that_is_all_problems_comes_in_pages_too() {
-    let content = format!(
-        "contactId,x\n{}",
-        "only one value\n".repeat(PAGE_ITEMS_MAX * 3)
-    );
+    let content = format!("contactId,x\n{}", "only one value\n".repeat(PAGE_MAX * 3));
     let list = List::new("contacts.csv", content);
     let first = list
         .source()
         .list(&ContactQuery::default(), None)
         .await
         .unwrap();
-    assert_eq!(first.problems.len(), PAGE_ITEMS_MAX);
+    assert_eq!(first.problems.len(), PAGE_MAX);
     assert!(first.next.is_some());
     let failure = list.source().check().await.unwrap_err();
     assert!(failure.message.contains("line 2"), "{failure}");

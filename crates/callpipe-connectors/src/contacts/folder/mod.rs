@@ -15,9 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::Folder;
 
-/// So many calls make a page.
-const PAGE_CALLS: usize = 1_000;
-
 /// `[contacts.folder]`: there is nothing to say beyond `[recordings.folder]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -63,7 +60,7 @@ impl ContactSource for FolderContacts {
         Ok(report)
     }
 
-    async fn list(&self, _query: &ContactQuery, after: Option<Cursor>) -> Outside<ContactPage> {
+    async fn list(&self, query: &ContactQuery, after: Option<Cursor>) -> Outside<ContactPage> {
         let (listing, after) = match after {
             None => (self.folder.look().await?, None),
             Some(Cursor(id)) => {
@@ -79,7 +76,7 @@ impl ContactSource for FolderContacts {
         let mut calls = listing
             .calls
             .range::<ContactId, _>((from, Bound::Unbounded));
-        let page: Vec<_> = calls.by_ref().take(PAGE_CALLS).collect();
+        let page: Vec<_> = calls.by_ref().take(query.page_max.max(1)).collect();
         let next = page.last().filter(|_| calls.next().is_some());
         Ok(ContactPage {
             next: next.map(|(id, _)| Cursor(id.as_str().to_owned())),

@@ -166,7 +166,7 @@ async fn bench_over_days(count: u64) -> Bench {
 async fn the_list_goes_back_to_the_cut_off_date_and_no_further() {
     let bench = bench_over_days(12).await;
     let since = TestClock::default().now().date_naive() - TimeDelta::days(80);
-    let query = ContactQuery { since: Some(since) };
+    let query = ContactQuery::since(Some(since));
     let source = source(config(&bench.sandbox.nice_cxone_url));
     let mut listed = list(&source, &query).await;
     // Neighbouring periods share a moment, so a contact may come twice, one after the other.
@@ -185,9 +185,7 @@ async fn a_period_without_contacts_does_not_end_the_list() {
     let old = sandbox::Contact::recorded("7", now - TimeDelta::days(75), &["mono"]);
     let bench = bench_with(SandboxOptions::default(), vec![old]).await;
     let source = source(config(&bench.sandbox.nice_cxone_url));
-    let query = ContactQuery {
-        since: Some(now.date_naive() - TimeDelta::days(100)),
-    };
+    let query = ContactQuery::since(Some(now.date_naive() - TimeDelta::days(100)));
     let pages = pages(&source, &query).await;
     assert_eq!(pages.len(), 4);
     assert_eq!(ids(&pages[2].contacts), ["7"]);
@@ -198,9 +196,7 @@ async fn a_list_without_days_asks_nothing() {
     let bench = bench().await;
     let source = source(config(&bench.sandbox.nice_cxone_url));
     let tomorrow = TestClock::default().now().date_naive() + TimeDelta::days(1);
-    let query = ContactQuery {
-        since: Some(tomorrow),
-    };
+    let query = ContactQuery::since(Some(tomorrow));
     assert_eq!(
         source.list(&query, None).await.unwrap(),
         ContactPage::default()

@@ -41,7 +41,7 @@ fn read_whole(mut session: Session, bytes: &[u8]) -> Outside<()> {
     let mut ids = HashSet::new();
     let mut problems = 0;
     loop {
-        let page = session.page()?;
+        let page = session.page(PAGE_MAX)?;
         for contact in page.contacts {
             assert!(ids.insert(contact.id.clone()), "{} comes twice", contact.id);
         }

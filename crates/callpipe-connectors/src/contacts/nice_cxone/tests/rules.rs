@@ -196,9 +196,7 @@ fn a_list_begins_at_the_later_of_the_dates_that_bound_it() {
             to: to.map(date),
             ..ContactsConfig::default()
         };
-        let query = ContactQuery {
-            since: since.map(date),
-        };
+        let query = ContactQuery::since(since.map(date));
         let first = Position::first(&config, &query, now)?;
         Some((first.oldest.to_rfc3339(), first.end.to_rfc3339()))
     };
