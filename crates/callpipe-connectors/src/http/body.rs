@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use callpipe_core::failure::{Failure, FailureKind, Outside};
 use reqwest::Response;
+use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
 use super::transport_failure;
@@ -41,8 +42,8 @@ pub async fn body(response: Response, bytes_max: usize, doing: &str) -> Outside<
 }
 
 /// The body of an answer that is paid for, which is never empty. Where it does not come whole, the
-/// other side had worked on it, and may charge for it all the same. A page for people, such as a
-/// proxy's or one to sign in, is from somebody else.
+/// other side had worked on it, and may charge for it all the same. What is written for people, such as
+/// a proxy's page or line, is from somebody else.
 pub async fn paid_body(response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
     let body = body(response, bytes_max, doing)
         .await
@@ -51,17 +52,21 @@ pub async fn paid_body(response: Response, bytes_max: usize, doing: &str) -> Out
         let message = format!("{doing}: the answer is empty");
         return Err(Failure::new(FailureKind::CorruptTransfer, message).perhaps_charged());
     }
-    if is_page(&body) {
-        let message = format!("{doing}: a page for people came in place of the answer");
+    if is_for_people(&body) {
+        let message = format!("{doing}: a text for people came in place of the answer");
         return Err(Failure::new(FailureKind::Unavailable, message).with_hint(PAGE_HINT));
     }
     Ok(body)
 }
 
-/// No vendor that is paid answers with markup.
-fn is_page(body: &[u8]) -> bool {
+/// Every vendor that is paid answers with a JSON object. One that is damaged may be charged for; what is
+/// text and was never JSON is not.
+fn is_for_people(body: &[u8]) -> bool {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    text.trim_ascii_start().starts_with(b"<")
+    let text = text.trim_ascii_start();
+    let is_text = || str::from_utf8(text).is_ok();
+    let is_json = || serde_json::from_slice::<IgnoredAny>(text).is_ok();
+    text.starts_with(b"<") || (!text.starts_with(b"{") && is_text() && !is_json())
 }
 
 async fn whole(mut response: Response, bytes_max: usize, doing: &str) -> Outside<Bytes> {
@@ -164,13 +169,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_for_people_is_no_answer_and_nobody_was_paid_for_it() {
-        for text in ["<html>Sign in</html>", "\u{feff}\r\n <!DOCTYPE html>"] {
+    async fn a_text_for_people_is_no_answer_and_nobody_was_paid_for_it() {
+        for text in [
+            "<html>Sign in</html>",
+            "\u{feff}\r\n <!DOCTYPE html>",
+            "upstream connect error",
+        ] {
             let failure = paid_body(of(text), 50, "asking").await.unwrap_err();
             assert_eq!(failure.kind, FailureKind::Unavailable, "{text}");
             assert!(!failure.perhaps_charged, "{text}");
         }
-        for text in ["{\"text\":\"<html>\"}", "\"", " cut"] {
+        for text in ["{\"text\":\"<html>\"}", "{\"cut", "[]", "null"] {
             assert_eq!(paid_body(of(text), 50, "asking").await.unwrap(), text);
         }
     }

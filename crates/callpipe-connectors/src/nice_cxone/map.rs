@@ -10,6 +10,7 @@ use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::config::ClientAuthentication;
 use super::wire::{ApiError, Claims, OAuthError, OpenIdConfiguration, TokenAnswer};
@@ -184,11 +185,17 @@ pub(crate) fn refused(refusal: Refusal, permission: &str) -> Failure {
     }
 }
 
-/// Whether a 404 comes from something that is not the API: a web page, or a gateway that knows
-/// no such path. Taken for the API's word, it would end every call as not found.
+/// Whether a 404 comes from something that is not the API: a web page, a gateway that knows no such
+/// path, a server behind it that is being replaced. Taken for the API's word, it would end every call as
+/// not found. The API answers with a JSON object; whether always, the vendor's documents do not say, so
+/// that one without a body is believed.
 pub(crate) fn is_foreign_404(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body).to_lowercase();
-    text.trim_start().starts_with('<') || text.contains("no route matched")
+    let is_object = || serde_json::from_slice::<Map<String, Value>>(body).is_ok();
+    let is_from_a_gateway = || {
+        let text = String::from_utf8_lossy(body).to_lowercase();
+        text.contains("no route matched")
+    };
+    !body.trim_ascii().is_empty() && (!is_object() || is_from_a_gateway())
 }
 
 /// Reads JSON that must be there.

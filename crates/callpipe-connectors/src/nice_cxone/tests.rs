@@ -185,6 +185,9 @@ fn a_404_of_a_gateway_or_a_web_page_is_not_the_word_of_the_api() {
     }
     for foreign in [
         "<html>404</html>",
+        "default backend - 404",
+        "\"not found\"",
+        "null",
         r#"{"message":"no Route matched with those values"}"#,
     ] {
         assert!(map::is_foreign_404(foreign.as_bytes()), "{foreign}");

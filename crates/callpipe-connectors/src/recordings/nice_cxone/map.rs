@@ -67,7 +67,7 @@ pub(super) fn master_id(body: &[u8], doing: &str) -> Outside<Option<ContactId>> 
 /// All recordings with voice, in the order of the call. `None` if this is no answer at all.
 fn recordings(answer: &Value) -> Option<Vec<RecordingReference>> {
     let object = answer.as_object()?;
-    if !object.is_empty() && !KNOWN_KEYS.iter().any(|key| object.contains_key(*key)) {
+    if !KNOWN_KEYS.iter().any(|key| object.contains_key(*key)) {
         return None;
     }
     let answer = PlaybackAnswer(object);
@@ -77,7 +77,14 @@ fn recordings(answer: &Value) -> Option<Vec<RecordingReference>> {
     }
     let mut recordings = match answer.interactions() {
         None => Vec::new(),
-        Some(Value::Array(items)) => items.iter().filter_map(recording).collect(),
+        Some(Value::Array(items)) => {
+            let recordings: Vec<_> = items.iter().filter_map(recording).collect();
+            // Of what is no item nobody can say that it is no recording.
+            if recordings.is_empty() && !items.iter().all(is_item) {
+                return None;
+            }
+            recordings
+        }
         Some(_) => return None,
     };
     // Stable: recordings without a start keep their place behind those that have one.
@@ -94,6 +101,10 @@ fn redirect(url: &str) -> RecordingReference {
         started_at: None,
         participants: Vec::new(),
     }
+}
+
+fn is_item(item: &Value) -> bool {
+    item.is_object() || item.is_null()
 }
 
 /// The recording of an item of the list, if it is one with voice and can be played.

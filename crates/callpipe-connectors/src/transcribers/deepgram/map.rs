@@ -58,6 +58,10 @@ pub(super) fn transcribed(
     let results = results.ok_or_else(|| unusable("it has no results"))?;
     let duration_s = metadata.believed_duration_s();
     let turns = turns_from_words(speech::words(&results, duration_s, &recording.participants));
+    // A recording without a word has its channels all the same.
+    if results.channels.is_empty() && turns.is_empty() {
+        return Err(unusable("it has no channels"));
+    }
     let analysis = analysis::analysis(&results, &metadata, &turns);
     let transcript = RecordingTranscript {
         recording: recording.key.clone(),

@@ -56,7 +56,6 @@ fn every_documented_shape_is_read() {
 fn null_empty_and_missing_lists_and_interactions_without_a_link_are_no_recording() {
     let without_link = json!({ "mediaType": "voice-only", "data": { "segmentsDataList": null } });
     for answer in [
-        json!({}),
         json!({ "contactId": "x" }),
         json!({ "interactions": null }),
         json!({ "interactions": [] }),
@@ -82,6 +81,8 @@ fn what_is_no_answer_about_a_contact_is_worth_another_attempt() {
         "{\"interactions\": [",
         "[]",
         "null",
+        "{}",
+        "{\"interactions\": [5, \"x\"]}",
         "{\"message\":\"try later\"}",
         "{\"interactions\": {}}",
         "{\"interactions\": \"none\"}",
