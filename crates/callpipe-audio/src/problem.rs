@@ -75,10 +75,10 @@ impl AudioProblem {
     /// As a failure of what was being done.
     pub fn into_failure(self, doing: &str) -> Failure {
         let message = format!("{doing}: {self}");
-        match &self {
+        let failure = match &self {
             Self::Io(error) => {
                 let text = error.to_string();
-                Failure::new(FailureKind::StoreFailed, message).with_source(text)
+                return Failure::new(FailureKind::StoreFailed, message).with_source(text);
             }
             Self::FfmpegMissing { .. } => Failure::new(FailureKind::Unsupported, message)
                 .with_hint("install ffmpeg (`apt-get install ffmpeg`, `brew install ffmpeg`), then `callpipe calls retry`"),
@@ -88,6 +88,7 @@ impl AudioProblem {
                 .with_hint("export the recording decrypted, then `callpipe calls redo --from fetch`"),
             _ => Failure::new(FailureKind::Rejected, message)
                 .with_hint("look at the recording at its source; when it is whole there: `callpipe calls redo --from fetch`"),
-        }
+        };
+        failure.found_out_here()
     }
 }

@@ -117,6 +117,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Whether the other side may charge for an answer that did not reach us.
     pub perhaps_charged: bool,
+    /// Whether it was found out without asking anybody, so that no vendor in trouble can be to blame.
+    pub found_out_here: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -129,6 +131,7 @@ impl Failure {
             hint: None,
             retry_after: None,
             perhaps_charged: false,
+            found_out_here: false,
             source: None,
         }
     }
@@ -149,6 +152,13 @@ impl Failure {
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// Says that nobody was asked: no vendor in trouble can be to blame.
+    #[must_use]
+    pub fn found_out_here(mut self) -> Self {
+        self.found_out_here = true;
         self
     }
 

@@ -21,6 +21,8 @@ pub struct KeptReply {
     pub bytes: Bytes,
     /// The call that it was bought for; unknown where an older program kept it.
     pub bought_for: Option<ContactId>,
+    /// What was found out before it was bought, for whoever finds it here; left out above 60 KiB.
+    pub note: Option<String>,
 }
 
 impl Archive {

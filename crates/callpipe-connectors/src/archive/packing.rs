@@ -1,4 +1,5 @@
-//! Paid replies as gzip files (RFC 1952), with the call that one was bought for in the header.
+//! Paid replies as gzip files (RFC 1952), with the call that one was bought for and the buyer's note in the
+//! header.
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +20,15 @@ const HEADER: [u8; 10] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255];
 /// Says in the header's flags that a comment follows, which a zero byte ends.
 const HAS_COMMENT: u8 = 1 << 4;
 
+/// Says in the header's flags that fields of further data follow.
+const HAS_EXTRA: u8 = 1 << 2;
+
+/// The name of our field among them.
+const NOTE: [u8; 2] = *b"cp";
+
+/// The longest note, in bytes: all fields together have 64 KiB.
+const NOTE_BYTES_MAX: usize = 60 * 1024;
+
 /// So many compressors wait for their next reply, of a quarter of a MiB each.
 const SPARE_MAX: usize = 4;
 
@@ -34,8 +44,16 @@ impl Packer {
     pub(super) fn pack(&self, reply: &KeptReply) -> io::Result<Vec<u8>> {
         let mut packed = Vec::with_capacity(reply.bytes.len() / 3 + 256);
         packed.extend_from_slice(&HEADER);
+        if let Some(note) = reply
+            .note
+            .as_deref()
+            .filter(|note| note.len() <= NOTE_BYTES_MAX)
+        {
+            packed[3] |= HAS_EXTRA;
+            packed.extend_from_slice(&extra(note));
+        }
         if let Some(contact_id) = &reply.bought_for {
-            packed[3] = HAS_COMMENT;
+            packed[3] |= HAS_COMMENT;
             packed.extend_from_slice(contact_id.as_str().as_bytes());
             packed.push(0);
         }
@@ -69,6 +87,27 @@ impl Packer {
     }
 }
 
+/// The header's further data, with the length of all before the length of the only field.
+fn extra(note: &str) -> Vec<u8> {
+    // No longer than `NOTE_BYTES_MAX`.
+    let length = note.len() as u16;
+    let all = (length + 4).to_le_bytes();
+    [&all[..], &NOTE, &length.to_le_bytes(), note.as_bytes()].concat()
+}
+
+/// The note among the fields of further data, which may be other programs' as well.
+fn note(mut fields: &[u8]) -> Option<String> {
+    while let [first, second, low, high, rest @ ..] = fields {
+        let length = usize::from(u16::from_le_bytes([*low, *high]));
+        let (field, others) = rest.split_at_checked(length)?;
+        if [*first, *second] == NOTE {
+            return String::from_utf8(field.to_vec()).ok();
+        }
+        fields = others;
+    }
+    None
+}
+
 fn deflate(compress: &mut Compress, mut bytes: &[u8], packed: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let before = (compress.total_in(), compress.total_out());
@@ -95,11 +134,13 @@ pub(super) fn unpack(bytes: &[u8], bytes_max: usize) -> io::Result<KeptReply> {
         // A few KiB can be packed that become gigabytes.
         return Err(io::Error::other("it is larger than any reply"));
     }
-    let comment = decoder.header().and_then(GzHeader::comment);
+    let header = decoder.header();
+    let comment = header.and_then(GzHeader::comment);
     let bought_for = comment.and_then(|comment| std::str::from_utf8(comment).ok());
     Ok(KeptReply {
         bytes: Bytes::from(unpacked),
         bought_for: bought_for.and_then(|id| ContactId::parse(id).ok()),
+        note: header.and_then(GzHeader::extra).and_then(note),
     })
 }
 
@@ -112,6 +153,7 @@ mod tests {
         KeptReply {
             bytes: bytes.into(),
             bought_for: ContactId::parse("700123").ok(),
+            note: Some(r#"{"heard":"speech"}"#.into()),
         }
     }
 
@@ -134,9 +176,14 @@ mod tests {
             bought_for: None,
             ..reply("{}")
         };
+        let without_a_note = KeptReply {
+            note: None,
+            ..reply("{}")
+        };
         let replies = [
             reply(noise(300_000)),
             nobodys,
+            without_a_note,
             reply(""),
             reply(vec![b' '; 1_000_000]),
             reply("{}"),
@@ -153,12 +200,31 @@ mod tests {
         let reply = reply(r#"{"results":{}}"#);
         let comment = reply.bought_for.as_ref().unwrap().as_str();
         let mut others = flate2::GzBuilder::new()
+            .extra([&b"cp\x12\0"[..], br#"{"heard":"speech"}"#].concat())
             .comment(comment)
             .operating_system(255)
             .write(Vec::new(), LEVEL);
         io::Write::write_all(&mut others, &reply.bytes).unwrap();
         let packed = Packer::default().pack(&reply).unwrap();
         assert_eq!(packed, others.finish().unwrap());
+    }
+
+    #[test]
+    fn a_note_is_found_among_other_fields_and_left_out_where_it_is_too_long() {
+        let among_others = b"xy\x02\0..cp\x03\0abczz\0\0";
+        assert_eq!(note(among_others).as_deref(), Some("abc"));
+        for cut in [&among_others[..12], b"cp", b"", b"xy\xFF\xFFab"] {
+            assert_eq!(note(cut), None, "{cut:?}");
+        }
+        let long = KeptReply {
+            note: Some("n".repeat(NOTE_BYTES_MAX + 1)),
+            ..reply("{}")
+        };
+        let packed = Packer::default().pack(&long).unwrap();
+        assert_eq!(
+            unpack(&packed, 10).unwrap(),
+            KeptReply { note: None, ..long }
+        );
     }
 
     #[test]

@@ -32,6 +32,7 @@ fn kept(bytes: &'static [u8]) -> KeptReply {
     KeptReply {
         bytes: bytes.into(),
         bought_for: Some(id("700123")),
+        note: Some("a note".into()),
     }
 }
 

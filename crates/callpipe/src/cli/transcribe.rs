@@ -238,6 +238,7 @@ impl FileWork {
         let mut reply = KeptReply {
             bytes: self.transcriber.buy(&sent, Audio::Stream(bytes)).await?,
             bought_for: None,
+            note: None,
         };
         if let Some(archive) = &self.keep {
             reply = archive.put_reply(&key, reply).await?;

@@ -8,7 +8,8 @@
 //! through until one succeeds, because a vendor may answer the probe and yet fail at real work.
 //! What is blamed on the setup is probed at once: if the probe succeeds, the call is refused alone,
 //! and it costs that call an attempt. So is a failure that would use up a call's last attempt: the
-//! few calls that are left when an outage begins must not be parked for it.
+//! few calls that are left when an outage begins must not be parked for it. What is blamed on the
+//! call is believed only when the vendor is seen to work after it (`doubts`).
 
 use std::time::Duration;
 
@@ -27,6 +28,10 @@ const PROBE_DELAY_MAX: Duration = Duration::from_secs(30);
 /// The longest wait between two trials. Short, because a row of calls that cannot work looks like an
 /// outage until one behind them succeeds.
 const TRIAL_DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// The longest wait after a 429, whatever it asks for. After other failures it is no longer than between
+/// two probes: it may be about one call, and all others wait.
+const RATE_HOLD_MAX: Duration = Duration::from_secs(3600);
 
 /// The wait after a 429 that names none; doubled while they go on.
 const RATE_LIMIT_DELAY: Duration = Duration::from_millis(500);
@@ -49,6 +54,8 @@ pub enum Permission {
 pub enum Weight {
     /// It is the call's own.
     Counts,
+    /// It is the call's own, if the vendor works.
+    InDoubt,
     /// Call or vendor: it counts, but is no reason to park the call.
     OnTrial,
     /// The stage is in trouble: it says nothing about the call.
@@ -64,8 +71,17 @@ pub struct Gate {
     attempts_max: u32,
     failures_in_a_row: u32,
     rate_limits_in_a_row: u32,
-    held_until: Option<Instant>,
+    hold: Option<Hold>,
     trouble: Option<Trouble>,
+}
+
+/// The stage is left alone by its vendor's wish.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    since: Instant,
+    until: Instant,
+    /// Whether it is about the rate of all requests, and not about one that failed.
+    is_of_rate: bool,
 }
 
 /// Since when and how the stage is in trouble.
@@ -93,7 +109,7 @@ impl Gate {
             attempts_max,
             failures_in_a_row: 0,
             rate_limits_in_a_row: 0,
-            held_until: None,
+            hold: None,
             trouble: None,
         }
     }
@@ -104,10 +120,11 @@ impl Gate {
         if let Some(TroubleState::Closed { probe_at } | TroubleState::Accused { probe_at }) = state
         {
             // Who asked to be left alone is not probed, either.
-            return Permission::ProbeAt(self.held_until.unwrap_or(*probe_at).max(*probe_at));
+            let held_until = self.hold.map_or(*probe_at, |hold| hold.until);
+            return Permission::ProbeAt(held_until.max(*probe_at));
         }
-        match self.held_until {
-            Some(held_until) if held_until > now => Permission::HeldUntil(held_until),
+        match self.hold {
+            Some(hold) if hold.until > now => Permission::HeldUntil(hold.until),
             _ if state.is_some() => Permission::OneAtATime,
             _ => Permission::Open,
         }
@@ -118,10 +135,18 @@ impl Gate {
         self.trouble.as_ref().map(|trouble| now - trouble.since)
     }
 
+    /// Since when the stage has been left alone without a break, if it still is.
+    pub fn held_since(&self, now: Instant) -> Option<Instant> {
+        let hold = self.hold.filter(|hold| hold.until > now);
+        hold.map(|hold| hold.since)
+    }
+
     /// A call's work went well.
     pub fn succeeded(&mut self) {
         self.failures_in_a_row = 0;
         self.rate_limits_in_a_row = 0;
+        // Who answers others was away for one request alone.
+        self.hold = self.hold.filter(|hold| hold.is_of_rate);
         self.end_trial();
     }
 
@@ -129,18 +154,21 @@ impl Gate {
     /// and closes the gate if it is time to.
     pub fn failed(&mut self, failure: &Failure, attempts_before: u32, now: Instant) -> Weight {
         match failure.kind.blame() {
+            Blame::Call if failure.found_out_here => Weight::Counts,
             Blame::Call => {
                 // The vendor answered, so it is there.
-                self.succeeded();
-                Weight::Counts
+                self.failures_in_a_row = 0;
+                self.rate_limits_in_a_row = 0;
+                Weight::InDoubt
             }
             Blame::Setup => {
-                self.close(now, |now| TroubleState::Accused { probe_at: now });
+                self.probe_now(now);
                 Weight::ProbeDecides
             }
             Blame::Moment => {
-                if failure.kind == FailureKind::RateLimited || failure.retry_after.is_some() {
-                    self.hold(failure.retry_after, now);
+                let is_of_rate = failure.kind == FailureKind::RateLimited;
+                if is_of_rate || failure.retry_after.is_some() {
+                    self.hold(failure.retry_after, is_of_rate, now);
                 }
                 self.failed_for_the_moment(attempts_before, now)
             }
@@ -155,7 +183,8 @@ impl Gate {
             // It counts, so that the next trial is another call's. A probe would tell less than the
             // trial did, and costs a request of the vendor's quota.
             trouble.delay = (trouble.delay * 2).min(TRIAL_DELAY_MAX);
-            self.held_until = self.held_until.max(Some(now + trouble.delay));
+            let until = now + trouble.delay;
+            self.hold_until(until, false, now);
             return Weight::OnTrial;
         }
         if attempts_before == 0 {
@@ -165,13 +194,18 @@ impl Gate {
             if attempts_before + 1 < self.attempts_max {
                 return Weight::Counts;
             }
-            self.close(now, |now| TroubleState::Accused { probe_at: now });
+            self.probe_now(now);
             return Weight::ProbeDecides;
         }
         self.close(now, |now| TroubleState::Closed {
             probe_at: now + PROBE_DELAY,
         });
         Weight::StageInTrouble
+    }
+
+    /// It is to be known at once whether the vendor works.
+    pub fn probe_now(&mut self, now: Instant) {
+        self.close(now, |now| TroubleState::Accused { probe_at: now });
     }
 
     /// A probe went well.
@@ -220,16 +254,30 @@ impl Gate {
     }
 
     /// A burst of 429s, which all in flight get at once, is one of them.
-    fn hold(&mut self, retry_after: Option<Duration>, now: Instant) {
-        let is_held = self.held_until.is_some_and(|held_until| held_until > now);
-        if is_held && retry_after.is_none() {
+    fn hold(&mut self, retry_after: Option<Duration>, is_of_rate: bool, now: Instant) {
+        if self.held_since(now).is_some() && retry_after.is_none() {
             return;
         }
         let doublings = self.rate_limits_in_a_row.min(6);
         let wait = retry_after.unwrap_or(RATE_LIMIT_DELAY * (1 << doublings));
         self.rate_limits_in_a_row += 1;
-        let until = now + wait.min(Duration::from_secs(3600));
-        self.held_until = self.held_until.max(Some(until));
+        let wait_max = match is_of_rate {
+            true => RATE_HOLD_MAX,
+            false => PROBE_DELAY_MAX,
+        };
+        self.hold_until(now + wait.min(wait_max), is_of_rate, now);
+    }
+
+    /// The longer of two holds is kept.
+    fn hold_until(&mut self, until: Instant, is_of_rate: bool, now: Instant) {
+        let since = self.held_since(now).unwrap_or(now);
+        let earlier = self.hold.filter(|hold| hold.until >= until);
+        let hold = earlier.unwrap_or(Hold {
+            since,
+            until,
+            is_of_rate,
+        });
+        self.hold = Some(hold);
     }
 }
 
@@ -329,7 +377,7 @@ mod tests {
         let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
         for _ in 0..100 {
             let refused = gate.failed(&failure(FailureKind::Rejected), 0, now);
-            assert_eq!(refused, Weight::Counts);
+            assert_eq!(refused, Weight::InDoubt);
         }
         assert_eq!(gate.permission(now), Permission::Open);
         let denied = gate.failed(&failure(FailureKind::Denied), 0, now);
@@ -398,8 +446,52 @@ mod tests {
         let busy = failure(FailureKind::Unavailable).with_retry_after(Some(nine));
         gate.failed(&busy, 0, now);
         assert_eq!(gate.permission(now), Permission::HeldUntil(now + nine));
+        assert_eq!(gate.held_since(now + nine / 2), Some(now));
         gate.failed(&failure(FailureKind::Unavailable), 0, now + nine);
         assert_eq!(gate.permission(now + nine), Permission::Open);
+        assert_eq!(gate.held_since(now + nine), None);
+    }
+
+    #[test]
+    fn a_wish_about_one_request_holds_others_no_longer_than_a_probe_waits_or_until_one_works() {
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
+        let long = Some(Duration::from_secs(600));
+        gate.failed(
+            &failure(FailureKind::Unavailable).with_retry_after(long),
+            0,
+            now,
+        );
+        let held = Permission::HeldUntil(now + PROBE_DELAY_MAX);
+        assert_eq!(gate.permission(now), held);
+        gate.succeeded();
+        assert_eq!(gate.permission(now), Permission::Open);
+        gate.failed(
+            &failure(FailureKind::RateLimited).with_retry_after(long),
+            0,
+            now,
+        );
+        gate.succeeded();
+        let held = Permission::HeldUntil(now + Duration::from_secs(600));
+        assert_eq!(gate.permission(now), held, "the rate is everybody's");
+    }
+
+    #[test]
+    fn what_is_found_out_here_is_in_no_doubt() {
+        let (mut gate, now) = (Gate::new(ATTEMPTS_MAX), Instant::now());
+        let damaged = failure(FailureKind::Rejected).found_out_here();
+        assert_eq!(gate.failed(&damaged, 0, now), Weight::Counts);
+    }
+
+    #[test]
+    fn a_refused_call_ends_no_trial() {
+        let now = Instant::now();
+        let mut gate = closed(now);
+        gate.probe_succeeded();
+        let refused = gate.failed(&failure(FailureKind::Rejected), 0, now);
+        assert_eq!(refused, Weight::InDoubt);
+        assert_eq!(gate.permission(now), Permission::OneAtATime);
+        gate.probe_now(now);
+        assert_eq!(gate.permission(now), Permission::ProbeAt(now));
     }
 
     #[test]

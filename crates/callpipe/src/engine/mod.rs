@@ -4,10 +4,11 @@
 //! calls from the warehouse and has its `stages::StageWork` done, the `committer` saves outcomes in
 //! batches and wakes the loop of the next stage. What happens to a call is decided by
 //! `callpipe_core::transition` alone. `leases` keep other runs from the same calls, and `tenure` says how
-//! long they do; `gate` is for vendors that are away, `patience` for stores.
+//! long they do; `gate` and `doubts` are for vendors that are away, `patience` for stores.
 
 pub mod committer;
 pub mod discover;
+mod doubts;
 pub mod estimate;
 pub mod gate;
 pub mod holder;

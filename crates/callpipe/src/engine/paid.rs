@@ -1,6 +1,7 @@
 //! Paid replies: looked for before they are bought, kept whole before they are read.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -16,18 +17,27 @@ use super::spending::Spending;
 
 /// What a call was charged with while it was worked on.
 #[derive(Debug, Default)]
-pub struct Purchases(Mutex<Vec<Purchase>>);
+pub struct Purchases {
+    list: Mutex<Vec<Purchase>>,
+    has_bought: AtomicBool,
+}
 
 impl Purchases {
     fn add(&self, purchase: Purchase) {
         // A list that only grows is whole whatever a panicking holder was doing.
-        let mut purchases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut purchases = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         purchases.push(purchase);
+    }
+
+    /// Whether something was bought now, and not found.
+    pub fn has_bought(&self) -> bool {
+        self.has_bought.load(Ordering::Relaxed)
     }
 
     /// All of them.
     pub fn into_inner(self) -> Vec<Purchase> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let list = self.list.into_inner();
+        list.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,6 +75,8 @@ pub struct Wanted<Look> {
     pub look: Look,
     /// More than it can cost; none where that is not known.
     pub price_max: Option<Usd>,
+    /// What the look found out, to be kept with the reply.
+    pub note: Option<String>,
 }
 
 /// The paid replies of the archive.
@@ -102,8 +114,11 @@ impl PaidReplies {
         Buy: Future<Output = Outside<Bytes>> + Send,
     {
         let wanted = async move {
-            let look = ();
-            Ok(Some(Wanted { look, price_max }))
+            Ok(Some(Wanted {
+                look: (),
+                price_max,
+                note: None,
+            }))
         };
         let reply = self.get_or_buy_if(order, wanted, |()| buy).await?;
         let reply = reply.ok_or_else(|| Failure::bug("a reply was not wanted in the end"))?;
@@ -146,7 +161,12 @@ impl PaidReplies {
             order.note(&reply, (order.price)(&reply.bytes));
             return Ok(Some(reply));
         }
-        let Some(Wanted { look, price_max }) = wanted.await? else {
+        let Some(Wanted {
+            look,
+            price_max,
+            note,
+        }) = wanted.await?
+        else {
             return Ok(None);
         };
         let set_aside = self.spending.set_aside(price_max).await?;
@@ -162,7 +182,9 @@ impl PaidReplies {
         let reply = KeptReply {
             bytes,
             bought_for: Some(order.contact_id.clone()),
+            note,
         };
+        order.purchases.has_bought.store(true, Ordering::Relaxed);
         let usd = (order.price)(&reply.bytes);
         set_aside.spend(order.stage, usd);
         order.note(&reply, usd);

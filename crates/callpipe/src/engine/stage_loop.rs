@@ -1,15 +1,16 @@
 //! The loop of one stage: takes pending calls from the warehouse, has them worked on, never on
 //! more at once than allowed, and hands what came of it to the committer.
 
+mod trouble;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use callpipe_core::call::ContactId;
 use callpipe_core::contracts::warehouse::{Change, Outcome, PendingCall, PendingQuery};
-use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::money::add_purchases;
 use callpipe_core::progress::{Stage, Status};
 use callpipe_core::transition::{Circumstances, Event, advance};
@@ -23,10 +24,12 @@ use tracing::Instrument;
 
 use super::Engine;
 use super::committer::{Done, Outbox, Signals, StageSignals};
+use super::doubts::Doubts;
 use super::gate::{Gate, Permission, Weight};
 use super::look::{Looked, look};
 use super::paid::Purchases;
 use super::stages::{StageWork, Verdict, Worked};
+use trouble::hopeless;
 
 /// How a stage came to its end.
 #[derive(Debug)]
@@ -47,10 +50,8 @@ pub enum StageEnding {
 /// warehouse takes as long as some calls do.
 const BUFFERED_MAX: usize = 4;
 
-/// A wait for which a vendor asks is told from so many seconds on.
-const TOLD_WAIT_S_MIN: u64 = 10;
-
-type Ended = (PendingCall, Outside<Worked>);
+/// A call, what came of its work, and when that began, if its vendor was asked.
+type Ended = (PendingCall, Outside<Worked>, Option<Instant>);
 
 struct StageLoop<'a> {
     engine: &'a Engine,
@@ -68,12 +69,10 @@ struct StageLoop<'a> {
     /// With a limit: those of them that are still at this stage, and the moments that they wait for. A
     /// look that shows many others does not tell these.
     unfinished: HashMap<ContactId, Option<DateTime<Utc>>>,
-    /// Calls that failed where the next probe says who is to blame.
-    accusing: Vec<(PendingCall, Failure)>,
-    /// Those of them that have one attempt left, and for which the probe succeeded once.
-    last_chance: HashSet<ContactId>,
-    /// The last failure, when trials have failed for too long.
-    hopeless: Option<String>,
+    /// Calls that failed where it is not known yet who is to blame.
+    doubts: Doubts,
+    /// Why there is no hope, when trials have failed for too long, or too many replies are of no use.
+    hopeless: Option<Failure>,
     /// Why nothing more may be bought, once that is so.
     over_budget: Option<Failure>,
     next_ready: Option<Instant>,
@@ -103,8 +102,7 @@ pub async fn run_stage(
         tasks: JoinSet::new(),
         taken_up: HashSet::new(),
         unfinished: HashMap::new(),
-        accusing: Vec::new(),
-        last_chance: HashSet::new(),
+        doubts: Doubts::default(),
         hopeless: None,
         over_budget: None,
         next_ready: None,
@@ -134,12 +132,12 @@ impl StageLoop<'_> {
             {
                 return Ok(StageEnding::BudgetReached(failure));
             }
-            if let Some(reason) = self.hopeless.take() {
-                let message = format!("every call fails although the check works: {reason}");
-                return Ok(StageEnding::GaveUp(Failure::new(
-                    FailureKind::Unavailable,
-                    message,
-                )));
+            if let Some(failure) = self
+                .hopeless
+                .take()
+                .or_else(|| self.left_alone_for_too_long())
+            {
+                return Ok(StageEnding::GaveUp(failure));
             }
             let upstream_has_ended = upstream_ended.is_cancelled();
             if upstream_has_ended && !upstream_had_ended {
@@ -150,6 +148,7 @@ impl StageLoop<'_> {
             self.look_if_needed();
             let clock = self.engine.clock.as_ref();
             let may_begin = self.engine.tenure.lasts(clock.now());
+            self.settle_doubts(upstream_has_ended);
             let gate_opens_at = self.begin_work(may_begin);
             if let Some(ending) = self.ending(upstream_has_ended) {
                 return Ok(ending);
@@ -248,7 +247,9 @@ impl StageLoop<'_> {
         let in_flight_max = match self.gate.permission(Instant::now()) {
             Permission::Open => self.work.in_flight_max(),
             Permission::OneAtATime => 1,
-            Permission::HeldUntil(moment) | Permission::ProbeAt(moment) => return Some(moment),
+            Permission::HeldUntil(moment) | Permission::ProbeAt(moment) => {
+                return Some(self.given_up_at().map_or(moment, |at| moment.min(at)));
+            }
         };
         while self.tasks.len() < in_flight_max {
             let Some(call) = self.buffer.pop_front() else {
@@ -260,16 +261,18 @@ impl StageLoop<'_> {
             let contact_id = call.contact.id.as_str();
             let span = tracing::error_span!("call", stage = %self.stage, contact_id);
             let task = async move {
-                let mut call = call;
+                let (mut call, began) = (call, Instant::now());
                 let purchases = Purchases::default();
                 let worked = AssertUnwindSafe(work.work(&call, &purchases))
                     .catch_unwind()
                     .await;
+                // What is found in the archive says nothing about the vendor.
+                let was_asked = work.stage() == Stage::Fetch || purchases.has_bought();
                 add_purchases(&mut call.progress.purchases, purchases.into_inner());
                 let worked = worked.unwrap_or_else(|_| {
                     Err(Failure::bug(format!("the {} stage panicked", work.stage())))
                 });
-                (call, worked)
+                (call, worked, was_asked.then_some(began))
             };
             self.tasks.spawn(task.instrument(span));
         }
@@ -294,18 +297,27 @@ impl StageLoop<'_> {
     }
 
     async fn take_in(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> Outside<()> {
-        let (call, worked) =
+        let (call, worked, asked_from) =
             ended.map_err(|error| Failure::bug("a stage's task was lost").with_source(error))?;
         self.engine.monitor.end(self.stage);
-        self.settle(call, worked).await;
+        self.settle(call, worked, asked_from).await;
         Ok(())
     }
 
     /// Takes in what came of a call's work.
-    async fn settle(&mut self, call: PendingCall, worked: Outside<Worked>) {
+    async fn settle(
+        &mut self,
+        call: PendingCall,
+        worked: Outside<Worked>,
+        asked_from: Option<Instant>,
+    ) {
         let failure = match worked {
             Ok(worked) => {
                 self.gate.succeeded();
+                if let Some(asked_from) = asked_from {
+                    let findings = self.doubts.worked(asked_from);
+                    self.decide_found(findings).await;
+                }
                 let event = match worked.verdict {
                     Verdict::GoesOn => Event::Finished,
                     Verdict::EndsHere(reason) => Event::NothingToDo(reason),
@@ -324,7 +336,7 @@ impl StageLoop<'_> {
         let weight = self
             .gate
             .failed(&failure, call.progress.attempt, Instant::now());
-        if was_open && weight != Weight::Counts {
+        if was_open && !matches!(weight, Weight::Counts | Weight::InDoubt) {
             tracing::debug!(stage = %self.stage, reason = failure.chain(), "stage pauses until it is known who is to blame");
         }
         match weight {
@@ -335,23 +347,26 @@ impl StageLoop<'_> {
             Weight::OnTrial => {
                 let trouble_for = self.gate.in_trouble_for(Instant::now());
                 if trouble_for.is_some_and(|time| time >= self.engine.settings.outage_max) {
-                    self.hopeless = Some(failure.chain());
+                    self.hopeless = Some(hopeless(
+                        "every call fails although the check works",
+                        &failure,
+                    ));
                 }
                 self.decide(call, &Event::FailedOnTrial(&failure), Change::None)
                     .await
             }
             Weight::StageInTrouble => self.let_go(&call),
-            Weight::ProbeDecides => self.accusing.push((call, failure)),
-        }
-    }
-
-    /// Says that the stage is silent for a while because its vendor wants that; of a burst, the first.
-    fn tell_of_a_wish(&self, failure: &Failure) {
-        let is_open = matches!(self.gate.permission(Instant::now()), Permission::Open);
-        let wait_s = failure.retry_after.unwrap_or_default().as_secs();
-        if is_open && failure.kind.blame() == Blame::Moment && wait_s >= TOLD_WAIT_S_MIN {
-            let reason = failure.chain();
-            tracing::warn!(stage = %self.stage, wait_s, reason, "the stage waits: it is asked to come back later");
+            Weight::ProbeDecides => self.doubts.accuse((call, failure)),
+            Weight::InDoubt => {
+                let now = Instant::now();
+                let useless = hopeless("one reply after the other is of no use", &failure);
+                if self.doubts.refused((call, failure), now) {
+                    self.gate.probe_now(now);
+                }
+                if self.doubts.is_hopeless() {
+                    self.hopeless = Some(useless);
+                }
+            }
         }
     }
 
@@ -365,7 +380,7 @@ impl StageLoop<'_> {
             chance: self.engine.chance.next(),
         };
         let progress = advance(&call.progress, event, &circumstances);
-        self.last_chance.remove(&call.contact.id);
+        self.doubts.decided(&call.contact.id);
         match progress.status {
             Status::Ready { not_before } if progress.stage == self.stage => {
                 if let Some(waits_for) = self.unfinished.get_mut(&call.contact.id) {
@@ -402,61 +417,12 @@ impl StageLoop<'_> {
         self.maybe_more = true;
     }
 
-    /// Asks the outside system whether it works. A failure where it is time to give up.
-    async fn probe_if_closed(&mut self) -> Option<Failure> {
-        if !matches!(self.gate.permission(Instant::now()), Permission::ProbeAt(_)) {
-            return None;
-        }
-        let paused_for = self.gate.in_trouble_for(Instant::now()).unwrap_or_default();
-        let gives_up = paused_for >= self.engine.settings.outage_max;
-        let check = tokio::select! {
-            biased;
-            check = self.work.check() => check,
-            // A check may wait for its place in the vendor's quota.
-            () = self.engine.stop.asked() => return None,
-        };
-        match check {
-            // Who dislikes the check's own made-up call is there, and lets us in.
-            Err(failure) if failure.kind.blame() != Blame::Call => {
-                for (call, _) in std::mem::take(&mut self.accusing) {
-                    self.let_go(&call);
-                }
-                self.gate.probe_failed(Instant::now());
-                tracing::warn!(stage = %self.stage, paused_s = paused_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
-                gives_up.then_some(failure)
-            }
-            _ => {
-                self.go_on(paused_for).await;
-                None
-            }
-        }
-    }
-
-    /// Lets work begin again: what was blamed on setup or vendor are failures of single calls. But
-    /// a vendor that is back may have been away when the call failed, so that a last attempt counts
-    /// only if the vendor worked before it, too.
-    async fn go_on(&mut self, paused_for: Duration) {
-        self.gate.probe_succeeded();
-        self.maybe_more = true;
-        tracing::debug!(stage = %self.stage, paused_s = paused_for.as_secs(), "stage goes on");
-        for (call, failure) in std::mem::take(&mut self.accusing) {
-            let is_last = call.progress.attempt + 1 >= self.engine.settings.retry.attempts_max;
-            if is_last && self.last_chance.insert(call.contact.id.clone()) {
-                self.let_go(&call);
-                continue;
-            }
-            self.decide(call, &Event::FailedAlone(&failure), Change::None)
-                .await;
-        }
-    }
-
     /// Lets work in flight end, and saves what comes of it: what is paid for as long as it takes,
     /// unless somebody waits who sent a signal, and what costs nothing for a while. Calls that were
     /// not begun stay as they are in the warehouse.
     async fn wind_down(&mut self) {
         let not_begun = self.buffer.drain(..);
-        let undecided = self.accusing.drain(..).map(|(call, _)| call);
-        for call in not_begun.chain(undecided) {
+        for call in not_begun.chain(self.doubts.let_go()) {
             self.signals.in_hand.release(&call.contact.id);
         }
         let grace = self.engine.settings.stop_grace;

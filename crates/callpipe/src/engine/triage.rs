@@ -263,7 +263,9 @@ async fn heard_in(
     let listened = LISTENERS.run(move || listen(&held, &name, thresholds));
     let listened = listened.await.map_err(|error| {
         let message = format!("{doing}: it cannot be decoded");
-        Failure::new(FailureKind::Rejected, message).with_source(error)
+        Failure::new(FailureKind::Rejected, message)
+            .with_source(error)
+            .found_out_here()
     })?;
     listened.map_err(|problem| problem.into_failure(doing))
 }

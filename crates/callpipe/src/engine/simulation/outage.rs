@@ -73,11 +73,13 @@ fn failures(universe: &Universe, system: System) -> usize {
         .count()
 }
 
-const VENDORS: [(System, FailureKind); 6] = [
+const VENDORS: [(System, FailureKind); 8] = [
     (System::Recordings, FailureKind::Unavailable),
     (System::Media, FailureKind::Unavailable),
     (System::Transcriber, FailureKind::Unavailable),
     (System::Transcriber, FailureKind::Denied),
+    (System::Transcriber, FailureKind::UnusableReply),
+    (System::Classifier, FailureKind::UnusableReply),
     (System::Classifier, FailureKind::Unavailable),
     (System::Classifier, FailureKind::RateLimited),
 ];

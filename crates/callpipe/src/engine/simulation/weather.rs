@@ -38,7 +38,7 @@ pub(super) struct Outage {
     pub(super) system: System,
     pub(super) from: Duration,
     pub(super) until: Duration,
-    /// Unavailable, or denied: a credential that is no good.
+    /// Unavailable; denied, by a credential that is no good; of no use, where it is paid for.
     pub(super) kind: FailureKind,
 }
 
@@ -99,9 +99,12 @@ impl Weather {
         let outages = (0..chance.below(4)).map(|_| {
             let (system, from) = (*chance.pick(&systems), moment(chance));
             let lasts = Duration::from_secs(chance.between(5, 3_000));
-            let kind = match chance.below(4) {
+            let kind = match chance.below(5) {
                 0 => FailureKind::Denied,
                 1 => FailureKind::RateLimited,
+                2 if matches!(system, System::Transcriber | System::Classifier) => {
+                    FailureKind::UnusableReply
+                }
                 _ => FailureKind::Unavailable,
             };
             Outage {

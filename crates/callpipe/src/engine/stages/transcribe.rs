@@ -139,6 +139,9 @@ impl TranscribeStage {
             let Some(reply) = reply else {
                 return Ok(not_bought(recording, triage));
             };
+            // Who bought it had listened: another call, or a run that was killed.
+            let noted = reply.note.as_deref();
+            let triage = triage.or_else(|| serde_json::from_str(noted?).ok());
             match self.transcriber.read(&reply.bytes, recording) {
                 Ok(transcribed) => {
                     let bought_for = reply.bought_for.filter(|id| *id != call.contact.id);
@@ -164,23 +167,24 @@ impl TranscribeStage {
         recording: &Recording,
         noted: &Mutex<Option<RecordingTriage>>,
     ) -> Outside<Option<Wanted<Listened>>> {
-        let wanted = |listened: Listened| {
+        let wanted = |listened: Listened, triage: Option<&RecordingTriage>| {
             let price_max = self
                 .transcriber
                 .price_max(recording, listened.heard.as_ref());
             Some(Wanted {
                 look: listened,
                 price_max,
+                note: triage.and_then(|triage| serde_json::to_string(triage).ok()),
             })
         };
         if self.triage.looks_away(recording) {
-            return Ok(wanted(Listened::default()));
+            return Ok(wanted(Listened::default(), None));
         }
         let turn = Turn::of(recording).await;
         let bytes = self.audio(recording).await?;
         let listened = self.triage.listen(turn, recording, bytes).await?;
         let (Some(heard), Some(thresholds)) = (&listened.heard, &self.triage.thresholds) else {
-            return Ok(wanted(listened));
+            return Ok(wanted(listened, None));
         };
         let reason = decide(heard, thresholds);
         let saved_usd = || {
@@ -194,11 +198,12 @@ impl TranscribeStage {
             reason,
             saved_usd: (!reason.buys()).then(saved_usd).flatten(),
         };
-        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(triage);
-        Ok(match reason.buys() {
-            true => wanted(listened),
+        let wanted = match reason.buys() {
+            true => wanted(listened, Some(&triage)),
             false => None,
-        })
+        };
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(triage);
+        Ok(wanted)
     }
 
     async fn buy(&self, recording: &Recording, listened: Listened) -> Outside<bytes::Bytes> {
@@ -243,7 +248,8 @@ impl TranscribeStage {
                 FailureKind::Rejected,
                 format!("{} has {size_bytes} bytes in the archive where {expected} were fetched", recording.key),
             )
-            .with_hint("remove the damaged object and run `callpipe calls redo --from fetch` for this call"));
+            .with_hint("remove the damaged object and run `callpipe calls redo --from fetch` for this call")
+            .found_out_here());
         }
         Ok(bytes)
     }
