@@ -454,6 +454,7 @@ mod tests {
         let engine = EngineConfig::default();
         let batching = |delay_max| Batching {
             rows_max: 500,
+            contacts_max: 500,
             size_bytes_max: 1_000_000,
             delay_max,
             idle_delay: Duration::ZERO,

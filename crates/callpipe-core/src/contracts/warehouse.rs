@@ -84,8 +84,10 @@ pub struct PendingQuery {
 /// More at once is not refused: it only takes longer, or more memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batching {
-    /// At most so many outcomes, or contacts.
+    /// At most so many outcomes.
     pub rows_max: usize,
+    /// At most so many contacts.
+    pub contacts_max: usize,
     /// About so many bytes of text.
     pub size_bytes_max: usize,
     /// An outcome waits at most so long for others to be saved with.

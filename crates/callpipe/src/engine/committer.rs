@@ -253,6 +253,7 @@ mod tests {
 
     const PATIENT: Batching = Batching {
         rows_max: 3,
+        contacts_max: 3,
         size_bytes_max: 1_000,
         delay_max: Duration::from_secs(60),
         idle_delay: Duration::from_millis(100),

@@ -14,7 +14,7 @@ const PAGE_ATTEMPTS_MAX: u32 = 6;
 /// Lists all contacts and takes up the new ones, as many at once as suits the warehouse. `wake` is told
 /// each time.
 pub async fn discover(engine: &Engine, source: &dyn ContactSource, wake: &Notify) -> Outside<()> {
-    let batch_max = engine.warehouse.batching().rows_max.max(1);
+    let batch_max = engine.warehouse.batching().contacts_max.max(1);
     let query = ContactQuery {
         since: engine.settings.since,
         page_max: batch_max,

@@ -242,6 +242,7 @@ impl Warehouse for BigQueryWarehouse {
     fn batching(&self) -> Batching {
         Batching {
             rows_max: BATCH_ROWS_MAX,
+            contacts_max: BATCH_ROWS_MAX,
             size_bytes_max: BATCH_BYTES_MAX,
             delay_max: self.delay_max,
             idle_delay: IDLE_DELAY,

@@ -46,7 +46,9 @@ use sql::Sql;
 
 /// A transaction costs little, so that the next stage need not wait for its calls.
 const BATCHING: Batching = Batching {
-    rows_max: 100,
+    rows_max: 500,
+    // Their many small pieces lie between all else while they are taken up.
+    contacts_max: 100,
     size_bytes_max: 4 * 1024 * 1024,
     delay_max: Duration::from_millis(100),
     idle_delay: Duration::from_millis(5),

@@ -21,6 +21,7 @@ fn setup() -> Setup {
         wait_max: Duration::from_secs(600),
         batching: Batching {
             rows_max: 3,
+            contacts_max: 3,
             size_bytes_max: 1_000_000,
             delay_max: Duration::from_millis(100),
             idle_delay: Duration::from_millis(100),

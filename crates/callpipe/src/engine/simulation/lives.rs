@@ -63,12 +63,16 @@ pub(super) struct Setup {
 impl Setup {
     pub(super) fn by_chance(chance: &mut Seeded) -> Self {
         let requests_max = *chance.pick(&[3, 10, 150]);
+        let outage_max = Duration::from_secs(*chance.pick(&[60, 600, 7_200]));
+        let wait_max = Duration::from_secs(*chance.pick(&[0, 60, 3_600]));
+        let rows_max = *chance.pick(&[1, 3, 100]);
         Self {
             retry: RetryPolicy::default(),
-            outage_max: Duration::from_secs(*chance.pick(&[60, 600, 7_200])),
-            wait_max: Duration::from_secs(*chance.pick(&[0, 60, 3_600])),
+            outage_max,
+            wait_max,
             batching: Batching {
-                rows_max: *chance.pick(&[1, 3, 100]),
+                rows_max,
+                contacts_max: rows_max,
                 size_bytes_max: 1_000_000,
                 delay_max: Duration::from_millis(*chance.pick(&[0, 100, 60_000])),
                 idle_delay: Duration::from_millis(100),

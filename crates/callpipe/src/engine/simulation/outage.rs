@@ -30,6 +30,7 @@ fn outage(system: System, kind: FailureKind, from: Duration, lasts: Duration) ->
         from,
         until: from + lasts,
         kind,
+        retry_after: None,
     }
 }
 
@@ -45,6 +46,7 @@ fn universe_with(outage: Outage, outage_max: Duration, calls: usize) -> Universe
         wait_max: Duration::from_secs(300),
         batching: Batching {
             rows_max: 100,
+            contacts_max: 100,
             size_bytes_max: 4_000_000,
             delay_max: Duration::from_millis(100),
             idle_delay: Duration::from_millis(100),
@@ -326,6 +328,31 @@ fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
     universe.world.pass(HOUR);
     let second = universe.live(Death::Natural);
     assert!(second.is_done(), "{second:?}");
+    assert_eq!(breaches(&universe), [""; 0]);
+    assert_eq!(count(&universe, "done"), 300);
+}
+
+/// It says so itself, and that is not asked about: no probe ends it.
+#[test]
+fn a_vendor_that_wants_to_be_left_alone_for_too_long_ends_the_run_and_harms_no_call() {
+    let outage_max = Duration::from_secs(300);
+    let limited = Outage {
+        retry_after: Some(HOUR),
+        ..outage(System::Transcriber, FailureKind::RateLimited, FROM, HOUR)
+    };
+    let universe = universe_with(limited, outage_max, 300);
+    let first = universe.live(Death::Natural);
+    let End::Reported(report) = &first else {
+        panic!("{first:?}");
+    };
+    assert!(matches!(report.ending, Ending::GaveUp { .. }), "{report:?}");
+    let gave_up_after = universe.world.now() - FROM;
+    assert!(outage_max <= gave_up_after, "{gave_up_after:?}");
+    let soon = outage_max + Duration::from_secs(60);
+    assert!(gave_up_after < soon, "{gave_up_after:?}");
+    assert_eq!(count(&universe, "parked"), 0);
+    universe.world.pass(HOUR);
+    assert!(universe.live(Death::Natural).is_done());
     assert_eq!(breaches(&universe), [""; 0]);
     assert_eq!(count(&universe, "done"), 300);
 }

@@ -20,6 +20,7 @@ const WINDOW: Duration = Duration::from_secs(300);
 /// As SQLite saves.
 const AT_ONCE: Batching = Batching {
     rows_max: 100,
+    contacts_max: 100,
     size_bytes_max: 4_000_000,
     delay_max: Duration::from_millis(100),
     idle_delay: Duration::from_millis(5),
@@ -28,6 +29,7 @@ const AT_ONCE: Batching = Batching {
 /// As BigQuery does.
 const BY_THE_MINUTE: Batching = Batching {
     rows_max: 500,
+    contacts_max: 500,
     size_bytes_max: 8_000_000,
     delay_max: Duration::from_secs(60),
     idle_delay: Duration::from_millis(100),
@@ -156,7 +158,7 @@ fn what_is_held_in_memory_does_not_grow_with_the_number_of_calls() {
         println!("{few:?} {many:?}");
         // Of very many moments the busiest is somewhat busier than that of few.
         let bounds = [
-            (many.contacts_added, batching.rows_max),
+            (many.contacts_added, batching.contacts_max),
             (many.calls_asked_for, few.calls_asked_for * 2),
             (many.outcomes_saved, few.outcomes_saved * 2),
         ];

@@ -26,6 +26,7 @@ fn universe(natures: &[Nature], calls: usize, weather: Weather) -> Universe {
         wait_max: Duration::from_secs(60),
         batching: Batching {
             rows_max: 100,
+            contacts_max: 100,
             size_bytes_max: 4_000_000,
             delay_max: Duration::from_millis(500),
             idle_delay: Duration::from_millis(100),
@@ -173,6 +174,7 @@ fn a_warehouse_that_is_away_for_two_minutes_ends_no_run_and_parks_no_call() {
         let from = Duration::from_secs(from_s);
         let until = from + Duration::from_secs(120);
         let outage = Outage {
+            retry_after: None,
             system: System::Warehouse,
             from,
             until,

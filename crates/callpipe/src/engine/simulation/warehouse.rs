@@ -281,6 +281,7 @@ async fn it_is_a_warehouse() {
     let world = World::new(Weather::default(), Seeded::new(1));
     let batching = Batching {
         rows_max: 10,
+        contacts_max: 10,
         size_bytes_max: 1_000_000,
         delay_max: Duration::from_millis(100),
         idle_delay: Duration::from_millis(100),

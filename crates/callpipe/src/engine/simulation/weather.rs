@@ -40,6 +40,8 @@ pub(super) struct Outage {
     pub(super) until: Duration,
     /// Unavailable; denied, by a credential that is no good; of no use, where it is paid for.
     pub(super) kind: FailureKind,
+    /// The wish that goes with it.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// The clock on the wall is set.
@@ -112,6 +114,7 @@ impl Weather {
                 from,
                 until: (from + lasts).min(calm_from),
                 kind,
+                retry_after: None,
             }
         });
         let outages = outages.collect();
@@ -145,7 +148,7 @@ impl Weather {
 
     pub(super) fn fate(&self, system: System, now: Duration, chance: &mut Seeded) -> Fate {
         if let Some(outage) = self.outage(system, now) {
-            return Fate::Fails(outage.kind, None);
+            return Fate::Fails(outage.kind, outage.retry_after);
         }
         if now >= self.calm_from || !chance.permille(self.faults_permille) {
             return Fate::Works;
