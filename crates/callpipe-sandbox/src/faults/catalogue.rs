@@ -75,6 +75,8 @@ catalogue! {
     Metadata500, "cxone.metadata_500", Metadata, "500 with an internal code";
     Metadata503, "cxone.metadata_503", Metadata, "503 from the gateway (retry_after_s= adds the header)";
     MetadataMalformedJson, "cxone.metadata_malformed_json", Metadata, "200 with JSON that ends in the middle";
+    Metadata404Gateway, "cxone.metadata_404_gateway", Metadata, "404 with a line of text: the service is being replaced";
+    MetadataEmptyObject, "cxone.metadata_empty_object", Metadata, "200 with an object in which nothing is";
     MetadataHtml, "cxone.metadata_html", Metadata, "200 with a login page instead of JSON";
     MetadataNullLists, "cxone.metadata_null_lists", Metadata, "every list beside the interactions is null";
     MetadataSlow, "cxone.metadata_slow", Metadata, "the answer takes delay_ms longer";
@@ -108,6 +110,7 @@ catalogue! {
     Deepgram503, "deepgram.503", Listen, "503 (retry_after_s= adds the header)";
     Deepgram504, "deepgram.504", Listen, "504: processing took too long";
     DeepgramPlainTextError, "deepgram.plain_text_error", Listen, "500 in plain text";
+    DeepgramText, "deepgram.text", Listen, "200 with a gateway's line of text, unpaid";
     DeepgramHtml, "deepgram.html", Listen, "200 with a login page instead of JSON, unpaid";
     DeepgramMalformedJson, "deepgram.malformed_json", Listen, "paid, and the JSON ends in the middle";
     DeepgramCutReply, "deepgram.cut_reply", Listen, "paid, and the connection ends in the middle";

@@ -77,13 +77,15 @@ async fn contacts_can_come_from_cxone() {
 /// is bought twice.
 #[tokio::test]
 async fn every_passing_fault_is_survived() {
-    const FAULTS: [&str; 25] = [
+    const FAULTS: [&str; 28] = [
         "cxone.metadata_401_once:times=1",
         "cxone.metadata_429:retry_after_s=0",
         "cxone.metadata_500",
         "cxone.metadata_503",
         "cxone.metadata_malformed_json",
         "cxone.metadata_html",
+        "cxone.metadata_404_gateway",
+        "cxone.metadata_empty_object",
         "cxone.connection_reset",
         "media.cut_body",
         "media.cut_chunked",
@@ -96,6 +98,7 @@ async fn every_passing_fault_is_survived() {
         "deepgram.422",
         "deepgram.503",
         "deepgram.html",
+        "deepgram.text",
         "deepgram.plain_text_error",
         "deepgram.connection_reset",
         "gemini.429:retry_after_s=0",

@@ -180,6 +180,17 @@ async fn a_long_wish_to_be_left_alone_is_told() {
     running.end().await.expect_code(75);
 }
 
+/// As if each call were at fault; the check is refused in the same way.
+#[tokio::test]
+async fn a_vendor_that_refuses_all_calls_for_a_while_parks_none() {
+    let bench = Bench::new(world(26, 40), unlimited()).await;
+    let fault = "deepgram.400_corrupt:times=12";
+    bench.sandbox.faults().arm_text(fault).unwrap();
+    bench.run(&["run"]).await.expect_code(0);
+    let parked = "SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'parked'";
+    assert_eq!(bench.count(parked), 0);
+}
+
 #[tokio::test]
 async fn a_refused_key_harms_no_call() {
     let bench = Bench::new(world(25, 20), unlimited()).await;

@@ -74,6 +74,7 @@ impl<'a> Errors<'a> {
                 let text = "The connection was closed before all of the audio was there.";
                 self.coded(422, "ASR_UNPROCESSABLE_ENTITY", text)
             }
+            FaultKind::DeepgramText => reply::reply(200, "text/plain", "upstream connect error"),
             FaultKind::DeepgramHtml => reply::html(200, "Sign in"),
             FaultKind::Deepgram429 => reply::with_retry_after(self.too_many(), retry_after_s),
             FaultKind::Deepgram500 => self.coded(500, "Internal Server Error", "Internal error"),

@@ -178,6 +178,10 @@ fn refusal_of(fault: &Fault) -> Option<Response> {
         FaultKind::Metadata503 => {
             reply::with_retry_after(reply::html(503, "Service Unavailable"), retry_after_s)
         }
+        FaultKind::Metadata404Gateway => {
+            reply::reply(404, "text/plain; charset=utf-8", "default backend - 404")
+        }
+        FaultKind::MetadataEmptyObject => reply::json(200, &json!({})),
         FaultKind::MetadataHtml => reply::html(200, "Sign in"),
         FaultKind::ConnectionReset => reply::reset(),
         _ => return None,
