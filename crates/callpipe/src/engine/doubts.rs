@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// So many refused calls wait until it is known. Then a probe is asked for.
 const REFUSED_MAX: usize = 8;
 
-/// So many replies of no use in a row are enough: each was paid for.
+/// So many calls in a row whose replies were bought and are of no use are enough.
 const USELESS_IN_A_ROW_MAX: u32 = 24;
 
 /// A call and how its work failed.
@@ -41,6 +41,9 @@ pub(super) struct Doubts {
     refused: Vec<(Failed, Instant)>,
     /// Those that would be parked, and after which the vendor was seen to work once.
     last_chance: HashSet<ContactId>,
+    /// Whether a reply was of no use since somebody's work went well.
+    are_useless: bool,
+    /// For how many calls in a row such replies were bought.
     useless_in_a_row: u32,
 }
 
@@ -52,9 +55,10 @@ impl Doubts {
 
     /// A call was refused. Says whether so many were that it is time for a probe.
     #[must_use]
-    pub(super) fn refused(&mut self, failed: Failed, now: Instant) -> bool {
+    pub(super) fn refused(&mut self, failed: Failed, was_bought: bool, now: Instant) -> bool {
         if failed.1.kind == FailureKind::UnusableReply {
-            self.useless_in_a_row += 1;
+            self.are_useless = true;
+            self.useless_in_a_row += u32::from(was_bought);
         }
         self.refused.push((failed, now));
         self.refused.len() >= REFUSED_MAX
@@ -62,6 +66,7 @@ impl Doubts {
 
     /// Somebody's work went well, which had begun then: what that says about calls that were refused before.
     pub(super) fn worked(&mut self, began: Instant) -> Vec<Finding> {
+        self.are_useless = false;
         self.useless_in_a_row = 0;
         let earlier = self.refused.extract_if(.., |(_, at)| *at <= began);
         let earlier: Vec<Failed> = earlier.map(|(failed, _)| failed).collect();
@@ -85,7 +90,7 @@ impl Doubts {
     /// and lets us in; but not where it is the replies that are of no use.
     pub(super) fn is_trouble(&self, failure: &Failure) -> bool {
         let is_useless = failure.kind == FailureKind::UnusableReply;
-        failure.kind.blame() != Blame::Call || (is_useless && self.useless_in_a_row > 0)
+        failure.kind.blame() != Blame::Call || (is_useless && self.are_useless)
     }
 
     /// A probe went well: what all of this comes to, for calls that are parked after so many attempts.
@@ -127,7 +132,7 @@ impl Doubts {
     /// The calls, of which nothing is known: the vendor is in trouble, or the run ends.
     pub(super) fn let_go(&mut self) -> Vec<PendingCall> {
         // The vendor is known to be in trouble: what was of no use until now says no more than that.
-        self.useless_in_a_row = self.useless_in_a_row.min(1);
+        self.useless_in_a_row = 0;
         let accusing = std::mem::take(&mut self.accusing);
         let refused = std::mem::take(&mut self.refused);
         let refused = refused.into_iter().map(|(failed, _)| failed);
@@ -169,8 +174,8 @@ mod tests {
     fn a_refusal_is_believed_when_work_that_was_begun_after_it_went_well_twice() {
         let (mut doubts, at) = (Doubts::default(), Instant::now());
         let later = at + Duration::from_secs(1);
-        assert!(!doubts.refused(failed("1", FailureKind::Rejected, 0), at));
-        assert!(!doubts.refused(failed("2", FailureKind::Rejected, 0), later));
+        assert!(!doubts.refused(failed("1", FailureKind::Rejected, 0), true, at));
+        assert!(!doubts.refused(failed("2", FailureKind::Rejected, 0), true, later));
         let before = at.checked_sub(Duration::from_secs(1)).unwrap();
         assert_eq!(
             doubts.worked(before).len(),
@@ -179,7 +184,7 @@ mod tests {
         );
         let again = doubts.worked(at).pop().unwrap();
         assert!(matches!(again, Finding::Again(_)), "{again:?}");
-        let _ = doubts.refused(failed("1", FailureKind::Rejected, 0), at);
+        let _ = doubts.refused(failed("1", FailureKind::Rejected, 0), true, at);
         let own = doubts.worked(at).pop().unwrap();
         assert!(matches!(own, Finding::Own(_)), "{own:?}");
         assert!(doubts.has_refused());
@@ -192,14 +197,14 @@ mod tests {
         let (mut doubts, now) = (Doubts::default(), Instant::now());
         for number in 1..REFUSED_MAX {
             let refused = failed(&number.to_string(), FailureKind::Rejected, 0);
-            assert!(!doubts.refused(refused, now), "{number}");
+            assert!(!doubts.refused(refused, true, now), "{number}");
         }
-        assert!(doubts.refused(failed("8", FailureKind::Rejected, 0), now));
+        assert!(doubts.refused(failed("8", FailureKind::Rejected, 0), true, now));
         let findings = doubts.probe_succeeded(ATTEMPTS_MAX);
         assert_eq!(findings.len(), REFUSED_MAX);
         let is_again = |finding: &Finding| matches!(finding, Finding::Again(_));
         assert!(findings.iter().all(is_again), "the vendor may just be back");
-        let _ = doubts.refused(failed("8", FailureKind::Rejected, 0), now);
+        let _ = doubts.refused(failed("8", FailureKind::Rejected, 0), true, now);
         let finding = doubts.probe_succeeded(ATTEMPTS_MAX).pop().unwrap();
         assert!(matches!(finding, Finding::Own(_)));
     }
@@ -224,7 +229,7 @@ mod tests {
         assert!(doubts.is_trouble(&probe(FailureKind::Denied)));
         assert!(!doubts.is_trouble(&probe(FailureKind::Rejected)));
         assert!(!doubts.is_trouble(&probe(FailureKind::UnusableReply)));
-        let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), now);
+        let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), true, now);
         assert!(doubts.is_trouble(&probe(FailureKind::UnusableReply)));
         assert!(!doubts.is_trouble(&probe(FailureKind::Rejected)));
     }
@@ -234,14 +239,18 @@ mod tests {
         let (mut doubts, now) = (Doubts::default(), Instant::now());
         for _ in 0..2 {
             for _ in 1..USELESS_IN_A_ROW_MAX {
-                let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), now);
+                let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), true, now);
                 doubts.probe_succeeded(ATTEMPTS_MAX);
             }
             assert!(!doubts.is_hopeless());
             doubts.worked(now);
         }
         for _ in 0..USELESS_IN_A_ROW_MAX {
-            let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), now);
+            let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), false, now);
+        }
+        assert!(!doubts.is_hopeless(), "they were found, and cost nothing");
+        for _ in 0..USELESS_IN_A_ROW_MAX {
+            let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), true, now);
         }
         assert!(doubts.is_hopeless());
     }

@@ -279,17 +279,17 @@ impl StageLoop<'_> {
         None
     }
 
+    fn limit_is_reached(&self) -> bool {
+        let limit = self.engine.settings.limit;
+        limit.is_some_and(|limit| self.taken_up.len() >= limit)
+    }
+
     fn ending(&self, upstream_has_ended: bool) -> Option<StageEnding> {
         let is_busy = self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty();
         if is_busy || !self.signals.in_hand.is_empty() {
             return None;
         }
-        let limit_reached = self
-            .engine
-            .settings
-            .limit
-            .is_some_and(|limit| self.taken_up.len() >= limit);
-        if limit_reached && self.unfinished.is_empty() {
+        if self.limit_is_reached() && self.unfinished.is_empty() {
             return Some(StageEnding::LimitReached);
         }
         let idle = !self.maybe_more && self.next_ready.is_none();
@@ -360,7 +360,8 @@ impl StageLoop<'_> {
             Weight::InDoubt => {
                 let now = Instant::now();
                 let useless = hopeless("one reply after the other is of no use", &failure);
-                if self.doubts.refused((call, failure), now) {
+                let was_bought = asked_from.is_some();
+                if self.doubts.refused((call, failure), was_bought, now) {
                     self.gate.probe_now(now);
                 }
                 if self.doubts.is_hopeless() {

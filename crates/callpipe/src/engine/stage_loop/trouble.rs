@@ -29,7 +29,8 @@ impl StageLoop<'_> {
     /// Where nobody else's work can show any more whether the vendor works, a probe has to.
     pub(super) fn settle_doubts(&mut self, upstream_has_ended: bool) {
         let is_busy = self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty();
-        if self.doubts.has_refused() && upstream_has_ended && !is_busy && !self.maybe_more {
+        let none_will_come = upstream_has_ended || self.limit_is_reached();
+        if self.doubts.has_refused() && none_will_come && !is_busy && !self.maybe_more {
             self.gate.probe_now(Instant::now());
         }
     }
@@ -51,7 +52,9 @@ impl StageLoop<'_> {
 
     /// Asks the outside system whether it works. A failure where it is time to give up.
     pub(super) async fn probe_if_closed(&mut self) -> Option<Failure> {
-        if !matches!(self.gate.permission(Instant::now()), Permission::ProbeAt(_)) {
+        let now = Instant::now();
+        let is_time = |moment| moment <= now;
+        if !matches!(self.gate.permission(now), Permission::ProbeAt(moment) if is_time(moment)) {
             return None;
         }
         let paused_for = self.gate.in_trouble_for(Instant::now()).unwrap_or_default();
