@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream, Stream};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Method, Response};
 use tokio::time::{Instant, timeout_at};
-use url::Url;
+use url::{Origin, Url};
 
 use super::hosts::MediaHosts;
 use super::kinds;
@@ -28,6 +28,9 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(3_600);
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 3;
 
+/// So many hosts are remembered: the vendor keeps recordings in a few buckets.
+const HOSTS_MAX: usize = 16;
+
 const DOING: &str = "downloading a recording";
 
 /// Opens recordings by their links.
@@ -36,8 +39,36 @@ pub(super) struct Media {
     hosts: MediaHosts,
     size_bytes_max: u64,
     clock: Arc<dyn Clock>,
-    /// The last host that could not be reached, as the root of its address, until it answers.
-    out_of_reach: Mutex<Option<Url>>,
+    reach: Mutex<Reach>,
+}
+
+/// Which hosts answer. A recording whose link leads to a host of its own that nobody reaches is that call's
+/// trouble; a host that answered before, or the only one, is everybody's.
+#[derive(Default)]
+struct Reach {
+    answered: Vec<Origin>,
+    /// The root of a host's address that could not be reached, until it answers.
+    lost: Option<Url>,
+}
+
+impl Reach {
+    fn knows(&self, url: &Url) -> bool {
+        self.answered.contains(&url.origin())
+    }
+
+    fn answered(&mut self, url: &Url) {
+        if !self.knows(url) && self.answered.len() < HOSTS_MAX {
+            self.answered.push(url.origin());
+        }
+        let lost = self.lost.take();
+        self.lost = lost.filter(|root| root.origin() != url.origin() && self.knows(root));
+    }
+
+    fn failed(&mut self, url: &Url) {
+        if self.answered.is_empty() || self.knows(url) {
+            self.lost = url.join("/").ok();
+        }
+    }
 }
 
 /// Why a recording did not open.
@@ -60,14 +91,14 @@ impl Media {
             hosts,
             size_bytes_max,
             clock,
-            out_of_reach: Mutex::default(),
+            reach: Mutex::default(),
         })
     }
 
     /// Whether the host that could not be reached last answers now, whatever it answers. Where none was
     /// out of reach, nothing is asked: the hosts are known by their links alone.
     pub(super) async fn check(&self) -> Outside<()> {
-        let Some(root) = self.out_of_reach().clone() else {
+        let Some(root) = self.reach().lost.clone() else {
             return Ok(());
         };
         let host = root.host_str().unwrap_or_default();
@@ -79,26 +110,17 @@ impl Media {
         })
     }
 
-    fn out_of_reach(&self) -> MutexGuard<'_, Option<Url>> {
-        // It is one value, which is whole at any time.
-        let held = self.out_of_reach.lock();
-        held.unwrap_or_else(PoisonError::into_inner)
+    fn reach(&self) -> MutexGuard<'_, Reach> {
+        // Each change leaves it whole even if a holder panicked.
+        self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a request and remembers whether its host can be reached.
     async fn send(&self, method: Method, url: &Url) -> Result<Response, reqwest::Error> {
         let sent = self.http.request(method, url.clone()).send().await;
-        let mut out_of_reach = self.out_of_reach();
         match &sent {
-            Err(_) => *out_of_reach = url.join("/").ok(),
-            Ok(_)
-                if out_of_reach
-                    .as_ref()
-                    .is_some_and(|root| root.origin() == url.origin()) =>
-            {
-                *out_of_reach = None;
-            }
-            Ok(_) => {}
+            Ok(_) => self.reach().answered(url),
+            Err(_) => self.reach().failed(url),
         }
         sent
     }

@@ -487,16 +487,39 @@ async fn a_check_asks_what_fetching_asks() {
     }
 }
 
+/// Somewhere nobody listens yet, and a link to a recording there.
+fn nobody() -> (TcpSocket, RecordingReference) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let link = format!("http://{}/1.mp4?key=k", socket.local_addr().unwrap());
+    (socket, reference(&link))
+}
+
+#[tokio::test]
+async fn a_link_to_a_host_of_its_own_that_is_out_of_reach_is_that_calls_trouble() {
+    let stub = Stub::signing_in(|_| reply(404, "", "{}")).await;
+    let source = source(&stub.url);
+    let (_socket, dead) = nobody();
+    source.open(&dead).await.err().unwrap();
+    source.check().await.unwrap_err();
+    let works = reference(&format!("{}/2.mp4", stub.url));
+    for _ in 0..2 {
+        // It is there, though it has no such recording.
+        source.open(&works).await.err().unwrap();
+        source.check().await.unwrap();
+        source.open(&dead).await.err().unwrap();
+        source.check().await.unwrap();
+    }
+}
+
 /// The playback service works, and its links lead to a host that a firewall keeps from us.
 #[tokio::test]
 async fn a_check_sees_that_the_media_host_is_out_of_reach_until_it_answers() {
     let stub = Stub::signing_in(|_| reply(404, "", "{}")).await;
     let source = source(&stub.url);
     source.check().await.unwrap();
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let link = format!("http://{}/1.mp4?key=k", socket.local_addr().unwrap());
-    let failure = source.open(&reference(&link)).await.err().unwrap();
+    let (socket, dead) = nobody();
+    let failure = source.open(&dead).await.err().unwrap();
     assert_eq!(failure.kind, FailureKind::Unavailable);
     let failure = source.check().await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Unavailable);
