@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use callpipe_sandbox::{Expected, ExpectedOutcome};
+
 use crate::support::{Bench, unlimited, world};
 
 /// Faults that make every part of the program complain.
-const FAULTS: [&str; 12] = [
+const FAULTS: [&str; 11] = [
     "cxone.metadata_401_once:times=1",
     "cxone.metadata_503:times=2",
     "cxone.metadata_html:times=2",
     "media.cut_body:times=5",
     "media.expired_url:times=5",
     "media.wrong_host:times=2",
-    "deepgram.400_corrupt:times=2",
     "deepgram.429:times=3,retry_after_s=0",
     "deepgram.malformed_json:times=5",
     "gemini.off_list:times=8",
@@ -35,6 +36,13 @@ async fn run_with_faults(log_format: &str) {
     for fault in FAULTS {
         bench.sandbox.faults().arm_text(fault).unwrap();
     }
+    // One call is refused whenever it is tried, so that it is parked.
+    let expected = bench.sandbox.world().expected();
+    let is_transcribed = |call: &&Expected| call.outcome == ExpectedOutcome::Classified;
+    let refused = expected.iter().find(is_transcribed).unwrap();
+    let contact_id = &refused.contact_id;
+    let fault = format!("deepgram.400_corrupt:contact={contact_id},probability=1.0");
+    bench.sandbox.faults().arm_text(&fault).unwrap();
     let ran = bench
         .run(&[
             "--log-level",
