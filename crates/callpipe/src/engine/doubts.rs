@@ -69,21 +69,19 @@ impl Doubts {
         self.are_useless = false;
         self.useless_in_a_row = 0;
         let earlier = self.refused.extract_if(.., |(_, at)| *at <= began);
-        let earlier: Vec<Failed> = earlier.map(|(failed, _)| failed).collect();
-        earlier
-            .into_iter()
-            .map(|failed| self.of_refused(failed))
-            .collect()
+        let earlier: Vec<_> = earlier.collect();
+        self.of_refused(earlier)
     }
 
-    /// Whether some calls were refused, and nobody else may show that the vendor works.
+    /// Whether some calls were refused, and it is not known yet whether rightly.
     pub(super) fn has_refused(&self) -> bool {
         !self.refused.is_empty()
     }
 
-    /// Whether more is paid for nothing than can be by chance.
-    pub(super) fn is_hopeless(&self) -> bool {
-        self.useless_in_a_row >= USELESS_IN_A_ROW_MAX
+    /// The last of so many replies of no use that it cannot be by chance.
+    pub(super) fn last_straw(&self) -> Option<&Failure> {
+        let ((_, failure), _) = self.refused.last()?;
+        (self.useless_in_a_row >= USELESS_IN_A_ROW_MAX).then_some(failure)
     }
 
     /// Whether a probe that failed so tells of trouble. Who dislikes the probe's own made-up call is there,
@@ -105,19 +103,17 @@ impl Doubts {
                 false => Finding::Alone((call, failure)),
             });
         }
-        findings.extend(
-            refused
-                .into_iter()
-                .map(|(failed, _)| self.of_refused(failed)),
-        );
+        findings.extend(self.of_refused(refused));
         findings
     }
 
-    fn of_refused(&mut self, (call, failure): Failed) -> Finding {
-        match self.is_first(&call) {
+    fn of_refused(&mut self, refused: Vec<(Failed, Instant)>) -> Vec<Finding> {
+        let mut finding = |(call, failure)| match self.is_first(&call) {
             true => Finding::Again(call),
             false => Finding::Own((call, failure)),
-        }
+        };
+        let refused = refused.into_iter();
+        refused.map(|(failed, _)| finding(failed)).collect()
     }
 
     fn is_first(&mut self, call: &PendingCall) -> bool {
@@ -242,16 +238,19 @@ mod tests {
                 let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), true, now);
                 doubts.probe_succeeded(ATTEMPTS_MAX);
             }
-            assert!(!doubts.is_hopeless());
+            assert!(doubts.last_straw().is_none());
             doubts.worked(now);
         }
         for _ in 0..USELESS_IN_A_ROW_MAX {
             let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), false, now);
         }
-        assert!(!doubts.is_hopeless(), "they were found, and cost nothing");
+        assert!(
+            doubts.last_straw().is_none(),
+            "they were found, and cost nothing"
+        );
         for _ in 0..USELESS_IN_A_ROW_MAX {
             let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), true, now);
         }
-        assert!(doubts.is_hopeless());
+        assert!(doubts.last_straw().is_some());
     }
 }

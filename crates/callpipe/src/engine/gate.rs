@@ -75,7 +75,7 @@ pub struct Gate {
     trouble: Option<Trouble>,
 }
 
-/// The stage is left alone by its vendor's wish.
+/// Nothing is begun for a while: by the vendor's wish, or between two trials.
 #[derive(Debug, Clone, Copy)]
 struct Hold {
     since: Instant,

@@ -284,9 +284,12 @@ impl StageLoop<'_> {
         limit.is_some_and(|limit| self.taken_up.len() >= limit)
     }
 
+    fn is_busy(&self) -> bool {
+        self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty()
+    }
+
     fn ending(&self, upstream_has_ended: bool) -> Option<StageEnding> {
-        let is_busy = self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty();
-        if is_busy || !self.signals.in_hand.is_empty() {
+        if self.is_busy() || !self.signals.in_hand.is_empty() {
             return None;
         }
         if self.limit_is_reached() && self.unfinished.is_empty() {
@@ -358,14 +361,13 @@ impl StageLoop<'_> {
             Weight::StageInTrouble => self.let_go(&call),
             Weight::ProbeDecides => self.doubts.accuse((call, failure)),
             Weight::InDoubt => {
-                let now = Instant::now();
-                let useless = hopeless("one reply after the other is of no use", &failure);
-                let was_bought = asked_from.is_some();
+                let (now, was_bought) = (Instant::now(), asked_from.is_some());
                 if self.doubts.refused((call, failure), was_bought, now) {
                     self.gate.probe_now(now);
                 }
-                if self.doubts.is_hopeless() {
-                    self.hopeless = Some(useless);
+                if let Some(failure) = self.doubts.last_straw() {
+                    let why = "one reply after the other is of no use";
+                    self.hopeless = Some(hopeless(why, failure));
                 }
             }
         }

@@ -12,10 +12,11 @@ use futures::stream::{self, BoxStream, Stream};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Method, Response};
 use tokio::time::{Instant, timeout_at};
-use url::{Origin, Url};
+use url::Url;
 
 use super::hosts::MediaHosts;
 use super::kinds;
+use super::reach::Reach;
 use crate::http::{self, Endpoint};
 
 /// How long the host may say nothing while a recording is downloaded.
@@ -28,9 +29,6 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(3_600);
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 3;
 
-/// So many hosts are remembered: the vendor keeps recordings in a few buckets.
-const HOSTS_MAX: usize = 16;
-
 const DOING: &str = "downloading a recording";
 
 /// Opens recordings by their links.
@@ -40,35 +38,6 @@ pub(super) struct Media {
     size_bytes_max: u64,
     clock: Arc<dyn Clock>,
     reach: Mutex<Reach>,
-}
-
-/// Which hosts answer. A recording whose link leads to a host of its own that nobody reaches is that call's
-/// trouble; a host that answered before, or the only one, is everybody's.
-#[derive(Default)]
-struct Reach {
-    answered: Vec<Origin>,
-    /// The root of a host's address that could not be reached, until it answers.
-    lost: Option<Url>,
-}
-
-impl Reach {
-    fn knows(&self, url: &Url) -> bool {
-        self.answered.contains(&url.origin())
-    }
-
-    fn answered(&mut self, url: &Url) {
-        if !self.knows(url) && self.answered.len() < HOSTS_MAX {
-            self.answered.push(url.origin());
-        }
-        let lost = self.lost.take();
-        self.lost = lost.filter(|root| root.origin() != url.origin() && self.knows(root));
-    }
-
-    fn failed(&mut self, url: &Url) {
-        if self.answered.is_empty() || self.knows(url) {
-            self.lost = url.join("/").ok();
-        }
-    }
 }
 
 /// Why a recording did not open.
@@ -98,7 +67,7 @@ impl Media {
     /// Whether the host that could not be reached last answers now, whatever it answers. Where none was
     /// out of reach, nothing is asked: the hosts are known by their links alone.
     pub(super) async fn check(&self) -> Outside<()> {
-        let Some(root) = self.reach().lost.clone() else {
+        let Some(root) = self.reach().lost().cloned() else {
             return Ok(());
         };
         let host = root.host_str().unwrap_or_default();

@@ -10,6 +10,7 @@ mod hosts;
 mod kinds;
 mod map;
 mod media;
+mod reach;
 mod wire;
 
 #[cfg(test)]

@@ -156,11 +156,12 @@ fn what_is_held_in_memory_does_not_grow_with_the_number_of_calls() {
         };
         let (few, many) = (peaks(800), peaks(calls()));
         println!("{few:?} {many:?}");
-        // Of very many moments the busiest is somewhat busier than that of few.
+        // Of very many moments the busiest is somewhat busier than that of few: by a quarter, in whole calls.
+        let somewhat_more = |few: usize| (few * 5).div_ceil(4);
         let bounds = [
             (many.contacts_added, batching.contacts_max),
-            (many.calls_asked_for, few.calls_asked_for * 2),
-            (many.outcomes_saved, few.outcomes_saved * 2),
+            (many.calls_asked_for, somewhat_more(few.calls_asked_for)),
+            (many.outcomes_saved, somewhat_more(few.outcomes_saved)),
         ];
         for (most, bound) in bounds {
             assert!(most <= bound, "{few:?} {many:?}");

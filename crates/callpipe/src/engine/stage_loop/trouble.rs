@@ -28,9 +28,9 @@ impl StageLoop<'_> {
 
     /// Where nobody else's work can show any more whether the vendor works, a probe has to.
     pub(super) fn settle_doubts(&mut self, upstream_has_ended: bool) {
-        let is_busy = self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty();
         let none_will_come = upstream_has_ended || self.limit_is_reached();
-        if self.doubts.has_refused() && none_will_come && !is_busy && !self.maybe_more {
+        let is_idle = !self.is_busy() && !self.maybe_more;
+        if self.doubts.has_refused() && none_will_come && is_idle {
             self.gate.probe_now(Instant::now());
         }
     }

@@ -117,9 +117,8 @@ impl ClassifyStage {
                 FailureKind::Rejected,
                 format!("{key} is not in the archive"),
             )
-            .with_hint(
-                "`callpipe calls redo --from transcribe` makes it again from the kept reply",
-            )),
+            .with_hint("`callpipe calls redo --from transcribe` makes it again from the kept reply")
+            .found_out_here()),
         }
     }
 

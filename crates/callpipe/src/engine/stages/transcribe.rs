@@ -128,20 +128,21 @@ impl TranscribeStage {
                 price: &|reply| self.transcriber.price(reply),
                 purchases,
             };
-            let triage = Mutex::new(None);
+            let in_vain = Mutex::new(None);
             let reply = self
                 .paid
-                .get_or_buy_if(order, self.listen(recording, &triage), |listened| {
+                .get_or_buy_if(order, self.listen(recording, &in_vain), |listened| {
                     self.buy(recording, listened)
                 })
                 .await?;
-            let triage = triage.into_inner().unwrap_or_else(PoisonError::into_inner);
             let Some(reply) = reply else {
+                let triage = in_vain.into_inner();
+                let triage = triage.unwrap_or_else(PoisonError::into_inner);
                 return Ok(not_bought(recording, triage));
             };
-            // Who bought it had listened: another call, or a run that was killed.
+            // Whoever bought it had listened: this call, another one, or a run that was killed.
             let noted = reply.note.as_deref();
-            let triage = triage.or_else(|| serde_json::from_str(noted?).ok());
+            let triage = noted.and_then(|noted| serde_json::from_str(noted).ok());
             match self.transcriber.read(&reply.bytes, recording) {
                 Ok(transcribed) => {
                     let bought_for = reply.bought_for.filter(|id| *id != call.contact.id);
@@ -161,11 +162,12 @@ impl TranscribeStage {
         Err(last_failure.unwrap_or_else(|| Failure::bug("no reply was asked for")))
     }
 
-    /// Listens to a recording and notes what was heard. None where nobody speaks.
+    /// Listens to a recording. None where nobody speaks; then what was heard is told by `in_vain`, and by the
+    /// kept reply's note where one is bought.
     async fn listen(
         &self,
         recording: &Recording,
-        noted: &Mutex<Option<RecordingTriage>>,
+        in_vain: &Mutex<Option<RecordingTriage>>,
     ) -> Outside<Option<Wanted<Listened>>> {
         let wanted = |listened: Listened, triage: Option<&RecordingTriage>| {
             let price_max = self
@@ -198,12 +200,11 @@ impl TranscribeStage {
             reason,
             saved_usd: (!reason.buys()).then(saved_usd).flatten(),
         };
-        let wanted = match reason.buys() {
-            true => wanted(listened, Some(&triage)),
-            false => None,
-        };
-        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(triage);
-        Ok(wanted)
+        if reason.buys() {
+            return Ok(wanted(listened, Some(&triage)));
+        }
+        *in_vain.lock().unwrap_or_else(PoisonError::into_inner) = Some(triage);
+        Ok(None)
     }
 
     async fn buy(&self, recording: &Recording, listened: Listened) -> Outside<bytes::Bytes> {
