@@ -347,17 +347,21 @@ fn a_vendor_that_wants_to_be_left_alone_for_too_long_ends_the_run_and_harms_no_c
         retry_after: Some(HOUR),
         ..outage(System::Transcriber, FailureKind::RateLimited, FROM, HOUR)
     };
-    let universe = universe_with(limited, outage_max, 300);
-    universe.world.keep_lines();
-    let gave_up_after = gives_up_after(&universe);
-    assert!(outage_max <= gave_up_after, "{gave_up_after:?}");
-    let soon = outage_max + Duration::from_secs(60);
-    assert!(gave_up_after < soon, "{gave_up_after:?}");
-    assert_eq!(count(&universe, "parked"), 0);
-    let lines = universe.world.trace().lines.unwrap();
-    let is_probe = |line: &&String| line.contains("Transcriber check");
-    assert_eq!(lines.iter().find(is_probe), None);
-    is_done_later(&universe);
+    // Whose first attempt is the last waits for a probe besides.
+    for attempts_max in [RetryPolicy::default().attempts_max, 1] {
+        let mut universe = universe_with(limited.clone(), outage_max, 300);
+        universe.setup.retry.attempts_max = attempts_max;
+        universe.world.keep_lines();
+        let gave_up_after = gives_up_after(&universe);
+        assert!(outage_max <= gave_up_after, "{gave_up_after:?}");
+        let soon = outage_max + Duration::from_secs(60);
+        assert!(gave_up_after < soon, "{gave_up_after:?}");
+        assert_eq!(count(&universe, "parked"), 0);
+        let lines = universe.world.trace().lines.unwrap();
+        let is_probe = |line: &&String| line.contains("Transcriber check");
+        assert_eq!(lines.iter().find(is_probe), None);
+        is_done_later(&universe);
+    }
 }
 
 /// A log and where it is written.
