@@ -279,11 +279,6 @@ impl StageLoop<'_> {
         None
     }
 
-    fn limit_is_reached(&self) -> bool {
-        let limit = self.engine.settings.limit;
-        limit.is_some_and(|limit| self.taken_up.len() >= limit)
-    }
-
     fn is_busy(&self) -> bool {
         self.look.is_some() || !self.tasks.is_empty() || !self.buffer.is_empty()
     }
@@ -292,7 +287,9 @@ impl StageLoop<'_> {
         if self.is_busy() || !self.signals.in_hand.is_empty() {
             return None;
         }
-        if self.limit_is_reached() && self.unfinished.is_empty() {
+        let limit = self.engine.settings.limit;
+        let limit_reached = limit.is_some_and(|limit| self.taken_up.len() >= limit);
+        if limit_reached && self.unfinished.is_empty() {
             return Some(StageEnding::LimitReached);
         }
         let idle = !self.maybe_more && self.next_ready.is_none();

@@ -28,9 +28,8 @@ impl StageLoop<'_> {
 
     /// Where nobody else's work can show any more whether the vendor works, a probe has to.
     pub(super) fn settle_doubts(&mut self, upstream_has_ended: bool) {
-        let none_will_come = upstream_has_ended || self.limit_is_reached();
         let is_idle = !self.is_busy() && !self.maybe_more;
-        if self.doubts.has_refused() && none_will_come && is_idle {
+        if self.doubts.has_refused() && upstream_has_ended && is_idle {
             self.gate.probe_now(Instant::now());
         }
     }
