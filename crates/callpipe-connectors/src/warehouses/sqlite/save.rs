@@ -1,8 +1,10 @@
 //! What is written about calls, in the caller's transaction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use callpipe_core::call::Contact;
+use callpipe_core::classification::Classification;
 use callpipe_core::contracts::warehouse::{
     Change, ClassifiedCall, ModelAnalysis, Outcome, TranscribedCall,
 };
@@ -65,6 +67,7 @@ pub(super) fn save(
     archive_base_uri: &str,
     outcomes: &[Arc<Outcome>],
 ) -> Result<(), Problem> {
+    let mut labelling = Labelling::default();
     for outcome in outcomes {
         match &outcome.change {
             Change::None => save_row(connection, &sql.save_state, outcome, &[])?,
@@ -81,10 +84,32 @@ pub(super) fn save(
                 save_fetched(connection, sql, outcome, recordings, raw_metadata, base)?;
             }
             Change::Transcribed(call) => save_transcribed(connection, sql, outcome, call)?,
-            Change::Classified(call) => save_classified(connection, sql, outcome, call)?,
+            Change::Classified(call) => {
+                let statement = labelling.statement(sql, &call.classification);
+                save_classified(connection, sql, statement, outcome, call)?;
+            }
         }
     }
     Ok(())
+}
+
+/// The statement that saves labels. It is long, and the calls of a batch have the same fields unless a
+/// taxonomy has just changed.
+#[derive(Default)]
+struct Labelling<'a> {
+    fields: Vec<&'a str>,
+    statement: String,
+}
+
+impl<'a> Labelling<'a> {
+    fn statement(&mut self, sql: &Sql, classification: &'a Classification) -> &str {
+        let fields = classification.values().keys().map(String::as_str);
+        if self.statement.is_empty() || !fields.clone().eq(self.fields.iter().copied()) {
+            self.fields = fields.collect();
+            self.statement = sql.save_classified(&self.fields);
+        }
+        &self.statement
+    }
 }
 
 /// Saves a call's state, and with it the values that `statement` names beside.
@@ -190,15 +215,15 @@ fn understood_values(columns: &AnalysisColumns) -> [(&'static str, &dyn ToSql); 
 fn save_classified(
     connection: &Connection,
     sql: &Sql,
+    save_labels: &str,
     outcome: &Outcome,
     call: &ClassifiedCall,
 ) -> Result<(), Problem> {
     let classification = &call.classification;
     let contact_id = outcome.contact.id.as_str();
-    let fields: Vec<&str> = classification.values().keys().map(String::as_str).collect();
     let call_date = outcome.contact.date().map(|date| date.to_string());
     let at = moment(outcome.at);
-    let labels: Vec<Option<String>> = classification.values().values().map(label).collect();
+    let labels: Vec<Option<Cow<'_, str>>> = classification.values().values().map(label).collect();
     // In the order in which `Sql::save_classified` names the columns.
     let mut values: Vec<&dyn ToSql> = vec![
         &contact_id,
@@ -214,7 +239,7 @@ fn save_classified(
     values.push(&reply_key);
     values.extend(labels.iter().map(|label| label as &dyn ToSql));
     connection
-        .prepare_cached(&sql.save_classified(&fields))?
+        .prepare_cached(save_labels)?
         .execute(params_from_iter(values))?;
     match &call.analysis {
         Some(ModelAnalysis { analysis, model }) => {
@@ -227,11 +252,11 @@ fn save_classified(
 }
 
 /// A label as plain text, anything with parts as JSON.
-fn label(value: &Value) -> Option<String> {
+fn label(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+        Value::String(text) => Some(text.into()),
+        other => Some(other.to_string().into()),
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use callpipe_core::conformance;
-use callpipe_core::progress::Stage;
+use callpipe_core::contracts::warehouse::{Change, ClassifiedCall};
+use callpipe_core::progress::{CallProgress, Stage, Status};
+use callpipe_core::recording::ArchiveKey;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -119,6 +121,55 @@ async fn a_conversation_comes_with_its_row_unless_it_is_long() {
     let pending = warehouse.pending(&query).await.unwrap();
     let conversations: Vec<_> = pending.iter().map(|call| &call.conversation).collect();
     assert_eq!(conversations, [&Some(longest), &None]);
+}
+
+fn classified(id: &str, labels: serde_json::Value) -> Arc<Outcome> {
+    let contact = contact(id, "2026-03-01");
+    let classification = serde_json::from_value(serde_json::json!({
+        "values": labels, "taxonomy_version": "1", "prompt_version": "1", "model": "m",
+    }));
+    let call = ClassifiedCall {
+        classification: classification.unwrap(),
+        conversation: "Agent: Hello.".into(),
+        reply_key: ArchiveKey::file("x"),
+        analysis: None,
+    };
+    Arc::new(Outcome {
+        progress: CallProgress {
+            stage: Stage::Classify,
+            status: Status::Done,
+            ..CallProgress::new(contact.id.clone())
+        },
+        contact,
+        change: Change::Classified(Box::new(call)),
+        at: now(),
+    })
+}
+
+#[tokio::test]
+async fn calls_of_a_batch_may_have_different_labels() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("callpipe.db");
+    let warehouse = prepared(&path).await;
+    let other = Connection::open(&path).unwrap();
+    for field in ["mood", "product"] {
+        let column = format!("ALTER TABLE call_classifications ADD COLUMN {field} TEXT");
+        other.execute_batch(&column).unwrap();
+    }
+    let outcomes = [
+        classified("1", serde_json::json!({"mood": "good"})),
+        classified("2", serde_json::json!({"product": "pump"})),
+        classified("3", serde_json::json!({"product": "hose"})),
+        classified("4", serde_json::json!({"mood": "bad", "product": "tap"})),
+    ];
+    warehouse.save(&outcomes).await.unwrap();
+    assert_eq!(
+        lines(
+            &other,
+            "SELECT contactId, mood, product FROM call_classifications ORDER BY contactId"
+        ),
+        ["1 good -", "2 - pump", "3 - hose", "4 bad tap"]
+    );
 }
 
 #[tokio::test]
