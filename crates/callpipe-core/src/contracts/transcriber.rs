@@ -63,7 +63,8 @@ pub trait Transcriber: Send + Sync {
         true
     }
 
-    /// Does what buying does, on next to nothing, and says what was reached.
+    /// Does what buying does, on next to nothing, and says what was reached. A failure with the call to
+    /// blame is about that next to nothing: it was reached, and accepts key and parameters.
     async fn check(&self) -> Outside<CheckReport>;
 
     /// What makes the answer for this recording what it is: its audio and all settings that change

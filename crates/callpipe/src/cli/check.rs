@@ -4,7 +4,7 @@
 mod recordings;
 
 use callpipe_core::contracts::CheckReport;
-use callpipe_core::failure::Outside;
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::progress::Stage;
 use serde::Serialize;
 
@@ -78,7 +78,8 @@ async fn check_stage(
         }
         Stage::Transcribe => {
             let transcriber = async { assemble::transcriber(config, clock)?.check().await };
-            vec![checked("transcriber", transcriber.await)]
+            let check = transcriber.await.or_else(but_for_the_test);
+            vec![checked("transcriber", check)]
         }
         Stage::Classify => {
             let taxonomy = match assemble::taxonomy(config) {
@@ -99,6 +100,17 @@ async fn check_stage(
                 checked("classifier", classifier.await),
             ]
         }
+    }
+}
+
+/// A transcriber that would not look at the test's moment of silence has accepted key and parameters.
+fn but_for_the_test(failure: Failure) -> Outside<CheckReport> {
+    match failure.kind {
+        FailureKind::Unsupported | FailureKind::Rejected => Ok(format!(
+            "the key is accepted, but not the test's moment of silence: {}",
+            failure.chain()
+        )),
+        _ => Err(failure),
     }
 }
 

@@ -18,6 +18,9 @@ const REFUSED_MAX: usize = 8;
 /// So many calls in a row whose replies were bought and are of no use are enough.
 const USELESS_IN_A_ROW_MAX: u32 = 24;
 
+/// So many calls in a row are believed to be at fault while the probe's own made-up call is refused, too.
+const BELIEVED_IN_A_ROW_MAX: usize = 24;
+
 /// A call and how its work failed.
 pub(super) type Failed = (PendingCall, Failure);
 
@@ -45,6 +48,8 @@ pub(super) struct Doubts {
     are_useless: bool,
     /// For how many calls in a row such replies were bought.
     useless_in_a_row: u32,
+    /// How many calls in a row were found to be at fault by a vendor that refused the probe as well.
+    believed_in_a_row: usize,
 }
 
 impl Doubts {
@@ -68,6 +73,7 @@ impl Doubts {
     pub(super) fn worked(&mut self, began: Instant) -> Vec<Finding> {
         self.are_useless = false;
         self.useless_in_a_row = 0;
+        self.believed_in_a_row = 0;
         let earlier = self.refused.extract_if(.., |(_, at)| *at <= began);
         let earlier: Vec<_> = earlier.collect();
         self.of_refused(earlier)
@@ -84,6 +90,12 @@ impl Doubts {
         (self.useless_in_a_row >= USELESS_IN_A_ROW_MAX).then_some(failure)
     }
 
+    /// Whether so many calls were refused with nothing to show that any is ever taken that it is time to ask
+    /// somebody.
+    pub(super) fn are_all_refused(&self) -> bool {
+        self.believed_in_a_row >= BELIEVED_IN_A_ROW_MAX
+    }
+
     /// Whether a probe that failed so tells of trouble. Who dislikes the probe's own made-up call is there,
     /// and lets us in; but not where it is the replies that are of no use.
     pub(super) fn is_trouble(&self, failure: &Failure) -> bool {
@@ -91,8 +103,9 @@ impl Doubts {
         failure.kind.blame() != Blame::Call || (is_useless && self.are_useless)
     }
 
-    /// A probe went well: what all of this comes to, for calls that are parked after so many attempts.
-    pub(super) fn probe_succeeded(&mut self, attempts_max: u32) -> Vec<Finding> {
+    /// A probe went well, or its made-up call alone was refused: what all of this comes to, for calls that
+    /// are parked after so many attempts.
+    pub(super) fn probe_succeeded(&mut self, was_refused: bool, attempts_max: u32) -> Vec<Finding> {
         let accusing = std::mem::take(&mut self.accusing);
         let refused = std::mem::take(&mut self.refused);
         let mut findings = Vec::with_capacity(accusing.len() + refused.len());
@@ -103,7 +116,15 @@ impl Doubts {
                 false => Finding::Alone((call, failure)),
             });
         }
-        findings.extend(self.of_refused(refused));
+        let of_refused = self.of_refused(refused);
+        let believed = of_refused
+            .iter()
+            .filter(|finding| matches!(finding, Finding::Own(_)));
+        self.believed_in_a_row = match was_refused {
+            true => self.believed_in_a_row + believed.count(),
+            false => 0,
+        };
+        findings.extend(of_refused);
         findings
     }
 
@@ -196,12 +217,12 @@ mod tests {
             assert!(!doubts.refused(refused, true, now), "{number}");
         }
         assert!(doubts.refused(failed("8", FailureKind::Rejected, 0), true, now));
-        let findings = doubts.probe_succeeded(ATTEMPTS_MAX);
+        let findings = doubts.probe_succeeded(false, ATTEMPTS_MAX);
         assert_eq!(findings.len(), REFUSED_MAX);
         let is_again = |finding: &Finding| matches!(finding, Finding::Again(_));
         assert!(findings.iter().all(is_again), "the vendor may just be back");
         let _ = doubts.refused(failed("8", FailureKind::Rejected, 0), true, now);
-        let finding = doubts.probe_succeeded(ATTEMPTS_MAX).pop().unwrap();
+        let finding = doubts.probe_succeeded(false, ATTEMPTS_MAX).pop().unwrap();
         assert!(matches!(finding, Finding::Own(_)));
     }
 
@@ -210,7 +231,7 @@ mod tests {
         let mut doubts = Doubts::default();
         let mut probed = |attempt| {
             doubts.accuse(failed("1", FailureKind::Unavailable, attempt));
-            doubts.probe_succeeded(ATTEMPTS_MAX).pop().unwrap()
+            doubts.probe_succeeded(false, ATTEMPTS_MAX).pop().unwrap()
         };
         assert!(matches!(probed(0), Finding::Alone(_)));
         assert!(matches!(probed(ATTEMPTS_MAX - 1), Finding::Again(_)));
@@ -231,12 +252,36 @@ mod tests {
     }
 
     #[test]
+    fn many_refused_calls_are_hopeless_while_the_probe_is_refused_as_well() {
+        let (mut doubts, now) = (Doubts::default(), Instant::now());
+        let believed = |doubts: &mut Doubts, was_refused| {
+            for _ in 0..2 {
+                let _ = doubts.refused(failed("1", FailureKind::Rejected, 0), true, now);
+                doubts.probe_succeeded(was_refused, ATTEMPTS_MAX);
+            }
+            doubts.decided(&ContactId::parse("1").unwrap());
+            doubts.are_all_refused()
+        };
+        for _ in 0..2 * BELIEVED_IN_A_ROW_MAX {
+            assert!(!believed(&mut doubts, false), "the probe was good");
+        }
+        for _ in 1..BELIEVED_IN_A_ROW_MAX {
+            assert!(!believed(&mut doubts, true));
+        }
+        doubts.worked(now);
+        for _ in 1..BELIEVED_IN_A_ROW_MAX {
+            assert!(!believed(&mut doubts, true), "somebody's work went well");
+        }
+        assert!(believed(&mut doubts, true));
+    }
+
+    #[test]
     fn many_replies_of_no_use_in_a_row_are_hopeless() {
         let (mut doubts, now) = (Doubts::default(), Instant::now());
         for _ in 0..2 {
             for _ in 1..USELESS_IN_A_ROW_MAX {
                 let _ = doubts.refused(failed("1", FailureKind::UnusableReply, 0), true, now);
-                doubts.probe_succeeded(ATTEMPTS_MAX);
+                doubts.probe_succeeded(false, ATTEMPTS_MAX);
             }
             assert!(doubts.last_straw().is_none());
             doubts.worked(now);

@@ -191,6 +191,31 @@ async fn a_vendor_that_refuses_all_calls_for_a_while_parks_none() {
     assert_eq!(bench.count(parked), 0);
 }
 
+/// Nobody can tell that from calls that are all at fault: somebody is asked before many are parked.
+#[tokio::test]
+async fn a_vendor_that_refuses_whatever_it_is_asked_ends_the_run() {
+    let bench = Bench::new(world(26, 80), unlimited()).await;
+    let faults = bench.sandbox.faults();
+    faults
+        .arm_text("deepgram.400_corrupt:probability=1.0")
+        .unwrap();
+    let ran = bench.run(&["run"]).await.expect_code(75);
+    assert!(
+        ran.stdout.contains("so is the check's own made-up one"),
+        "{}",
+        ran.stdout
+    );
+    let parked = "SELECT count(*) FROM recording_fetch_status WHERE stage_status = 'parked'";
+    let parked = bench.count(parked);
+    assert!((24..=32).contains(&parked), "{parked}");
+    let checked = bench.run(&["check"]).await.expect_code(0);
+    assert!(
+        checked.stdout.contains("the key is accepted, but not"),
+        "{}",
+        checked.stdout
+    );
+}
+
 #[tokio::test]
 async fn a_refused_key_harms_no_call() {
     let bench = Bench::new(world(25, 20), unlimited()).await;

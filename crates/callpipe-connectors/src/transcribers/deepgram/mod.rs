@@ -16,7 +16,7 @@ use bytes::Bytes;
 use callpipe_core::contracts::CheckReport;
 use callpipe_core::contracts::clock::Clock;
 use callpipe_core::contracts::transcriber::{Audio, TranscribedRecording, Transcriber};
-use callpipe_core::failure::{FailureKind, Outside};
+use callpipe_core::failure::Outside;
 use callpipe_core::money::Usd;
 use callpipe_core::recording::{Fingerprint, Recording};
 use callpipe_core::triage::Heard;
@@ -33,6 +33,8 @@ const REQUEST_VERSION: &str = "listen/1";
 /// Deepgram as a transcriber.
 pub struct DeepgramTranscriber {
     config: DeepgramConfig,
+    /// What of the configuration changes the answer.
+    answer_parameters: Vec<String>,
     client: DeepgramClient,
 }
 
@@ -40,7 +42,11 @@ impl DeepgramTranscriber {
     /// A transcriber by its configuration; nothing is asked yet.
     pub fn new(config: DeepgramConfig, clock: Arc<dyn Clock>) -> Outside<Self> {
         let client = DeepgramClient::new(&config, clock)?;
-        Ok(Self { config, client })
+        Ok(Self {
+            answer_parameters: client::answer_parameters(&config),
+            config,
+            client,
+        })
     }
 }
 
@@ -56,27 +62,13 @@ impl Transcriber for DeepgramTranscriber {
 
     async fn check(&self) -> Outside<CheckReport> {
         let (model, endpoint) = (&self.config.model, self.client.endpoint());
-        match self.client.listen_to_wav(silent_wav()).await {
-            Ok(_) => Ok(format!("Deepgram at {endpoint} transcribes with {model}")),
-            // Key and parameters were accepted, or it would not have looked at the audio.
-            Err(failure)
-                if matches!(
-                    failure.kind,
-                    FailureKind::Unsupported | FailureKind::Rejected
-                ) =>
-            {
-                Ok(format!(
-                    "Deepgram at {endpoint} accepts the key (but not the test's moment of silence)"
-                ))
-            }
-            Err(failure) => Err(failure),
-        }
+        self.client.listen_to_wav(silent_wav()).await?;
+        Ok(format!("Deepgram at {endpoint} transcribes with {model}"))
     }
 
     fn fingerprint(&self, recording: &Recording) -> Fingerprint {
-        let parameters = client::answer_parameters(&self.config);
         let mut parts = vec![NAME, REQUEST_VERSION, recording.sha256.as_str()];
-        parts.extend(parameters.iter().map(String::as_str));
+        parts.extend(self.answer_parameters.iter().map(String::as_str));
         Fingerprint::of(&parts)
     }
 

@@ -339,6 +339,30 @@ fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
     is_done_later(&universe);
 }
 
+/// Nothing tells it from calls that are all at fault but that it refuses the check's call as well.
+#[test]
+fn a_vendor_that_refuses_whatever_it_is_asked_parks_few_of_many_calls() {
+    const PARKED_MAX: usize = 32;
+    for (system, kind) in [
+        (System::Transcriber, FailureKind::Unsupported),
+        (System::Classifier, FailureKind::Rejected),
+    ] {
+        let universe = universe(system, kind, HOUR, 300);
+        let gave_up_after = gives_up_after(&universe);
+        assert!(
+            gave_up_after < Duration::from_secs(300),
+            "{gave_up_after:?}"
+        );
+        let parked = count(&universe, "parked");
+        println!("{system:?}: {parked} parked, gave up after {gave_up_after:?}");
+        assert!((24..=PARKED_MAX).contains(&parked), "{parked}");
+        universe.world.pass(HOUR);
+        assert!(universe.live(Death::Natural).is_done());
+        assert_eq!(count(&universe, "parked"), parked);
+        assert_eq!(count(&universe, "done"), 300 - parked);
+    }
+}
+
 /// It says so itself, and that is not asked about: no probe ends it.
 #[test]
 fn a_vendor_that_wants_to_be_left_alone_for_too_long_ends_the_run_and_harms_no_call() {

@@ -73,20 +73,23 @@ impl StageLoop<'_> {
                 tracing::warn!(stage = %self.stage, paused_s = paused_for.as_secs(), reason = failure.chain(), hint = failure.hint, "stage is paused: no call is to blame");
                 gives_up.then_some(failure)
             }
-            _ => {
-                self.go_on(paused_for).await;
-                None
+            check => {
+                self.go_on(paused_for, check.is_err()).await;
+                let refused = check.err().filter(|_| self.doubts.are_all_refused())?;
+                let why =
+                    "one call after the other is refused, and so is the check's own made-up one";
+                Some(hopeless(why, &refused))
             }
         }
     }
 
     /// Lets work begin again: what is in doubt are failures of single calls.
-    async fn go_on(&mut self, paused_for: Duration) {
+    async fn go_on(&mut self, paused_for: Duration, was_refused: bool) {
         self.gate.probe_succeeded();
         self.maybe_more = true;
         tracing::debug!(stage = %self.stage, paused_s = paused_for.as_secs(), "stage goes on");
         let attempts_max = self.engine.settings.retry.attempts_max;
-        let findings = self.doubts.probe_succeeded(attempts_max);
+        let findings = self.doubts.probe_succeeded(was_refused, attempts_max);
         self.decide_found(findings).await;
     }
 
