@@ -101,7 +101,7 @@ fn ending(ending: &Ending) -> String {
         } => {
             let hint = told(hint.as_deref());
             format!(
-                "Gave up waiting for what {stage} needs: {reason}.\nNo call was harmed; run again when it works.{hint}"
+                "Gave up waiting for what {stage} needs: {reason}.\nCalls that wait for it are unharmed; run again when it works.{hint}"
             )
         }
         Ending::LeaseHeld(held) => {
