@@ -49,6 +49,12 @@ impl Refusal {
         Self { failure, remedy }
     }
 
+    /// A success that says nothing, which BigQuery's never do: something else answered in its place.
+    pub(super) fn of_no_answer(doing: &str, missing: &str) -> Self {
+        let message = format!("{doing}: {missing}");
+        Self::of_transport(Failure::new(FailureKind::Unavailable, message))
+    }
+
     /// An answer by its body, or by its status where the body says nothing.
     pub(super) fn of_answer(answer: ErrorAnswer, doing: &str) -> Self {
         let body: ErrorBody = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -75,7 +81,10 @@ impl Refusal {
     }
 
     fn new(status: StatusCode, error: &ErrorProto, doing: &str) -> Self {
-        let (kind, remedy) = meaning(&error.reason, status);
+        let (kind, remedy) = match is_about_others(&error.message) {
+            true => (FailureKind::Unavailable, Remedy::NewJob),
+            false => meaning(&error.reason, status),
+        };
         let word = match error.reason.as_str() {
             reason if is_reason(reason) => reason.to_owned(),
             _ => format!("HTTP {}", status.as_u16()),
@@ -94,6 +103,13 @@ impl Refusal {
 /// Whether a text is a word as BigQuery's reasons are.
 fn is_reason(text: &str) -> bool {
     (1..=50).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Whether a statement failed because of others on the same table. BigQuery gives that the reasons of
+/// statements that make no sense, or ask for too much.
+fn is_about_others(message: &str) -> bool {
+    const WORDS: [&str; 2] = ["due to concurrent update", "Too many DML statements"];
+    WORDS.iter().any(|words| message.contains(words))
 }
 
 fn meaning(reason: &str, status: StatusCode) -> (FailureKind, Remedy) {

@@ -269,11 +269,10 @@ impl BigQuery {
     ) -> Result<QueryResponse, Refusal> {
         while !response.job_complete {
             let Some(job) = response.job_reference.take() else {
-                let failure = Failure::bug(format!("{doing}: an unfinished query has no job"));
-                return Err(Refusal {
-                    failure,
-                    remedy: Remedy::None,
-                });
+                return Err(Refusal::of_no_answer(
+                    doing,
+                    "an unfinished query has no job",
+                ));
             };
             let asked_at = Instant::now();
             response = self.results(&job, None, rows_max, doing).await?;

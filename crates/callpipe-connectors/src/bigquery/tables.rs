@@ -204,8 +204,10 @@ impl BigQuery {
             }
             job_now = self.asked(Method::GET, url, NOTHING, doing).await?;
             if job_now.status.is_none() {
-                let failure = Failure::bug(format!("{doing}: BigQuery gives a job no status"));
-                return Err(Refusal::of_transport(failure));
+                return Err(Refusal::of_no_answer(
+                    doing,
+                    "BigQuery gives a job no status",
+                ));
             }
         }
     }

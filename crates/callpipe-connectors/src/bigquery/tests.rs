@@ -116,6 +116,12 @@ async fn a_failed_job_is_made_anew_and_a_lasting_refusal_is_not() {
         .collect();
     assert_ne!(ids[0], ids[1], "a new job has an id of its own");
 
+    let disturbed = json!({"error": {"code": 400, "errors": [{"reason": "invalidQuery",
+        "message": "Could not serialize access to table p:d.t due to concurrent update"}]}});
+    let (script, bigquery) = scripted(vec![(400, disturbed), (200, answered(&["a"]))]).await;
+    bigquery.rows(&statement(), "asking").await.unwrap();
+    assert_eq!(script.asked().len(), 2, "others were at work on the table");
+
     for reason in ["quotaExceeded", "accessDenied", "invalidQuery"] {
         let (script, bigquery) = scripted(vec![(403, refused(reason)), (200, answered(&[]))]).await;
         assert!(bigquery.rows(&statement(), "asking").await.is_err());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use callpipe_connectors::archive::Archive;
 use callpipe_core::contracts::clock::Clock;
-use callpipe_core::failure::{Failure, Outside};
+use callpipe_core::failure::{Failure, FailureKind, Outside};
 use callpipe_core::recording::ArchiveKey;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,11 @@ impl Lease {
     /// Whether the highest number is ours, which it becomes if we wrote it and did not hear of it.
     async fn find_ours(&mut self, archive: &Archive) -> Outside<bool> {
         let highest = highest_number(archive, &self.name).await?;
+        if highest < self.number {
+            // Numbers never go back.
+            let message = format!("the list of leases lacks our own, {}", self.key());
+            return Err(Failure::new(FailureKind::Unavailable, message));
+        }
         let is_ours = highest == self.number || self.wrote(archive, highest).await?;
         if is_ours {
             self.number = highest;
@@ -383,6 +388,24 @@ mod tests {
             // What the first does late changes nothing for the second.
             first.release(&archive).await.unwrap();
             second.renew(&archive, &clock).await.unwrap();
+        }
+    }
+
+    /// An answer that is damaged on its way, or is somebody else's, can be such a list.
+    #[tokio::test]
+    async fn a_list_that_lacks_our_own_lease_says_nothing_about_others() {
+        let (_sandbox, archives) = archives().await;
+        for archive in archives {
+            let clock = HandClock::new();
+            let mut first = ours(&archive, &clock, "first").await;
+            archive.delete(&first.key()).await.unwrap();
+            let renewed = first.renew(&archive, &clock).await;
+            assert!(
+                matches!(renewed, Err(RenewalError::Store(_))),
+                "{renewed:?}"
+            );
+            first.overwrite(&archive).await.unwrap();
+            first.renew(&archive, &clock).await.unwrap();
         }
     }
 

@@ -27,6 +27,8 @@ pub mod stage_loop;
 pub mod stages;
 pub mod stop;
 pub mod tenure;
+#[cfg(test)]
+mod told;
 pub mod triage;
 
 use std::sync::Arc;

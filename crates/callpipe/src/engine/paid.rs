@@ -79,6 +79,23 @@ pub struct Wanted<Look> {
     pub note: Option<String>,
 }
 
+/// Tells what a reply cost that goes without having been kept: the archive was away for longer than the run
+/// could wait, after a signal for some seconds.
+struct Unkept<'a> {
+    key: &'a ArchiveKey,
+    usd: Usd,
+    is_kept: bool,
+}
+
+impl Drop for Unkept<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let (key, usd) = (self.key, self.usd);
+            tracing::error!(%key, %usd, "a paid reply is lost and will be bought again: the archive did not take it in time");
+        }
+    }
+}
+
 /// The paid replies of the archive.
 #[derive(Clone)]
 pub struct PaidReplies {
@@ -188,7 +205,14 @@ impl PaidReplies {
         let usd = (order.price)(&reply.bytes);
         set_aside.spend(order.stage, usd);
         order.note(&reply, usd);
-        Ok(Some(self.keep(&order.key, reply).await?))
+        let mut unkept = Unkept {
+            key: &order.key,
+            usd,
+            is_kept: false,
+        };
+        let kept = self.keep(&order.key, reply).await?;
+        unkept.is_kept = true;
+        Ok(Some(kept))
     }
 
     /// A reply that was paid for is not dropped because the archive has a bad moment. Gives the one
@@ -229,6 +253,7 @@ impl PaidReplies {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
@@ -236,6 +261,7 @@ mod tests {
     use callpipe_core::recording::Fingerprint;
 
     use super::super::monitor::Monitor;
+    use super::super::told::log;
     use super::*;
 
     const MOST: Option<Usd> = Some(Usd::from_micros(1_000_000));
@@ -362,5 +388,37 @@ mod tests {
         let buy = async { panic!("bought again") };
         let again = paid.get_or_buy(order(&one, &purchases), MOST, buy).await;
         assert_eq!(again.unwrap(), Bytes::from_static(b"{}"));
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_goes_without_being_kept_is_told_with_its_price() {
+        let (log, told) = log();
+        // With one log alone, what other tests' threads do first is never told by anybody's.
+        let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+        let _log = tracing::subscriber::set_default(log);
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::directory(folder.path()).unwrap();
+        let spending = Spending::new(None, Arc::new(Monitor::default()));
+        let paid = PaidReplies::new(archive, spending, Patience::new(Duration::ZERO));
+        let (one, purchases) = (id("1"), Purchases::default());
+        let in_the_way = folder.path().join("replies");
+        let (arrived, has_arrived) = tokio::sync::oneshot::channel();
+        let buy = async {
+            std::fs::write(&in_the_way, "").unwrap();
+            arrived.send(()).unwrap();
+            Ok(Bytes::from_static(b"{}"))
+        };
+        {
+            let mut working = pin!(paid.get_or_buy(order(&one, &purchases), MOST, buy));
+            // A stop while the archive is asked, or waited for.
+            tokio::select! {
+                biased;
+                _ = &mut working => panic!("the archive cannot take it"),
+                arrived = has_arrived => arrived.unwrap(),
+            }
+        }
+        let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
+        let lost = "a paid reply is lost and will be bought again";
+        assert!(told.contains(lost) && told.contains("$0.02"), "{told}");
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
+use std::time::Duration;
 
 use callpipe_core::contracts::warehouse::{Change, Outcome, Warehouse};
 use callpipe_core::failure::{Blame, Failure, FailureKind, Outside};
@@ -11,6 +12,7 @@ use callpipe_core::progress::Status;
 use callpipe_core::retry::RetryPolicy;
 use callpipe_core::transition::{Circumstances, Event, advance};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::committer::{Done, Signals};
 use super::monitor::Monitor;
@@ -18,6 +20,9 @@ use super::patience::Patience;
 
 /// Attempts to save a batch as a whole; from then on its outcomes are also tried one by one.
 const TOGETHER_ATTEMPTS_MAX: u32 = 3;
+
+/// For so long outcomes are tried one after the other where none is saved: each may wait for a lock.
+const IN_VAIN_MAX: Duration = Duration::from_secs(30);
 
 /// Attempts to save an outcome that is refused while others are saved.
 const REFUSED_ATTEMPTS_MAX: u32 = 6;
@@ -67,7 +72,7 @@ impl<'a> Saver<'a> {
             let Err(mut failure) = self.save_all(left).await else {
                 return Ok(());
             };
-            if attempt >= TOGETHER_ATTEMPTS_MAX && left.len() > 1 {
+            if attempt >= TOGETHER_ATTEMPTS_MAX && left.len() > 1 && is_refusal(&failure) {
                 let before = left.len();
                 if let Err(last) = self.save_one_by_one(left).await {
                     failure = last;
@@ -110,22 +115,27 @@ impl<'a> Saver<'a> {
         Ok(())
     }
 
-    /// Leaves what is refused, and says why the last of it is.
+    /// Leaves what is refused, and says why the last of it is. Where the store turns out to be away, or
+    /// takes nothing for a while, the rest is left as well.
     async fn save_one_by_one(&mut self, left: &mut Vec<Done>) -> Outside<()> {
+        let began = Instant::now();
         let mut result = Ok(());
-        for done in std::mem::take(left) {
-            match self
-                .warehouse
-                .save(std::slice::from_ref(&done.outcome))
-                .await
-            {
-                Ok(()) => self.saved(&done),
-                Err(failure) => {
-                    result = Err(failure);
-                    left.push(done);
-                }
+        let mut not_tried = std::mem::take(left).into_iter();
+        for (tried, done) in not_tried.by_ref().enumerate() {
+            let outcome = std::slice::from_ref(&done.outcome);
+            let Err(failure) = self.warehouse.save(outcome).await else {
+                self.saved(&done);
+                continue;
+            };
+            left.push(done);
+            let takes_nothing = left.len() > tried && began.elapsed() >= IN_VAIN_MAX;
+            let is_away = !is_refusal(&failure);
+            result = Err(failure);
+            if is_away || takes_nothing {
+                break;
             }
         }
+        left.extend(not_tried);
         result
     }
 

@@ -178,10 +178,16 @@ impl Warehouse for BigQueryWarehouse {
             .map(|contact| (*contact).clone())
             .collect();
         let staged = staged::contacts(&all, now, &self.schemas().await?)?;
-        self.with_staging(&staged, "taking up contacts", |staging| {
+        let merged = self.with_staging(&staged, "taking up contacts", |staging| {
             vec![self.sql.merge_contacts(staging)]
-        })
-        .await?;
+        });
+        if let Err(failure) = merged.await {
+            // It may be done all the same: whoever asks again finds them known already.
+            if let Some(mirror) = self.mirror.lock().await.as_mut() {
+                mirror.forget();
+            }
+            return Err(failure);
+        }
         if let Some(mirror) = self.mirror.lock().await.as_mut() {
             if !changed.is_empty() {
                 mirror.forget();

@@ -302,6 +302,38 @@ async fn a_thousand_calls_cost_a_handful_of_statements() {
     assert_eq!(statements, 4, "{:?}", script.asked());
 }
 
+/// The statement is done, and its answer does not come.
+#[tokio::test]
+async fn contacts_that_may_have_been_taken_up_are_looked_for() {
+    let rows =
+        |columns: Value| json!({"jobComplete": true, "schema": {"fields": columns}, "rows": []});
+    let labels = columns::classifications(&Taxonomy::built_in()).unwrap();
+    let lost = json!({"error": {"errors": [{"reason": "quotaExceeded"}]}});
+    let nothing = || (200, json!({}));
+    let (script, endpoint) = Script::serve(vec![
+        (200, rows(json!([]))),
+        (200, rows(json!([]))),
+        (200, json!({"schema": {"fields": columns::tracking()}})),
+        (200, json!({"schema": {"fields": labels}})),
+        nothing(),
+        (200, json!({"location": "EU"})),
+        (200, json!({"status": {"state": "DONE"}})),
+        (403, lost),
+        nothing(),
+        (200, rows(json!([]))),
+    ])
+    .await;
+    let warehouse = open(&config(&endpoint));
+    let fetch = query(Stage::Fetch, 20);
+    assert_eq!(warehouse.pending(&fetch).await.unwrap().len(), 0);
+    let contacts = [contact("1", "2026-03-02")];
+    let failure = warehouse.add_contacts(&contacts, now()).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::RateLimited, "{failure:?}");
+    let asked = script.asked().len();
+    assert_eq!(warehouse.pending(&fetch).await.unwrap().len(), 0);
+    assert_eq!(script.asked().len(), asked + 1);
+}
+
 #[test]
 fn what_is_missing_is_named_with_its_variable() {
     let config = BigQueryConfig::default();

@@ -1,7 +1,5 @@
 //! A vendor, a store or the list of contacts that is away for an hour.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callpipe_core::conformance::chance::Seeded;
@@ -16,6 +14,7 @@ use super::seeds::in_parallel;
 use super::verdict::breaches;
 use super::weather::{Outage, System, Weather};
 use crate::engine::Ending;
+use crate::engine::told::log;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const FROM: Duration = Duration::from_secs(120);
@@ -386,29 +385,4 @@ fn a_vendor_that_wants_to_be_left_alone_for_too_long_ends_the_run_and_harms_no_c
         assert_eq!(lines.iter().find(is_probe), None);
         is_done_later(&universe);
     }
-}
-
-/// A log and where it is written.
-fn log() -> (impl tracing::Subscriber + Send + Sync, Arc<Mutex<Vec<u8>>>) {
-    #[derive(Clone)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let writer = Lines(Arc::clone(&lines));
-    let log = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(move || writer.clone())
-        .finish();
-    (log, lines)
 }

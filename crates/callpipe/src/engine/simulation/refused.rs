@@ -91,7 +91,16 @@ fn the_only_call_is_parked_too_if_it_cannot_be_saved() {
 /// Two outcomes are saved together while some of the store's answers are failures: none is parked. Gives
 /// how many requests that took.
 async fn both_are_saved(failures: impl IntoIterator<Item = (u64, FailureKind)>) -> u64 {
-    let universe = universe(&[], 2, Weather::default());
+    all_are_saved(2, Weather::default(), failures).await
+}
+
+/// The same for so many.
+async fn all_are_saved(
+    calls: usize,
+    weather: Weather,
+    failures: impl IntoIterator<Item = (u64, FailureKind)>,
+) -> u64 {
+    let universe = universe(&[], calls, weather);
     universe.world.begin_life();
     for (number, kind) in failures {
         universe.world.set_special(number, Fate::Fails(kind, None));
@@ -120,7 +129,7 @@ async fn both_are_saved(failures: impl IntoIterator<Item = (u64, FailureKind)>) 
     let (signals, monitor) = (Signals::default(), Monitor::default());
     let patience = Patience::new(Duration::from_secs(900));
     let mut saver = Saver::new(&universe.warehouse, &signals, &monitor, patience);
-    saver.save(&mut left, &mut inbox, 10).await.unwrap();
+    saver.save(&mut left, &mut inbox, 100).await.unwrap();
     assert_eq!(monitor.figures(Stage::Fetch).parked, 0);
     for (progress, _) in universe.ended() {
         assert_eq!(progress.stage, Stage::Transcribe);
@@ -144,16 +153,28 @@ async fn an_outcome_that_can_be_saved_after_all_is_saved() {
 #[tokio::test(start_paused = true)]
 async fn what_fails_for_the_moment_is_not_refused() {
     for kind in [FailureKind::Unavailable, FailureKind::RateLimited] {
-        let failures = UNTIL_GIVEN_UP.into_iter().chain([10]);
-        assert_eq!(
-            both_are_saved(failures.map(|number| (number, kind))).await,
-            9
-        );
+        let failures = (1..=8).map(|number| (number, kind));
+        assert_eq!(both_are_saved(failures).await, 9, "never one by one");
         // Also not in the middle of being parked.
         let refusals = UNTIL_GIVEN_UP.map(|number| (number, FailureKind::StoreFailed));
         let failures = refusals.into_iter().chain([(10, kind)]);
         assert_eq!(both_are_saved(failures).await, 11);
     }
+}
+
+/// Where it is found out one by one that the store is away, or locked, the others need not find it out, too.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_is_not_asked_for_each_outcome() {
+    let refusals = (1..=3).map(|number| (number, FailureKind::StoreFailed));
+    let then_away = refusals.chain([(4, FailureKind::Unavailable)]);
+    assert_eq!(both_are_saved(then_away).await, 5, "together again at once");
+    let locked = Weather {
+        latency_ms: Some(|_| (10_000, 10_000)),
+        ..Weather::default()
+    };
+    let refusals = (1..=6).map(|number| (number, FailureKind::StoreFailed));
+    let requests = all_are_saved(60, locked, refusals).await;
+    assert_eq!(requests, 7, "three for half a minute, and together again");
 }
 
 #[test]
