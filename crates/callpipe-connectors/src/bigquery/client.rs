@@ -17,7 +17,7 @@ use url::Url;
 
 use super::answer::{Refusal, Remedy};
 use super::names::TableReference;
-use super::retrying::Retries;
+use super::retrying::{JobWait, Retries};
 use super::rows::{Page, Row};
 use super::wire::{
     FormatOptions, JobReference, Labels, ParameterType, ParameterValue, QueryParameter,
@@ -267,7 +267,9 @@ impl BigQuery {
         rows_max: u32,
         doing: &str,
     ) -> Result<QueryResponse, Refusal> {
+        let mut wait = JobWait::new();
         while !response.job_complete {
+            wait.goes_on(doing);
             let Some(job) = response.job_reference.take() else {
                 return Err(Refusal::of_no_answer(
                     doing,

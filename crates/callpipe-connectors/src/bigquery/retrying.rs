@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::answer::{Refusal, Remedy};
+
+/// A job that takes longer is told of: BigQuery may let one wait for hours.
+const LONG_JOB: Duration = Duration::from_secs(60);
 
 /// How often, and after which waits.
 #[derive(Debug, Clone, Copy)]
@@ -72,5 +77,48 @@ impl Attempts {
         );
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+}
+
+/// How long a job is waited for.
+pub(super) struct JobWait {
+    since: Instant,
+    is_told: bool,
+}
+
+impl JobWait {
+    pub(super) fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            is_told: false,
+        }
+    }
+
+    /// Tells once of a job that takes long.
+    pub(super) fn goes_on(&mut self, doing: &str) {
+        if self.becomes_long() {
+            tracing::warn!("{doing}: BigQuery has not ended the job yet, and it is waited for");
+        }
+    }
+
+    fn becomes_long(&mut self) -> bool {
+        let is_long = self.since.elapsed() >= LONG_JOB;
+        is_long && !std::mem::replace(&mut self.is_told, is_long)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_job_is_told_of_once() {
+        let mut wait = JobWait::new();
+        tokio::time::advance(LONG_JOB / 2).await;
+        assert!(!wait.becomes_long());
+        tokio::time::advance(LONG_JOB / 2).await;
+        assert!(wait.becomes_long());
+        tokio::time::advance(LONG_JOB).await;
+        assert!(!wait.becomes_long());
     }
 }

@@ -9,6 +9,7 @@ use reqwest::Method;
 use super::answer::{Refusal, Remedy};
 use super::client::{BigQuery, LABELS, NOTHING};
 use super::names::TableReference;
+use super::retrying::JobWait;
 use super::wire::{
     Dataset, DatasetReference, Job, JobReference, Load, LoadConfiguration, LoadJob, NewDataset,
     NewTable, Table, TableSchema, WireTable,
@@ -185,7 +186,7 @@ impl BigQuery {
         mut job_now: Job,
         doing: &str,
     ) -> Result<(), Refusal> {
-        let mut delay = JOB_DELAY;
+        let (mut delay, mut wait) = (JOB_DELAY, JobWait::new());
         loop {
             let status = job_now.status.unwrap_or_default();
             if let Some(error) = &status.error_result {
@@ -194,6 +195,7 @@ impl BigQuery {
             if status.state == "DONE" {
                 return Ok(());
             }
+            wait.goes_on(doing);
             if !status.state.is_empty() {
                 tokio::time::sleep(delay).await;
                 delay = (delay * 2).min(JOB_DELAY_MAX);
