@@ -74,8 +74,9 @@ impl<'a> Saver<'a> {
             };
             if attempt >= TOGETHER_ATTEMPTS_MAX && left.len() > 1 && is_refusal(&failure) {
                 let before = left.len();
-                if let Err(last) = self.save_one_by_one(left).await {
-                    failure = last;
+                match self.save_one_by_one(left).await {
+                    Ok(()) => return Ok(()),
+                    Err(last) => failure = last,
                 }
                 some_were_saved |= left.len() < before;
             }
@@ -118,24 +119,24 @@ impl<'a> Saver<'a> {
     /// Leaves what is refused, and says why the last of it is. Where the store turns out to be away, or
     /// takes nothing for a while, the rest is left as well.
     async fn save_one_by_one(&mut self, left: &mut Vec<Done>) -> Outside<()> {
-        let began = Instant::now();
+        let (began, all) = (Instant::now(), left.len());
         let mut result = Ok(());
-        let mut not_tried = std::mem::take(left).into_iter();
-        for (tried, done) in not_tried.by_ref().enumerate() {
+        let mut refused = 0;
+        while let Some(done) = left.get(refused) {
             let outcome = std::slice::from_ref(&done.outcome);
             let Err(failure) = self.warehouse.save(outcome).await else {
+                let done = left.remove(refused);
                 self.saved(&done);
                 continue;
             };
-            left.push(done);
-            let takes_nothing = left.len() > tried && began.elapsed() >= IN_VAIN_MAX;
-            let is_away = !is_refusal(&failure);
+            refused += 1;
+            let takes_nothing = left.len() == all && began.elapsed() >= IN_VAIN_MAX;
+            let is_over = takes_nothing || !is_refusal(&failure);
             result = Err(failure);
-            if is_away || takes_nothing {
+            if is_over {
                 break;
             }
         }
-        left.extend(not_tried);
         result
     }
 
