@@ -157,7 +157,8 @@ impl Lease {
     async fn find_ours(&mut self, archive: &Archive) -> Outside<bool> {
         let highest = highest_number(archive, &self.name).await?;
         if highest < self.number {
-            // Numbers never go back.
+            // Numbers never go back. A store that is away says so when it is asked for the object itself.
+            self.wrote(archive, self.number).await?;
             let message = format!("the list of leases lacks our own, {}", self.key());
             return Err(Failure::new(FailureKind::Unavailable, message));
         }

@@ -91,7 +91,7 @@ impl Drop for Unkept<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
             let (key, usd) = (self.key, self.usd);
-            tracing::error!(%key, %usd, "a paid reply is lost and will be bought again: the archive did not take it in time");
+            tracing::error!(%key, %usd, "a paid reply may be lost, and bought again: the archive did not take it in time");
         }
     }
 }
@@ -418,7 +418,7 @@ mod tests {
             }
         }
         let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
-        let lost = "a paid reply is lost and will be bought again";
+        let lost = "a paid reply may be lost, and bought again";
         assert!(told.contains(lost) && told.contains("$0.02"), "{told}");
     }
 }
