@@ -122,6 +122,11 @@ async fn a_failed_job_is_made_anew_and_a_lasting_refusal_is_not() {
     bigquery.rows(&statement(), "asking").await.unwrap();
     assert_eq!(script.asked().len(), 2, "others were at work on the table");
 
+    // That is no answer of BigQuery's: whoever asked waits, and asks again.
+    let (_script, bigquery) = scripted(vec![(200, json!({}))]).await;
+    let failure = bigquery.rows(&statement(), "asking").await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
+
     for reason in ["quotaExceeded", "accessDenied", "invalidQuery"] {
         let (script, bigquery) = scripted(vec![(403, refused(reason)), (200, answered(&[]))]).await;
         assert!(bigquery.rows(&statement(), "asking").await.is_err());
