@@ -267,9 +267,13 @@ mod tests {
     const MOST: Option<Usd> = Some(Usd::from_micros(1_000_000));
 
     fn paid(budget_usd: Option<f64>) -> PaidReplies {
+        paid_into(Archive::memory(), budget_usd)
+    }
+
+    fn paid_into(archive: Archive, budget_usd: Option<f64>) -> PaidReplies {
         let budget = budget_usd.map(Usd::from_dollars);
         let spending = Spending::new(budget, Arc::new(Monitor::default()));
-        PaidReplies::new(Archive::memory(), spending, Patience::new(Duration::ZERO))
+        PaidReplies::new(archive, spending, Patience::new(Duration::ZERO))
     }
 
     fn key() -> ArchiveKey {
@@ -366,9 +370,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reply_that_was_paid_for_waits_for_the_archive() {
         let folder = tempfile::tempdir().unwrap();
-        let archive = Archive::directory(folder.path()).unwrap();
-        let spending = Spending::new(None, Arc::new(Monitor::default()));
-        let paid = PaidReplies::new(archive, spending, Patience::new(Duration::ZERO));
+        let paid = paid_into(Archive::directory(folder.path()).unwrap(), None);
         let (one, purchases) = (id("1"), Purchases::default());
         let in_the_way = folder.path().join("replies");
         let buy = async {
@@ -393,13 +395,9 @@ mod tests {
     #[tokio::test]
     async fn a_reply_that_goes_without_being_kept_is_told_with_its_price() {
         let (log, told) = log();
-        // With one log alone, what other tests' threads do first is never told by anybody's.
-        let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
         let _log = tracing::subscriber::set_default(log);
         let folder = tempfile::tempdir().unwrap();
-        let archive = Archive::directory(folder.path()).unwrap();
-        let spending = Spending::new(None, Arc::new(Monitor::default()));
-        let paid = PaidReplies::new(archive, spending, Patience::new(Duration::ZERO));
+        let paid = paid_into(Archive::directory(folder.path()).unwrap(), None);
         let (one, purchases) = (id("1"), Purchases::default());
         let in_the_way = folder.path().join("replies");
         let (arrived, has_arrived) = tokio::sync::oneshot::channel();
@@ -417,7 +415,7 @@ mod tests {
                 arrived = has_arrived => arrived.unwrap(),
             }
         }
-        let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
+        let told = told.text();
         let lost = "a paid reply may be lost, and bought again";
         assert!(told.contains(lost) && told.contains("$0.02"), "{told}");
     }

@@ -214,7 +214,7 @@ fn leases_survive_an_archive_that_is_away_for_a_moment() {
     let universe = universe_with(away, HOUR, 300);
     let end = tracing::subscriber::with_default(log, || universe.live(Death::Natural));
     assert!(end.is_done(), "{end:?}");
-    let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
+    let told = told.text();
     let tries_again = "a lease cannot be renewed: trying again";
     assert!(told.contains(tries_again), "{told}");
     // One that had run out would have been renewed under the next number.
@@ -285,8 +285,6 @@ fn a_vendor_that_is_back_is_soon_at_full_rate() {
 #[test]
 fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
     let (log, told) = log();
-    // With one log alone, what other tests' threads do first is never told by anybody's.
-    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let outage_max = Duration::from_secs(300);
     let universe = universe(
         System::Transcriber,
@@ -306,7 +304,7 @@ fn an_outage_that_lasts_too_long_ends_the_run_and_harms_no_call() {
         }
     );
     assert!(gave_up, "{report:?}");
-    let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
+    let told = told.text();
     assert!(
         told.contains("stage is paused: no call is to blame"),
         "{told}"
