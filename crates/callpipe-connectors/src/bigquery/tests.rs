@@ -122,11 +122,6 @@ async fn a_failed_job_is_made_anew_and_a_lasting_refusal_is_not() {
     bigquery.rows(&statement(), "asking").await.unwrap();
     assert_eq!(script.asked().len(), 2, "others were at work on the table");
 
-    // That is no answer of BigQuery's: whoever asked waits, and asks again.
-    let (_script, bigquery) = scripted(vec![(200, json!({}))]).await;
-    let failure = bigquery.rows(&statement(), "asking").await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
-
     for reason in ["quotaExceeded", "accessDenied", "invalidQuery"] {
         let (script, bigquery) = scripted(vec![(403, refused(reason)), (200, answered(&[]))]).await;
         assert!(bigquery.rows(&statement(), "asking").await.is_err());
@@ -176,6 +171,23 @@ async fn an_answer_whose_pages_do_not_end_is_given_up() {
     assert_eq!(failure.kind, FailureKind::StoreFailed);
     assert!(failure.message.contains("more than 100 pages"), "{failure}");
     assert_eq!(script.asked().len(), 100);
+}
+
+/// Somebody else's, in place of BigQuery's: whoever asked waits, and asks again.
+#[tokio::test]
+async fn a_success_that_says_nothing_is_no_answer() {
+    let (_script, bigquery) = scripted(vec![(200, json!({}))]).await;
+    let failure = bigquery.rows(&statement(), "asking").await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
+    let begun = json!({"status": {"state": "RUNNING"}});
+    let (_script, bigquery) = scripted(vec![(200, begun), (200, json!({}))]).await;
+    let schema = TableSchema {
+        fields: vec![Field::nullable("x", "STRING")],
+    };
+    let rows = Bytes::new();
+    let loaded = bigquery.load(&table(), &schema, &rows, "loading").await;
+    let failure = loaded.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
 }
 
 #[tokio::test]

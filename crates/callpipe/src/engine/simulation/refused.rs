@@ -168,6 +168,11 @@ async fn what_fails_for_the_moment_is_not_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_takes_nothing_is_not_asked_for_each_outcome() {
     let refusals = (1..=3).map(|number| (number, FailureKind::StoreFailed));
+    assert_eq!(
+        both_are_saved(refusals.clone()).await,
+        5,
+        "each alone, and no more"
+    );
     let then_away = refusals.chain([(4, FailureKind::Unavailable)]);
     assert_eq!(both_are_saved(then_away).await, 5, "together again at once");
     let locked = Weather {
