@@ -9,7 +9,7 @@ pub enum Exit {
     Done,
     /// 2: the command line makes no sense.
     Usage,
-    /// 3: the configuration makes no sense, or a secret is missing.
+    /// 3: the configuration makes no sense, a secret is missing, or a credential or role is refused.
     Configuration,
     /// 4: `callpipe check` found something that does not work.
     CheckFailed,
@@ -30,7 +30,7 @@ impl Exit {
         (Self::Usage, "the command line makes no sense"),
         (
             Self::Configuration,
-            "the configuration makes no sense, or a secret is missing",
+            "the configuration makes no sense, a secret is missing, or a credential or role is refused",
         ),
         (
             Self::CheckFailed,
